@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+/* memolith/memolith.h -- everything memolith offers to a C program.
+ *
+ *   status.h   status codes, errors, allocator, context
+ *   model.h    compile an embedding model, turn text into vectors
+ *   memory.h   keep text and vectors in one file and find them again
+ */
+#ifndef MEMOLITH_MEMOLITH_H
+#define MEMOLITH_MEMOLITH_H
+
+#include <memolith/memory.h>
+#include <memolith/model.h>
+#include <memolith/status.h>
+
+#endif

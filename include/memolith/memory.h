@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: Apache-2.0
+/* memolith/memory.h -- keep text and vectors in one file and find them again.
+ *
+ * A store is one SQLite database file (`*.memo`). A *record* is one document: text, title, tags and
+ * metadata under an id. It is split into *chunks* that fit the model; each chunk has a vector and
+ * full-text rows. Records live in *namespaces*; the vectors of a namespace all come from one model
+ * (another one is MEMO_ERR_MISMATCH).
+ *
+ * Acknowledged means durable: when memo_db_add() returns MEMO_OK the batch is committed and synced.
+ * A batch is all or nothing. Any number of processes may use one file at once: one writes at a
+ * time, readers never wait. A changed byte is reported (MEMO_ERR_CORRUPT) and never returned.
+ *
+ * Beside the file lie SQLite's `-wal` and `-shm` and a `-lock` file; never delete `-lock` or `-wal`
+ * while a program has the store open.
+ *
+ * Example: remember three things and find one by meaning.
+ *
+ * @example memory_search
+ *   memo_ctx *ctx = NULL;
+ *   memo_model *model = NULL;
+ *   memo_db *db = NULL;
+ *   memo_hits *hits = NULL;
+ *   memo_err err = {0};
+ *   memo_db_options open = {.size = sizeof open, .model = NULL};
+ *   const char *notes[] = {"the spare key is under the third flower pot",
+ *                          "Anna is allergic to peanuts",
+ *                          "the boiler was serviced on 3 May"};
+ *   if (memo_ctx_new(NULL, &ctx, &err) || memo_model_open(ctx, path, NULL, &model, &err))
+ *       goto done;
+ *   open.model = model;
+ *   if (memo_db_open(ctx, store, &open, &db, &err))
+ *       goto done;
+ *   for (size_t i = 0; i < 3; i++) {
+ *       memo_record_in in = {.size = sizeof in, .text = {notes[i], strlen(notes[i])}};
+ *       if (memo_db_add(db, NULL, &in, 1, NULL, &err))
+ *           goto done;
+ *   }
+ *   if (memo_db_search(db, MEMO_STR("how do I get into the house"), NULL, &hits, &err) == MEMO_OK)
+ *       printf("%s\n", hits->hits[0].text);
+ * done:
+ *   if (err.status)
+ *       fprintf(stderr, "%s\n", err.message);
+ *   memo_hits_free(hits);
+ *   memo_db_close(db);
+ *   memo_model_close(model);
+ *   memo_ctx_free(ctx);
+ * @end
+ */
+#ifndef MEMOLITH_MEMORY_H
+#define MEMOLITH_MEMORY_H
+
+#include <stdint.h>
+
+#include <memolith/model.h>
+#include <memolith/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MEMO_STR(s) ((memo_text){(s), strlen(s)}) /* a NUL-terminated string as memo_text */
+
+#define MEMO_ID_BYTES 27 /* a ULID: 26 characters and a NUL */
+
+/* ---- open ---------------------------------------------------------------------------------- */
+
+/* memo_db -- an open store. Threads: one thread at a time per handle; open one handle per thread.
+ * A handle must not be carried across fork() (MEMO_ERR_USAGE). */
+typedef struct memo_db memo_db;
+
+typedef enum memo_open_mode {
+    MEMO_OPEN_CREATE,    /* read and write; made when it does not exist */
+    MEMO_OPEN_EXISTING,  /* read and write; MEMO_ERR_NOTFOUND when it does not exist */
+    MEMO_OPEN_READ_ONLY, /* no write, also on read-only media */
+} memo_open_mode;
+
+typedef struct memo_db_options {
+    size_t size;
+    memo_open_mode mode;
+    memo_model *model;       /* borrowed until close; NULL: no dense lane and no add */
+    int64_t busy_timeout_ms; /* wait for another writer; 0: 5,000; negative: do not wait */
+    int allow_network_fs;    /* non-zero: open on NFS, SMB, 9p ... at the caller's risk */
+} memo_db_options;
+
+/* memo_db_open() -- open or make a store.
+ *
+ * MEMO_ERR_CORRUPT: not a memolith store, or its schema holds something foreign;
+ * MEMO_ERR_UNSUPPORTED: made by a newer schema, or on a network file system; MEMO_ERR_IO: path is
+ * not a regular file. An older schema is migrated in one transaction after a backup is written
+ * beside the file (`<store>.v<N>.bak`). */
+MEMO_API memo_status memo_db_open(memo_ctx *ctx, const char *path, const memo_db_options *options,
+                                  memo_db **db, memo_err *err);
+MEMO_API void memo_db_close(memo_db *db);
+
+/* ---- write --------------------------------------------------------------------------------- */
+
+/* How a text is cut into chunks, measured in the model's own tokens. */
+typedef enum memo_chunking {
+    MEMO_CHUNK_AUTO, /* Markdown when the source's name ends in .md or .markdown, else plain */
+    MEMO_CHUNK_PLAIN,
+    MEMO_CHUNK_MARKDOWN, /* headings and fences are kept whole where they fit */
+    MEMO_CHUNK_NONE,     /* one chunk; what exceeds the model is not seen by the vector */
+} memo_chunking;
+
+/* A record as it comes in. `size` of the first element is the stride of an array. */
+typedef struct memo_record_in {
+    size_t size;
+    const char *key;           /* the caller's own name; an existing key is replaced (upsert).
+                                  NULL: none. 1..512 bytes of UTF-8 */
+    memo_text text;            /* at least one character that is not white space */
+    const char *title;         /* NULL: none; searched and embedded with the first chunk */
+    const char *metadata_json; /* a JSON object of at most 64 KiB; NULL: {} */
+    const char *const *tags;   /* [n_tags] */
+    size_t n_tags;
+    int64_t created_ms; /* Unix ms; 0: now (for an existing key: unchanged) */
+    int64_t expires_ms; /* hidden from then on; 0: never */
+    const char *source; /* where it came from, e.g. a path; NULL: none */
+    memo_chunking chunking;
+    size_t chunk_tokens;  /* 0: min(400, what the model takes) */
+    size_t chunk_overlap; /* 0: 15 % of chunk_tokens; SIZE_MAX: none */
+} memo_record_in;
+
+typedef enum memo_outcome {
+    MEMO_OUTCOME_NEW,
+    MEMO_OUTCOME_CHANGED,   /* key existed, content differs: a new version */
+    MEMO_OUTCOME_UNCHANGED, /* key existed, same content: nothing written */
+} memo_outcome;
+
+typedef struct memo_add_result {
+    char id[MEMO_ID_BYTES];
+    memo_outcome outcome;
+    uint64_t version; /* of the record, from 1 */
+    size_t n_chunks;
+    size_t n_tokens; /* embedded; 0 when unchanged */
+} memo_add_result;
+
+typedef struct memo_write_options {
+    size_t size;
+    const char *ns; /* namespace, 1..128 bytes; NULL: "default" */
+    memo_progress_fn progress;
+    void *progress_user;
+    int64_t deadline_ms; /* from now, 0: none */
+} memo_write_options;
+
+/* memo_db_add() -- add or replace records; durable on return.
+ *
+ *   records  [n] borrowed; any bad one fails the whole call, named by index
+ *   results  [n] out, or NULL
+ *
+ * Embedding happens before the writer lock is taken. MEMO_ERR_BUSY: another writer kept the lock
+ * longer than busy_timeout_ms (its pid is in the message); MEMO_ERR_MISMATCH: the namespace holds
+ * vectors of another model; MEMO_ERR_VALUE: empty text, bad UTF-8, bad metadata. */
+MEMO_API memo_status memo_db_add(memo_db *db, const memo_write_options *options,
+                                 const memo_record_in *records, size_t n, memo_add_result *results,
+                                 memo_err *err);
+
+/* Fields to change; NULL or zero keeps what is there. */
+typedef struct memo_record_edit {
+    size_t size;
+    const memo_text *text;
+    const char *title;
+    const char *metadata_json; /* merged key by key; a null value removes the key */
+    const char *const *tags;   /* [n_tags] replaces all, when set_tags is non-zero */
+    size_t n_tags;
+    int set_tags;
+    const int64_t *expires_ms; /* pointer to 0: never */
+} memo_record_edit;
+
+/* memo_db_edit() -- change one record; a new version is kept.
+ *   id  the record's id or key. MEMO_ERR_NOTFOUND when there is none. */
+MEMO_API memo_status memo_db_edit(memo_db *db, const memo_write_options *options, const char *id,
+                                  const memo_record_edit *edit, memo_add_result *result,
+                                  memo_err *err);
+
+typedef struct memo_forget_options {
+    size_t size;
+    const char *ns;
+    const char *const *ids; /* [n_ids] ids or keys */
+    size_t n_ids;
+    const char *where; /* filter; records that match it */
+    int dry_run;       /* count only */
+} memo_forget_options;
+
+/* memo_db_forget() -- delete records: text, vectors, versions and full-text rows go, a tombstone
+ * (id, time, sequence) stays. An absent id is counted in n_absent. Without ids and filter:
+ * MEMO_ERR_USAGE. */
+MEMO_API memo_status memo_db_forget(memo_db *db, const memo_forget_options *options,
+                                    uint64_t *n_forgotten, uint64_t *n_absent, memo_err *err);
+
+/* ---- import -------------------------------------------------------------------------------- */
+
+typedef struct memo_import_options {
+    size_t size;
+    const char *ns;
+    memo_chunking chunking;
+    size_t chunk_tokens;
+    size_t chunk_overlap;
+    const char *key_field;      /* NDJSON; NULL: "id" or "_id" when present */
+    const char *text_field;     /* NULL: "text" */
+    const char *title_field;    /* NULL: "title" */
+    const char *tags_field;     /* NULL: "tags" */
+    const char *metadata_field; /* NULL: "metadata"; other fields are ignored */
+    const char *created_field;  /* RFC 3339 or Unix ms; NULL: "created" */
+    int skip_bad;               /* count bad lines instead of stopping at the first */
+    memo_progress_fn progress;  /* non-zero: commit what is done and return MEMO_ERR_CANCELLED */
+    void *progress_user;
+    void (*on_bad)(void *user, const char *path, uint64_t line, const memo_err *why);
+    void *on_bad_user;
+} memo_import_options;
+
+typedef struct memo_import_report {
+    uint64_t n_files, n_new, n_changed, n_unchanged, n_skipped, n_failed;
+    uint64_t n_chunks, n_tokens;
+    int64_t elapsed_ms;
+} memo_import_report;
+
+/* memo_db_import() -- add files, folders (recursively; dot names, links and binary files are
+ * skipped) and NDJSON files (`.ndjson`, `.jsonl`).
+ *
+ *   paths   [n_paths]
+ *   report  out, also filled on failure: what was committed is counted, nothing else
+ *
+ * Idempotent: a file's key is its path, a line's key its key_field or a hash of its content.
+ * Commits in groups; a file is at most 64 MiB, a line 8 MiB (MEMO_ERR_LIMIT). */
+MEMO_API memo_status memo_db_import(memo_db *db, const char *const *paths, size_t n_paths,
+                                    const memo_import_options *options, memo_import_report *report,
+                                    memo_err *err);
+
+/* ---- read ---------------------------------------------------------------------------------- */
+
+typedef struct memo_record {
+    const char *id;
+    const char *key; /* or NULL */
+    const char *ns;
+    memo_text text;    /* NUL-terminated as well */
+    const char *title; /* "" when none */
+    const char *metadata_json;
+    const char *const *tags; /* [n_tags] */
+    size_t n_tags;
+    int64_t created_ms, updated_ms, expires_ms;
+    const char *source; /* "" when none */
+    uint64_t version;
+    size_t n_chunks;
+} memo_record;
+
+/* Records with the memory that holds them; free with memo_records_free(). */
+typedef struct memo_records {
+    size_t n;
+    const memo_record *records; /* [n] */
+    const char *next;           /* cursor for memo_list_options.after, or NULL at the end */
+    size_t n_damaged;           /* rows left out because their checksum failed */
+    const char *const *damaged; /* [n_damaged] their ids */
+} memo_records;
+
+/* memo_db_get() -- read one record by id or key. MEMO_ERR_NOTFOUND; MEMO_ERR_CORRUPT when its
+ * checksum fails. `ns` NULL: "default". */
+MEMO_API memo_status memo_db_get(memo_db *db, const char *ns, const char *id, memo_records **record,
+                                 memo_err *err);
+
+typedef struct memo_list_options {
+    size_t size;
+    const char *ns;
+    const char *where; /* filter, NULL: all */
+    size_t limit;      /* 0: 20; at most 1,000 a call */
+    const char *after; /* cursor of an earlier call */
+    int oldest_first;  /* default: newest first, by creation, then id */
+} memo_list_options;
+
+MEMO_API memo_status memo_db_list(memo_db *db, const memo_list_options *options,
+                                  memo_records **records, memo_err *err);
+MEMO_API void memo_records_free(memo_records *records);
+
+typedef struct memo_db_stats {
+    uint64_t n_records, n_chunks, n_vectors, n_tombstones, n_versions, n_namespaces;
+    uint64_t file_bytes, wal_bytes;
+    uint64_t change_seq; /* grows with every committed change */
+    int schema_version;
+} memo_db_stats;
+
+MEMO_API memo_status memo_db_get_stats(memo_db *db, memo_db_stats *stats, memo_err *err);
+
+/* ---- search -------------------------------------------------------------------------------- */
+
+/* Filters are text:
+ *
+ *   tags = 'gift' and created >= '2025-07-01' and not (meta.place = 'Porto' or title exists)
+ *
+ *   fields     id key title text source tags created updated expires version meta.NAME
+ *   operators  = != < <= > >=   in (a, b)   between a and b   exists   prefix 's'   contains 's'
+ *   values     'string' "string" 12 -3.5 true false null; dates 'YYYY-MM-DD', RFC 3339, or relative:
+ *              now, now-7d (s m h d w)
+ *   logic      and, or, not, parentheses; at most 256 nodes, depth 16 (MEMO_ERR_LIMIT)
+ *
+ * Types are strict: a comparison of a text with a number matches nothing; an unknown field or
+ * operator is MEMO_ERR_VALUE naming it and its byte. `tags = 'x'` means one of the tags is x.
+ * Strings compare by bytes; integers are exact. Values are bound, never pasted into SQL. */
+
+typedef enum memo_search_mode {
+    MEMO_SEARCH_HYBRID,
+    MEMO_SEARCH_DENSE,
+    MEMO_SEARCH_LEXICAL,
+} memo_search_mode;
+
+typedef struct memo_search_options {
+    size_t size;
+    const char *ns;
+    size_t k; /* hits wanted, 0: 10; at most 1,000 (MEMO_ERR_LIMIT) */
+    memo_search_mode mode;
+    const char *where;   /* filter, NULL: all */
+    int chunks;          /* non-zero: every chunk is a hit; default: a record's best chunk */
+    int64_t deadline_ms; /* from now, 0: none; what is found by then is returned with `partial` */
+} memo_search_options;
+
+typedef enum memo_lane {
+    MEMO_LANE_DENSE,   /* cosine similarity */
+    MEMO_LANE_LEXICAL, /* BM25, higher is better */
+    MEMO_LANE_EXACT,   /* the query, or an identifier in it, stands verbatim in the text */
+    MEMO_N_LANES,
+} memo_lane;
+
+MEMO_API const char *memo_lane_name(memo_lane lane); /* "dense" */
+
+typedef struct memo_lane_score {
+    size_t rank;  /* from 1; 0: the lane did not find it */
+    double score; /* in the lane's own unit */
+    double share; /* what it added to the hit's score */
+} memo_lane_score;
+
+typedef struct memo_hit {
+    const char *id;
+    const char *key; /* or NULL */
+    const char *title;
+    const char *text; /* the chunk, NUL-terminated */
+    size_t text_bytes;
+    size_t begin, end; /* byte span of the chunk in the record's text */
+    size_t chunk;      /* its position, from 0 */
+    double score;      /* hits are in descending order of it */
+    memo_lane_score lanes[MEMO_N_LANES];
+    const char *terms; /* matched words, space-separated, "" when none */
+    const char *const *tags;
+    size_t n_tags;
+    const char *metadata_json;
+    const char *source;
+    int64_t created_ms;
+} memo_hit;
+
+typedef struct memo_search_timings {
+    double embed_ms, filter_ms, dense_ms, lexical_ms, exact_ms, fuse_ms, fetch_ms, total_ms;
+} memo_search_timings;
+
+typedef struct memo_hits {
+    size_t n;
+    const memo_hit *hits; /* [n], best first; ties by best single rank, then by id */
+    memo_search_mode mode;
+    size_t n_searched;   /* chunks the filter let through */
+    size_t n_damaged;    /* rows left out because their checksum failed */
+    int partial;         /* the deadline cut it short */
+    int query_truncated; /* the query has more tokens than the model takes */
+    memo_search_timings timings;
+    const char *model; /* name of the model that embedded the query, "" in lexical mode */
+} memo_hits;
+
+/* memo_db_search() -- find what is near a query.
+ *
+ *   query  UTF-8, not empty
+ *   hits   out, free with memo_hits_free(); n may be 0
+ *
+ * Lanes are fused by weighted reciprocal rank (k = 60). Never fewer than min(k, matches of the
+ * filter) hits in dense and hybrid mode. MEMO_ERR_NOTFOUND: the namespace is empty;
+ * MEMO_ERR_MISMATCH: its vectors come from another model (lexical mode still works). */
+MEMO_API memo_status memo_db_search(memo_db *db, memo_text query,
+                                    const memo_search_options *options, memo_hits **hits,
+                                    memo_err *err);
+MEMO_API void memo_hits_free(memo_hits *hits);
+
+/* ---- health -------------------------------------------------------------------------------- */
+
+typedef enum memo_finding_level {
+    MEMO_FINDING_OK,
+    MEMO_FINDING_WARN,
+    MEMO_FINDING_BAD
+} memo_finding_level;
+
+typedef struct memo_finding {
+    memo_finding_level level;
+    const char *area; /* "file", "pages", "schema", "records", "vectors", "fulltext", "model" */
+    const char *message;
+    const char *hint; /* next command, or "" */
+} memo_finding;
+
+typedef struct memo_findings {
+    size_t n;
+    const memo_finding *findings;
+    memo_finding_level worst;
+} memo_findings;
+
+/* memo_db_doctor() -- check a store and everything in it: page checksums, SQLite's integrity check,
+ * schema whitelist, every record, chunk and vector checksum, full-text rows against texts, model
+ * against vectors. Reads only. MEMO_OK even when something is wrong: see findings->worst. */
+MEMO_API memo_status memo_db_doctor(memo_db *db, memo_findings **findings, memo_err *err);
+MEMO_API void memo_findings_free(memo_findings *findings);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+/* memolith/model.h -- compile an embedding model once, then turn text into vectors.
+ *
+ * A *source* is a model as its publisher ships it (a folder with config.json, tokenizer.json,
+ * model.safetensors ...). memo_model_compile() turns it into one *compiled model*: a safetensors
+ * file with packed weights, tokenizer tables, the recipe (how texts become vectors) and self-test
+ * probes. memo_model_open() maps that file; memo_model_embed() runs it.
+ *
+ * Same compiled model, same CPU level, same text: the same bits, whatever the batch, its order, the
+ * number of threads or the neighbouring texts.
+ *
+ * Example: print the similarity of two sentences.
+ *
+ * @example model_embed
+ *   memo_ctx *ctx = NULL;
+ *   memo_model *model = NULL;
+ *   memo_err err = {0};
+ *   if (memo_ctx_new(NULL, &ctx, &err) == MEMO_OK &&
+ *       memo_model_open(ctx, path, NULL, &model, &err) == MEMO_OK) {
+ *       memo_text texts[2] = {MEMO_TEXT("a cat sat down"), MEMO_TEXT("the kitten is sitting")};
+ *       memo_model_info info;
+ *       memo_model_get_info(model, &info);
+ *       float *v = malloc(2 * info.dim * sizeof *v);
+ *       if (v && memo_model_embed(model, NULL, texts, 2, v, NULL, &err) == MEMO_OK) {
+ *           double dot = 0;
+ *           for (size_t i = 0; i < info.dim; i++)
+ *               dot += (double)v[i] * v[info.dim + i];
+ *           printf("similarity %.4f\n", dot);
+ *       }
+ *       free(v);
+ *   }
+ *   if (err.status)
+ *       fprintf(stderr, "%s\n", err.message);
+ *   memo_model_close(model);
+ *   memo_ctx_free(ctx);
+ * @end
+ */
+#ifndef MEMOLITH_MODEL_H
+#define MEMOLITH_MODEL_H
+
+#include <stdint.h>
+
+#include <memolith/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A borrowed piece of UTF-8; may hold NUL bytes. */
+typedef struct memo_text {
+    const char *bytes;
+    size_t n_bytes;
+} memo_text;
+
+#define MEMO_TEXT(literal)                                                                         \
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
+    }
+
+/* Storage class of a compiled model's matrices. */
+typedef enum memo_class {
+    MEMO_CLASS_F32,
+} memo_class;
+
+MEMO_API const char *memo_class_name(memo_class cls); /* "f32" */
+
+/* ---- open ---------------------------------------------------------------------------------- */
+
+/* memo_model -- a compiled model, mapped. Threads: any thread may embed with one model at once;
+ * each call takes its scratch from its own allocation. */
+typedef struct memo_model memo_model;
+
+typedef struct memo_model_options {
+    size_t size;
+    int verify_all; /* non-zero: check every checksum now (reads the whole file) instead of at first
+                       use */
+} memo_model_options;
+
+/* memo_model_open() -- map a compiled model.
+ *
+ *   path     a file made by memo_model_compile()
+ *   model    out; close with memo_model_close() before the context is freed
+ *
+ * Checks the header, the tokenizer tables and every extent; weight checksums (XXH64 per 64 KiB) are
+ * checked when first used. MEMO_ERR_FORMAT: not a compiled model or hostile; MEMO_ERR_CORRUPT: a
+ * checksum differs; MEMO_ERR_UNSUPPORTED: made by another format version. Cost: about 1 ms. */
+MEMO_API memo_status memo_model_open(memo_ctx *ctx, const char *path,
+                                     const memo_model_options *options, memo_model **model,
+                                     memo_err *err);
+
+/* memo_model_open_memory() -- run a compiled model from the caller's bytes.
+ *
+ *   bytes    [n_bytes], 64-byte aligned (else MEMO_ERR_VALUE), borrowed until memo_model_close() */
+MEMO_API memo_status memo_model_open_memory(memo_ctx *ctx, const void *bytes, size_t n_bytes,
+                                            const memo_model_options *options, memo_model **model,
+                                            memo_err *err);
+
+MEMO_API void memo_model_close(memo_model *model);
+
+/* Facts about an open model; strings live as long as the model. */
+typedef struct memo_model_info {
+    const char *name;         /* "all-MiniLM-L6-v2" */
+    const char *architecture; /* "bert" */
+    memo_class cls;
+    char fingerprint[65];    /* SHA-256 of the logical content, hex */
+    size_t dim;              /* length of a vector */
+    size_t max_tokens;       /* per text, special tokens included */
+    size_t n_special_tokens; /* how many of them a single text always carries */
+    size_t n_layers;
+    size_t hidden_size;
+    uint64_t n_parameters;
+    uint64_t file_bytes;
+    const char *recipe_json;  /* every recipe field with its value and origin */
+    const char *tool_version; /* of the memolith that compiled it */
+} memo_model_info;
+
+MEMO_API void memo_model_get_info(const memo_model *model, memo_model_info *info);
+
+/* ---- embed --------------------------------------------------------------------------------- */
+
+/* What a text is for; models with prompts prepend the fitting one. */
+typedef enum memo_role {
+    MEMO_ROLE_DOCUMENT,
+    MEMO_ROLE_QUERY,
+    MEMO_ROLE_NONE, /* no prompt */
+} memo_role;
+
+/* What happens to a text of more than max_tokens tokens. Every result says how many were seen. */
+typedef enum memo_overlong {
+    MEMO_OVERLONG_HEAD,  /* keep the first tokens */
+    MEMO_OVERLONG_TAIL,  /* keep the last tokens */
+    MEMO_OVERLONG_ERROR, /* MEMO_ERR_LIMIT naming the text */
+    MEMO_OVERLONG_CHUNK, /* split with overlap, mean weighted by tokens, renormalized */
+} memo_overlong;
+
+typedef struct memo_embed_options {
+    size_t size;
+    memo_role role;
+    memo_overlong overlong;
+    size_t max_tokens;         /* lower the model's maximum; 0: the model's */
+    size_t chunk_overlap;      /* tokens shared by neighbours under MEMO_OVERLONG_CHUNK; 0: 15 % */
+    int replace_invalid_utf8;  /* non-zero: U+FFFD instead of MEMO_ERR_VALUE with the offset */
+    int safe_specials;         /* non-zero: special tokens typed in a text are read as plain text */
+    unsigned n_threads;        /* 0: the context's */
+    int64_t deadline_ms;       /* from now, 0: none; MEMO_ERR_DEADLINE when it passes */
+    memo_progress_fn progress; /* per shard; non-zero cancels */
+    void *progress_user;
+} memo_embed_options;
+
+typedef struct memo_embed_result {
+    size_t n_tokens_seen;  /* special tokens included */
+    size_t n_tokens_total; /* of the whole text */
+    int truncated;         /* n_tokens_seen < n_tokens_total */
+    memo_cpu cpu;          /* level that computed it */
+} memo_embed_result;
+
+/* memo_model_embed() -- turn texts into vectors.
+ *
+ *   texts    [n_texts] borrowed; invalid UTF-8 is MEMO_ERR_VALUE naming text and byte offset
+ *   vectors  [n_texts, dim] f32 out, in the order of the texts; unit length when the recipe
+ *            normalizes. Written only on MEMO_OK.
+ *   results  [n_texts] out, or NULL
+ *
+ * The empty text gives the vector of the special tokens. A vector is always finite with a norm.
+ * Texts are packed without padding; scratch is allocated once and bounded by memo_model_plan().
+ * n_texts 0 is MEMO_OK. Fails as a whole: MEMO_ERR_LIMIT when the plan exceeds the context's
+ * memory limit, MEMO_ERR_CORRUPT when a weight block fails its checksum at first use. */
+MEMO_API memo_status memo_model_embed(memo_model *model, const memo_embed_options *options,
+                                      const memo_text *texts, size_t n_texts, float *vectors,
+                                      memo_embed_result *results, memo_err *err);
+
+typedef struct memo_plan {
+    uint64_t scratch_bytes; /* most that memo_model_embed() allocates for such a batch */
+    uint64_t mapped_bytes;  /* of the compiled model */
+    unsigned n_threads;     /* that will take part */
+} memo_plan;
+
+/* memo_model_plan() -- bytes an embed call will need, before it is made.
+ *
+ *   longest_bytes  bytes of the longest text; n_texts texts; n_threads 0: the context's */
+MEMO_API memo_status memo_model_plan(const memo_model *model, size_t longest_bytes, size_t n_texts,
+                                     unsigned n_threads, memo_plan *plan, memo_err *err);
+
+/* ---- tokenize ------------------------------------------------------------------------------ */
+
+/* Ids of one text as the model sees it: special tokens included, nothing truncated. Offsets are
+ * byte spans of the original text; special tokens have the empty span {0, 0}. */
+typedef struct memo_tokens {
+    size_t n;
+    const uint32_t *ids;
+    const size_t (*offsets)[2]; /* [n][begin, end) */
+} memo_tokens;
+
+typedef struct memo_tokenize_options {
+    size_t size;
+    int no_special_tokens; /* non-zero: only the text's own tokens */
+    int replace_invalid_utf8;
+    int safe_specials;
+} memo_tokenize_options;
+
+MEMO_API memo_status memo_model_tokenize(const memo_model *model, memo_text text,
+                                         const memo_tokenize_options *options, memo_tokens **tokens,
+                                         memo_err *err);
+MEMO_API void memo_tokens_free(memo_tokens *tokens);
+
+/* The token with this id, as it stands in the vocabulary ("##ing"), or NULL. Not NUL-terminated. */
+MEMO_API const char *memo_model_token(const memo_model *model, uint32_t id, size_t *n_bytes);
+
+/* ---- compile ------------------------------------------------------------------------------- */
+
+typedef enum memo_pooling {
+    MEMO_POOLING_AUTO, /* what the publisher's files say */
+    MEMO_POOLING_MEAN,
+    MEMO_POOLING_CLS,
+    MEMO_POOLING_LAST,
+} memo_pooling;
+
+typedef struct memo_compile_options {
+    size_t size;
+    memo_class cls;
+    const char *name;     /* stored name; NULL: from config.json or the folder */
+    size_t max_tokens;    /* override the recipe; 0: the publisher's */
+    memo_pooling pooling; /* override the recipe */
+    int allow_nonfinite;  /* keep NaN and infinite weights instead of MEMO_ERR_VALUE */
+    int overwrite;        /* replace an existing output; else MEMO_ERR_USAGE */
+    memo_progress_fn progress;
+    void *progress_user;
+} memo_compile_options;
+
+/* What compiling did; strings are valid until memo_compile_report_free(). */
+typedef struct memo_compile_report {
+    char fingerprint[65];
+    uint64_t file_bytes;
+    uint64_t n_tensors;
+    uint64_t n_parameters;
+    size_t n_unused;           /* source tensors the recipe does not need */
+    const char *const *unused; /* [n_unused] their names */
+    size_t n_warnings;
+    const char *const *warnings; /* [n_warnings], e.g. "tokenizer.json truncates at 128; ..." */
+} memo_compile_report;
+
+/* memo_model_compile() -- turn a published model folder into one compiled file.
+ *
+ *   source   folder; see docs/COMING_FROM.md for the layouts that are read
+ *   out      written under a temporary name in the same folder, synced, renamed: after a kill
+ *            either the old file, the new one, or none is there, never a part
+ *   report   out or NULL; free with memo_compile_report_free()
+ *
+ * Nothing in the source is trusted and nothing is executed. Peak memory does not grow with the
+ * weights: they are read 16 output rows at a time. */
+MEMO_API memo_status memo_model_compile(memo_ctx *ctx, const char *source, const char *out,
+                                        const memo_compile_options *options,
+                                        memo_compile_report **report, memo_err *err);
+MEMO_API void memo_compile_report_free(memo_compile_report *report);
+
+/* ---- look inside --------------------------------------------------------------------------- */
+
+typedef struct memo_tensor_info {
+    const char *name;
+    const char *dtype; /* "F32", "I64", ... as the file spells it */
+    size_t n_dims;
+    const uint64_t *shape; /* [n_dims] */
+    uint64_t n_bytes;
+    uint64_t offset; /* from the start of the file */
+} memo_tensor_info;
+
+typedef struct memo_tensor_list {
+    const char *format; /* "safetensors" */
+    size_t n;
+    const memo_tensor_info *tensors; /* [n] in file order */
+    size_t n_metadata;
+    const char *const *metadata; /* [2 * n_metadata] key, value, ... */
+} memo_tensor_list;
+
+/* memo_model_inspect() -- list the tensors of any model file that can be read; nothing is trusted. */
+MEMO_API memo_status memo_model_inspect(memo_ctx *ctx, const char *path, memo_tensor_list **list,
+                                        memo_err *err);
+MEMO_API void memo_tensor_list_free(memo_tensor_list *list);
+
+typedef struct memo_verify_report {
+    uint64_t n_blocks_checked; /* XXH64 blocks */
+    int fingerprint_matches;
+    size_t n_probes;
+    size_t n_probe_ids_differ;
+    double probe_max_abs_diff;
+    double probe_min_cosine;
+} memo_verify_report;
+
+/* memo_model_verify() -- prove an open model whole: every checksum, the fingerprint recomputed from
+ * the unpacked weights, and the stored probe texts run again.
+ *
+ * MEMO_ERR_CORRUPT: a checksum or the fingerprint differs; MEMO_ERR_VERIFY: a probe's ids differ or
+ * a vector is further than 1e-5 from the stored one (levels differ in the last bits). `report` is
+ * filled in those two cases also. Cost: reads the whole file. */
+MEMO_API memo_status memo_model_verify(memo_model *model, memo_verify_report *report,
+                                       memo_err *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+/* base/error.h -- fill a caller-owned memo_err and return the status in one expression.
+ *
+ *   return memo_fail(err, MEMO_ERR_FORMAT, "%s: header needs %zu bytes, file has %zu", ...);
+ *
+ * `err` may be NULL. Messages are cut at a character boundary. */
+#ifndef MEMO_BASE_ERROR_H
+#define MEMO_BASE_ERROR_H
+
+#include <memolith/status.h>
+
+memo_status memo_fail(memo_err *err, memo_status status, const char *fmt, ...) MEMO_PRINTF(3, 4);
+memo_status memo_fail_nomem(memo_err *err, const char *what, uint64_t n_bytes);
+/* With the text of errno value `e`: "path: cannot open: No such file or directory". */
+memo_status memo_fail_errno(memo_err *err, int e, const char *path, const char *doing);
+/* Add the next command to try; returns `status`. */
+memo_status memo_hint(memo_err *err, memo_status status, const char *fmt, ...) MEMO_PRINTF(3, 4);
+
+/* Check an options struct that begins with size: copies min(size, ours) bytes over a zeroed
+ * *dst of dst_bytes. NULL src: all defaults. Non-zero bytes beyond ours: MEMO_ERR_UNSUPPORTED;
+ * size smaller than sizeof(size_t): MEMO_ERR_USAGE. */
+memo_status memo_options_copy(void *dst, size_t dst_bytes, const void *src, const char *what,
+                              memo_err *err);
+
+#endif

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+/* base/file.h -- read, map and durably replace regular files.
+ *
+ * Every system call goes through one table (memo_sys), so that a test can make call number N fail
+ * or be short. EINTR is retried; short reads and writes are continued. Never blocks on a FIFO or a
+ * device: what is not a regular file is MEMO_ERR_IO. */
+#ifndef MEMO_BASE_FILE_H
+#define MEMO_BASE_FILE_H
+
+#include <stdio.h>
+#include <sys/types.h>
+
+#include <memolith/status.h>
+
+/* The seam for fault injection; memo_sys_set(NULL) restores the operating system's. */
+typedef struct memo_sys {
+    int (*open)(const char *path, int flags, int mode);
+    int (*close)(int fd);
+    ssize_t (*pread)(int fd, void *buf, size_t n, off_t offset);
+    ssize_t (*pwrite)(int fd, const void *buf, size_t n, off_t offset);
+    int (*fsync)(int fd);
+    int (*ftruncate)(int fd, off_t n);
+    int (*rename)(const char *from, const char *to);
+    int (*unlink)(const char *path);
+    void *(*mmap)(void *addr, size_t n, int prot, int flags, int fd, off_t offset);
+    int (*munmap)(void *addr, size_t n);
+} memo_sys;
+
+const memo_sys *memo_sys_get(void);
+void memo_sys_set(const memo_sys *sys);
+
+/* A regular file open for reading by offset. */
+typedef struct memo_file {
+    int fd; /* open while path is not NULL */
+    uint64_t n_bytes;
+    char *path;
+} memo_file;
+
+memo_status memo_file_open(memo_file *file, const char *path, memo_err *err);
+void memo_file_close(memo_file *file); /* a zeroed memo_file is closed */
+/* Exactly n_bytes at offset, or MEMO_ERR_FORMAT "needs N, has M". */
+memo_status memo_file_read(const memo_file *file, uint64_t offset, void *out, size_t n_bytes,
+                           memo_err *err);
+/* The whole of a file of at most max_bytes (else MEMO_ERR_LIMIT), NUL-terminated; memo_free(). */
+memo_status memo_file_slurp(const char *path, size_t max_bytes, char **out, size_t *n_bytes,
+                            memo_err *err);
+
+typedef struct memo_map {
+    const unsigned char *data; /* page-aligned */
+    size_t n_bytes;
+} memo_map;
+
+/* Map a whole file read-only; an empty file gives n_bytes 0. */
+memo_status memo_map_open(memo_map *map, const char *path, memo_err *err);
+void memo_map_close(memo_map *map);
+
+/* memo_replace -- write a file so that a reader sees the old one or the new one, never a part.
+ * The temporary lies in the target's folder as ".NAME.PID-N.tmp"; commit syncs it, renames it and
+ * syncs the folder; without a commit memo_replace_fini() removes it. */
+typedef struct memo_replace {
+    int fd;
+    uint64_t n_bytes; /* end of what was appended */
+    char *tmp_path;   /* NULL: not open */
+    char *path;
+} memo_replace;
+
+memo_status memo_replace_begin(memo_replace *out, const char *path, int overwrite, memo_err *err);
+memo_status memo_replace_append(memo_replace *out, const void *bytes, size_t n_bytes,
+                                memo_err *err);
+memo_status memo_replace_write_at(memo_replace *out, uint64_t offset, const void *bytes,
+                                  size_t n_bytes, memo_err *err);
+memo_status memo_replace_commit(memo_replace *out, memo_err *err);
+void memo_replace_fini(memo_replace *out);
+
+char *memo_path_join(const char *folder, const char *name); /* memo_free(); NULL: out of memory */
+int memo_path_exists(const char *path);
+/* Make a folder and its parents (mode 0700 for those made). */
+memo_status memo_mkdirs(const char *path, memo_err *err);
+/* Non-zero when both names are one existing file (device and inode). */
+int memo_same_file(const char *a, const char *b);
+
+#endif

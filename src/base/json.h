@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+/* base/json.h -- JSON from files and callers that are not trusted.
+ *
+ * A linear pre-scan enforces depth and counts before jansson runs, so a hostile text can exhaust
+ * neither stack nor memory. Duplicate keys, NaN, comments, bad UTF-8, lone surrogates, a BOM and
+ * trailing bytes are MEMO_ERR_FORMAT with line and column. */
+#ifndef MEMO_BASE_JSON_H
+#define MEMO_BASE_JSON_H
+
+#include <jansson.h>
+
+#include <memolith/status.h>
+
+typedef struct memo_json_limits {
+    size_t max_bytes; /* MEMO_ERR_LIMIT beyond each of these */
+    size_t max_depth;
+    size_t max_values; /* values of all kinds, over the whole text */
+    size_t max_keys;   /* per object */
+} memo_json_limits;
+
+extern const memo_json_limits memo_json_request_limits; /* 8 MiB, depth 32, 10,000 keys an object */
+extern const memo_json_limits
+    memo_json_vocab_limits; /* tokenizer.json: 128 MiB, depth 32, 8 M values */
+extern const memo_json_limits memo_json_header_limits; /* safetensors header: 100,000,000 bytes */
+
+/* `what` names the text in messages ("config.json"). The caller releases *out with json_decref(). */
+memo_status memo_json_parse(const char *text, size_t n_bytes, const memo_json_limits *limits,
+                            const char *what, json_t **out, memo_err *err);
+memo_status memo_json_load(const char *path, const memo_json_limits *limits, json_t **out,
+                           memo_err *err);
+
+/* Typed access to a member. Absent or null: *out keeps its value (set a default before) and MEMO_OK
+ * is returned; with `required` it is MEMO_ERR_FORMAT. Another type or a value outside [min, max]:
+ * MEMO_ERR_VALUE naming `what`.`key`, the value and the range. Strings are borrowed from the object
+ * and hold no NUL. */
+memo_status memo_json_get_size(const json_t *object, const char *what, const char *key,
+                               int required, size_t min, size_t max, size_t *out, memo_err *err);
+memo_status memo_json_get_double(const json_t *object, const char *what, const char *key,
+                                 int required, double min, double max, double *out, memo_err *err);
+memo_status memo_json_get_string(const json_t *object, const char *what, const char *key,
+                                 int required, const char **out, memo_err *err);
+memo_status memo_json_get_bool(const json_t *object, const char *what, const char *key,
+                               int required, int *out, memo_err *err);
+
+#endif

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+/* kernel/kernels.h -- every routine that has a variant per instruction set, as one table per level.
+ *
+ * A plan or model picks its table once (memo_kernels_for) and carries it; nothing asks the CPU
+ * again. Kernels are single-threaded and pure: no allocation, no global state, no error.
+ *
+ * Contract of all kernels
+ *   - Pointers need the alignment of their element type only, unless a comment asks for 64 bytes.
+ *   - Nothing outside the stated extents is read or written (the check program has guard pages).
+ *   - The value of an output element depends on its own inputs and the level only: never on the
+ *     number of rows in the call, the position of its row, or what lies beside it.
+ *   - NaN in, NaN out; no flag of the floating-point environment is changed.
+ *
+ * Packed weights (class f32): a matrix W [n_out, n_in] is stored as panels of 16 output channels;
+ * panel p holds rows p*16 .. p*16+15 as [n_in_pad][16] floats (one 64-byte row per input), missing
+ * channels and inputs zero. n_in_pad is n_in rounded up to 64 in files; kernels read n_in rows only.
+ */
+#ifndef MEMO_KERNEL_KERNELS_H
+#define MEMO_KERNEL_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <memolith/status.h>
+
+#define MEMO_PANEL 16 /* output channels in a panel */
+
+typedef enum memo_epilogue {
+    MEMO_EPILOGUE_NONE,
+    MEMO_EPILOGUE_GELU_ERF,  /* c = gelu(acc + bias), erf form */
+    MEMO_EPILOGUE_GELU_TANH, /* c = gelu(acc + bias), tanh form */
+    MEMO_EPILOGUE_ADD,       /* c = acc + bias + residual */
+} memo_epilogue;
+
+/* C [m, n] = A [m, k] * W' + bias, then the epilogue. */
+typedef struct memo_gemm_f32 {
+    size_t m, n, k;
+    const float *a; /* [m, lda] */
+    size_t lda;
+    const float *w;      /* packed panels, 64-byte aligned */
+    size_t panel_stride; /* floats from one panel to the next: at least k * 16 */
+    const float *bias;   /* [n] or NULL */
+    float *c;            /* [m, ldc]; columns n.. are not written */
+    size_t ldc;
+    memo_epilogue epilogue;
+    const float *residual; /* [m, ld_residual], may be c itself; MEMO_EPILOGUE_ADD only */
+    size_t ld_residual;
+} memo_gemm_f32;
+
+typedef struct memo_kernels {
+    memo_cpu cpu;
+
+    /* Tile of the GEMM: acc [rows, n_panels * 16] over k, in order k = 0, 1, ... with one FMA each,
+     * starting from bias (0 when NULL). rows in 1..gemm_f32_rows, n_panels in 1..gemm_f32_panels.
+     * bias and c hold n_panels * 16 elements a row (the driver passes a buffer for ragged edges). */
+    size_t gemm_f32_rows, gemm_f32_panels;
+    void (*gemm_f32_tile)(size_t rows, size_t n_panels, size_t k, const float *a, size_t lda,
+                          const float *w, size_t panel_stride, const float *bias, float *c,
+                          size_t ldc);
+
+    /* Element-wise, in place is allowed (y == x). Errors against the exact function over all
+     * finite floats, checked in tests/check. */
+    void (*exp_f32)(size_t n, const float *x, float *y);       /* <= 2 ULP; underflow gives 0 */
+    void (*erf_f32)(size_t n, const float *x, float *y);       /* <= 2 ULP */
+    void (*tanh_f32)(size_t n, const float *x, float *y);      /* <= 2 ULP */
+    void (*gelu_erf_f32)(size_t n, const float *x, float *y);  /* <= 4 ULP of |x| */
+    void (*gelu_tanh_f32)(size_t n, const float *x, float *y); /* <= 4 ULP of |x| */
+    void (*add_f32)(size_t n, const float *a, const float *b, float *y);
+    void (*scale_f32)(size_t n, float s, const float *x, float *y);
+
+    /* y = softmax(scale * x) over n >= 1 values; -inf is allowed, not in all places. In place. */
+    void (*softmax_f32)(size_t n, float scale, float *x);
+
+    /* y = (x - mean) / sqrt(var + eps) * gain + bias, population variance. y == x is allowed. */
+    void (*layer_norm_f32)(size_t n, const float *x, const float *gain, const float *bias,
+                           float eps, float *y);
+
+    /* Sum of products in a fixed tree of 16 lanes. */
+    float (*dot_f32)(size_t n, const float *a, const float *b);
+    /* out[i] = dot(q, rows + i * stride), the same bits as dot_f32 for each row. */
+    void (*dot_rows_f32)(size_t n, const float *q, const float *rows, size_t stride, size_t n_rows,
+                         float *out);
+
+    /* Transpose a block into panels: dst panel rows for keys: src [n_rows, lds] of which n_cols
+     * columns become the inputs and rows become output channels (missing rows are zero).
+     * dst: ceil(n_rows / 16) panels of [n_cols][16], panel_stride floats apart. */
+    void (*pack_panels_f32)(size_t n_rows, size_t n_cols, const float *src, size_t lds, float *dst,
+                            size_t panel_stride);
+} memo_kernels;
+
+/* The table of a level, or NULL when this build or CPU lacks it. MEMO_CPU_AUTO: the best. */
+const memo_kernels *memo_kernels_for(memo_cpu cpu);
+
+/* The GEMM driver: knows tiles and epilogues, no instruction set. Threads split rows outside. */
+void memo_gemm_f32_run(const memo_kernels *kernels, const memo_gemm_f32 *gemm);
+
+#endif
