@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* text/utf8.h -- strict UTF-8 (no overlongs, no surrogates, at most U+10FFFF). */
-#ifndef MEMO_TEXT_UTF8_H
-#define MEMO_TEXT_UTF8_H
+/* base/utf8.h -- strict UTF-8 (no overlongs, no surrogates, at most U+10FFFF). In base because
+ * file readers, which stand on base alone, need it as much as the tokenizers. */
+#ifndef MEMO_BASE_UTF8_H
+#define MEMO_BASE_UTF8_H
 
 #include <stddef.h>
 #include <stdint.h>
