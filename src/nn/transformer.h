@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+/* nn/transformer.h -- the one executor: token ids to vectors, for every model family.
+ *
+ * A plain struct says what the network is; weights are views into a compiled model. Planning gives
+ * the exact scratch; running allocates nothing and cannot fail.
+ *
+ * Sequences come packed: ids one after the other, cu_seqlens[s] .. cu_seqlens[s + 1] the tokens of
+ * sequence s, no padding. One call takes its tokens through all layers on the calling thread, so
+ * activations stay in the caches and weights are streamed once per call; threads run calls of their
+ * own with scratch of their own. Every element of every state is one fixed chain of operations on
+ * its own sequence: batch, order and threads change no bit.
+ *
+ * It knows nothing of files, tokenizers and options. */
+#ifndef MEMO_NN_TRANSFORMER_H
+#define MEMO_NN_TRANSFORMER_H
+
+#include <memolith/model.h>
+
+#include "nn/linear.h"
+
+typedef enum memo_activation {
+    MEMO_ACTIVATION_GELU_ERF,
+    MEMO_ACTIVATION_GELU_TANH,
+} memo_activation;
+
+typedef enum memo_norm_place {
+    MEMO_NORM_POST, /* x = norm(x + f(x)), as BERT */
+} memo_norm_place;
+
+typedef enum memo_norm_kind {
+    MEMO_NORM_LAYER, /* (x - mean) / sqrt(var + eps) * gain + bias */
+} memo_norm_kind;
+
+typedef enum memo_position_kind {
+    MEMO_POSITION_LEARNED, /* a table row is added to the token's embedding */
+} memo_position_kind;
+
+typedef enum memo_mask_kind {
+    MEMO_MASK_FULL, /* every token sees its whole sequence */
+} memo_mask_kind;
+
+typedef struct memo_transformer_config {
+    size_t n_layers, hidden_size;
+    size_t n_heads; /* divides hidden_size */
+    size_t intermediate_size;
+    size_t vocab_size, n_positions;
+    size_t n_token_types; /* 0: no such embedding; else type 0 is added to every token */
+    memo_activation activation;
+    memo_norm_place norm_place;
+    memo_norm_kind norm_kind;
+    float norm_eps;
+    memo_position_kind position;
+    memo_mask_kind mask;
+    memo_pooling pooling; /* not MEMO_POOLING_AUTO */
+    int normalize;        /* vectors get unit length */
+} memo_transformer_config;
+
+typedef struct memo_norm_weights {
+    const float *gain, *bias; /* [hidden_size] */
+} memo_norm_weights;
+
+typedef struct memo_layer_weights {
+    memo_linear qkv;  /* hidden -> 3 * hidden: q, k, v, each [n_heads * head_dim] */
+    memo_linear out;  /* hidden -> hidden */
+    memo_linear up;   /* hidden -> intermediate */
+    memo_linear down; /* intermediate -> hidden */
+    memo_norm_weights attention_norm, ffn_norm;
+} memo_layer_weights;
+
+typedef struct memo_transformer {
+    memo_transformer_config config;
+    const memo_kernels *kernels;
+    const float *word;       /* [vocab_size, hidden_size] */
+    const float *position;   /* [n_positions, hidden_size] */
+    const float *token_type; /* [n_token_types, hidden_size] or NULL */
+    memo_norm_weights embedding_norm;
+    const memo_layer_weights *layers; /* [n_layers] */
+} memo_transformer;
+
+/* Packed sequences; ids < vocab_size, every sequence has 1 .. n_positions tokens. */
+typedef struct memo_batch {
+    size_t n_seqs;
+    const uint32_t *ids;      /* [cu_seqlens[n_seqs]] */
+    const size_t *cu_seqlens; /* [n_seqs + 1], from 0 */
+} memo_batch;
+
+/* Sees the states after the embeddings (stage 0) and after layer n (stage n + 1): [n_tokens, dim]
+ * with the stride of `states`. For comparing a run layer by layer. */
+typedef void (*memo_tap_fn)(void *user, size_t stage, memo_rows states, size_t n_tokens);
+
+typedef struct memo_tap {
+    memo_tap_fn fn; /* NULL: none */
+    void *user;
+} memo_tap;
+
+/* Where everything lies in scratch; offsets and strides in floats. */
+typedef struct memo_transformer_plan {
+    size_t max_tokens; /* of all sequences of a call */
+    size_t max_seq;    /* of one sequence */
+    size_t ld_hidden, ld_qkv, ld_ffn;
+    size_t context, qkv, ffn, attention, pooled; /* x lies at 0; ffn shares the room of qkv */
+    size_t scratch_bytes;
+} memo_transformer_plan;
+
+/* MEMO_ERR_VALUE: a size is 0, n_heads does not divide hidden_size, or the scratch overflows. */
+memo_status memo_transformer_plan_run(const memo_transformer_config *config, size_t max_tokens,
+                                      size_t max_seq, memo_transformer_plan *plan, memo_err *err);
+
+/* memo_transformer_run() -- vectors of a batch that fits the plan.
+ *
+ *   scratch  [plan->scratch_bytes], 64-byte aligned
+ *   vectors  [n_seqs, hidden_size] out
+ *   ok       [n_seqs] out: 0 where the vector is not finite or has no length; it is not written */
+void memo_transformer_run(const memo_transformer *transformer, const memo_transformer_plan *plan,
+                          const memo_batch *batch, void *scratch, memo_tap tap, float *vectors,
+                          unsigned char *ok);
+
+#endif
