@@ -6,6 +6,7 @@
 
 #include <memolith/status.h>
 
+#include "base/machine.h"
 #include "base/pool.h"
 
 struct memo_ctx {
@@ -30,8 +31,5 @@ typedef struct memo_deadline {
 
 memo_deadline memo_deadline_in(int64_t deadline_ms);
 int memo_deadline_passed(memo_deadline deadline);
-
-/* Least of MemAvailable, the cgroup limit and the address-space rlimit. */
-uint64_t memo_memory_available(void);
 
 #endif

@@ -3,7 +3,8 @@
  *
  *   return memo_fail(err, MEMO_ERR_FORMAT, "%s: header needs %zu bytes, file has %zu", ...);
  *
- * `err` may be NULL. Messages are cut at a character boundary. */
+ * `err` may be NULL. An argument may be err->message itself, to put a prefix before it. Messages are
+ * cut at a character boundary; bytes that are not printable UTF-8 become '?'. */
 #ifndef MEMO_BASE_ERROR_H
 #define MEMO_BASE_ERROR_H
 
@@ -11,7 +12,8 @@
 
 memo_status memo_fail(memo_err *err, memo_status status, const char *fmt, ...) MEMO_PRINTF(3, 4);
 memo_status memo_fail_nomem(memo_err *err, const char *what, uint64_t n_bytes);
-/* With the text of errno value `e`: "path: cannot open: No such file or directory". */
+/* With the text of errno value `e`: "path: cannot open: No such file or directory". ENOMEM is
+ * MEMO_ERR_NOMEM, all others MEMO_ERR_IO. */
 memo_status memo_fail_errno(memo_err *err, int e, const char *path, const char *doing);
 /* Add the next command to try; returns `status`. */
 memo_status memo_hint(memo_err *err, memo_status status, const char *fmt, ...) MEMO_PRINTF(3, 4);

@@ -21,6 +21,7 @@ typedef struct memo_sys {
     int (*fsync)(int fd);
     int (*ftruncate)(int fd, off_t n);
     int (*rename)(const char *from, const char *to);
+    int (*rename_new)(const char *from, const char *to); /* EEXIST when `to` is there */
     int (*unlink)(const char *path);
     void *(*mmap)(void *addr, size_t n, int prot, int flags, int fd, off_t offset);
     int (*munmap)(void *addr, size_t n);
@@ -28,6 +29,9 @@ typedef struct memo_sys {
 
 const memo_sys *memo_sys_get(void);
 void memo_sys_set(const memo_sys *sys);
+/* Through the table, close-on-exec, EINTR retried. */
+int memo_sys_open(const char *path, int flags, int mode);
+int memo_sys_fsync(int fd);
 
 /* A regular file open for reading by offset. */
 typedef struct memo_file {
@@ -55,10 +59,14 @@ memo_status memo_map_open(memo_map *map, const char *path, memo_err *err);
 void memo_map_close(memo_map *map);
 
 /* memo_replace -- write a file so that a reader sees the old one or the new one, never a part.
- * The temporary lies in the target's folder as ".NAME.PID-N.tmp"; commit syncs it, renames it and
- * syncs the folder; without a commit memo_replace_fini() removes it. */
+ * The temporary lies in the target's folder as ".NAME.PID-N.tmp" (NAME cut to 200 bytes); commit
+ * syncs it, renames it and syncs the folder; without a commit memo_replace_fini() removes it. A
+ * commit that fails after the rename (the folder could not be synced) leaves the new file. Without
+ * `overwrite` an existing target is MEMO_ERR_USAGE, at begin and again, without a race, at commit.
+ * The new file takes the permissions of the one it replaces. */
 typedef struct memo_replace {
     int fd;
+    int overwrite;
     uint64_t n_bytes; /* end of what was appended */
     char *tmp_path;   /* NULL: not open */
     char *path;
@@ -74,8 +82,12 @@ void memo_replace_fini(memo_replace *out);
 
 char *memo_path_join(const char *folder, const char *name); /* memo_free(); NULL: out of memory */
 int memo_path_exists(const char *path);
-/* Make a folder and its parents (mode 0700 for those made). */
+/* Everything before the last name: "a/b" -> "a", "b" -> ".", "/b" -> "/". memo_free(). */
+char *memo_path_folder(const char *path);
+/* Make a folder and its parents (mode 0700 for those made), durably. */
 memo_status memo_mkdirs(const char *path, memo_err *err);
+/* Make what was created, renamed or removed in a folder durable. */
+memo_status memo_sync_folder(const char *path, memo_err *err);
 /* Non-zero when both names are one existing file (device and inode). */
 int memo_same_file(const char *a, const char *b);
 

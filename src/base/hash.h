@@ -18,8 +18,9 @@ uint64_t memo_xxh64_final(memo_xxh *state);
 typedef struct memo_sha256 memo_sha256; /* streaming; NULL: out of memory */
 memo_sha256 *memo_sha256_new(void);
 void memo_sha256_update(memo_sha256 *state, const void *bytes, size_t n_bytes);
-/* Writes the digest when `digest` is not NULL, and frees the state (which may be NULL). */
-void memo_sha256_final(memo_sha256 *state, unsigned char digest[MEMO_SHA256_BYTES]);
+/* Writes the digest when `digest` is not NULL, and frees the state (which may be NULL). Returns 0,
+ * with a digest of zeros, when libcrypto failed on the way. */
+int memo_sha256_final(memo_sha256 *state, unsigned char digest[MEMO_SHA256_BYTES]);
 memo_status memo_sha256_bytes(const void *bytes, size_t n_bytes,
                               unsigned char digest[MEMO_SHA256_BYTES], memo_err *err);
 

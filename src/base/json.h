@@ -3,7 +3,8 @@
  *
  * A linear pre-scan enforces depth and counts before jansson runs, so a hostile text can exhaust
  * neither stack nor memory. Duplicate keys, NaN, comments, bad UTF-8, lone surrogates, a BOM and
- * trailing bytes are MEMO_ERR_FORMAT with line and column. */
+ * trailing bytes are MEMO_ERR_FORMAT with line and column. \u0000 is allowed in strings (take those
+ * with json_string_length()), not in keys. jansson keeps its own allocator. */
 #ifndef MEMO_BASE_JSON_H
 #define MEMO_BASE_JSON_H
 
@@ -12,16 +13,18 @@
 #include <memolith/status.h>
 
 typedef struct memo_json_limits {
-    size_t max_bytes; /* MEMO_ERR_LIMIT beyond each of these */
-    size_t max_depth;
+    size_t max_bytes;  /* MEMO_ERR_LIMIT beyond each of these */
+    size_t max_depth;  /* but MEMO_ERR_FORMAT; at most 64 */
     size_t max_values; /* values of all kinds, over the whole text */
     size_t max_keys;   /* per object */
 } memo_json_limits;
 
-extern const memo_json_limits memo_json_request_limits; /* 8 MiB, depth 32, 10,000 keys an object */
-extern const memo_json_limits
-    memo_json_vocab_limits; /* tokenizer.json: 128 MiB, depth 32, 8 M values */
-extern const memo_json_limits memo_json_header_limits; /* safetensors header: 100,000,000 bytes */
+/* 8 MiB, depth 32, 10,000 keys an object. */
+extern const memo_json_limits memo_json_request_limits;
+/* tokenizer.json: 128 MiB, depth 32, 8 M values. */
+extern const memo_json_limits memo_json_vocab_limits;
+/* safetensors header: 100,000,000 bytes, depth 32, 200,000 tensors and __metadata__. */
+extern const memo_json_limits memo_json_header_limits;
 
 /* `what` names the text in messages ("config.json"). The caller releases *out with json_decref(). */
 memo_status memo_json_parse(const char *text, size_t n_bytes, const memo_json_limits *limits,
@@ -32,7 +35,7 @@ memo_status memo_json_load(const char *path, const memo_json_limits *limits, jso
 /* Typed access to a member. Absent or null: *out keeps its value (set a default before) and MEMO_OK
  * is returned; with `required` it is MEMO_ERR_FORMAT. Another type or a value outside [min, max]:
  * MEMO_ERR_VALUE naming `what`.`key`, the value and the range. Strings are borrowed from the object
- * and hold no NUL. */
+ * and hold no NUL (MEMO_ERR_VALUE). */
 memo_status memo_json_get_size(const json_t *object, const char *what, const char *key,
                                int required, size_t min, size_t max, size_t *out, memo_err *err);
 memo_status memo_json_get_double(const json_t *object, const char *what, const char *key,

@@ -3,9 +3,10 @@
  *
  * memo_pool_run() calls fn(user, task, worker) once for each task 0..n_tasks-1, each claimed from
  * one counter, on at most n_workers threads including the caller (worker 0); it returns when all
- * are done. fn must not call memo_pool_run() on the same pool. Which worker runs a task is not
- * fixed, so a task's result must not depend on `worker` (that is for scratch). Two threads may use
- * one pool: the second runs its tasks alone on its own thread rather than wait. */
+ * are done. Which worker runs a task is not fixed, so a task's result must not depend on
+ * `worker` (below n_workers, one thread each: that is for scratch). Two threads may use one pool: the
+ * second runs its tasks alone on its own thread, as worker 0, rather than wait; so does a run inside
+ * a task. Workers block all signals. */
 #ifndef MEMO_BASE_POOL_H
 #define MEMO_BASE_POOL_H
 
@@ -14,13 +15,12 @@
 typedef struct memo_pool memo_pool;
 typedef void (*memo_task_fn)(void *user, size_t task, unsigned worker);
 
-memo_status memo_pool_new(unsigned n_workers, memo_pool **pool, memo_err *err); /* >= 1 */
-void memo_pool_free(memo_pool *pool);
+/* n_workers >= 1 counts the caller: a pool of 1 has no threads. MEMO_ERR_LIMIT when the system gives
+ * no more threads. */
+memo_status memo_pool_new(unsigned n_workers, memo_pool **pool, memo_err *err);
+void memo_pool_free(memo_pool *pool); /* no run may be under way */
 unsigned memo_pool_n_workers(const memo_pool *pool);
 void memo_pool_run(memo_pool *pool, unsigned n_workers, size_t n_tasks, memo_task_fn fn,
                    void *user);
-
-/* Processors this process may use: affinity mask and cgroup quota, at least 1. */
-unsigned memo_cpu_count(void);
 
 #endif

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/checked.h"
+#include "base/error.h"
+
+/* Linux moves at most 0x7ffff000 bytes a call and macOS refuses more than INT_MAX. */
+enum { IO_MAX_BYTES = 1 << 30 };
+
+static int sys_open(const char *path, int flags, int mode)
+{
+    return open(path, flags, mode);
+}
+
+static int sys_fsync(int fd)
+{
+#ifdef F_FULLFSYNC /* on macOS fsync() leaves the data in the drive's cache */
+    if (fcntl(fd, F_FULLFSYNC) == 0)
+        return 0;
+#endif
+    return fsync(fd);
+}
+
+static int sys_rename_new(const char *from, const char *to)
+{
+#ifdef RENAME_NOREPLACE
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != ENOSYS && errno != EINVAL)
+        return -1;
+#elif defined(RENAME_EXCL)
+    if (renamex_np(from, to, RENAME_EXCL) == 0)
+        return 0;
+    if (errno != ENOTSUP)
+        return -1;
+#endif
+    /* A file system without the atomic form: link() refuses an existing name too, but needs hard
+     * links, which such file systems rarely have. Check, then rename. */
+    struct stat st;
+    if (lstat(to, &st) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    return rename(from, to);
+}
+
+static const memo_sys sys_real = {
+    .open = sys_open,
+    .close = close,
+    .pread = pread,
+    .pwrite = pwrite,
+    .fsync = sys_fsync,
+    .ftruncate = ftruncate,
+    .rename = rename,
+    .rename_new = sys_rename_new,
+    .unlink = unlink,
+    .mmap = mmap,
+    .munmap = munmap,
+};
+
+static _Atomic(const memo_sys *) sys_now = &sys_real;
+
+const memo_sys *memo_sys_get(void)
+{
+    return atomic_load_explicit(&sys_now, memory_order_acquire);
+}
+
+void memo_sys_set(const memo_sys *sys)
+{
+    atomic_store_explicit(&sys_now, sys ? sys : &sys_real, memory_order_release);
+}
+
+int memo_sys_open(const char *path, int flags, int mode)
+{
+    int fd;
+    do
+        fd = memo_sys_get()->open(path, flags | O_CLOEXEC, mode);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+int memo_sys_fsync(int fd)
+{
+    int rc;
+    do
+        rc = memo_sys_get()->fsync(fd);
+    while (rc != 0 && errno == EINTR);
+    return rc;
+}
+
+/* As read() of all n bytes: the count got, less only at the end of the file; -1 on error. */
+static ssize_t read_fully(int fd, void *out, size_t n, uint64_t offset)
+{
+    size_t got = 0;
+    while (got < n) {
+        size_t want = n - got < IO_MAX_BYTES ? n - got : IO_MAX_BYTES;
+        ssize_t r = memo_sys_get()->pread(fd, (char *)out + got, want, (off_t)(offset + got));
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r < 0)
+            return -1;
+        if (r == 0)
+            break;
+        got += (size_t)r;
+    }
+    return (ssize_t)got;
+}
+
+static int write_fully(int fd, const void *bytes, size_t n, uint64_t offset)
+{
+    size_t done = 0;
+    while (done < n) {
+        size_t want = n - done < IO_MAX_BYTES ? n - done : IO_MAX_BYTES;
+        ssize_t w =
+            memo_sys_get()->pwrite(fd, (const char *)bytes + done, want, (off_t)(offset + done));
+        if (w < 0 && errno == EINTR)
+            continue;
+        if (w == 0)
+            errno = ENOSPC;
+        if (w <= 0)
+            return -1;
+        done += (size_t)w;
+    }
+    return 0;
+}
+
+static const char *file_kind(mode_t mode)
+{
+    return S_ISDIR(mode)                    ? "a folder"
+           : S_ISFIFO(mode)                 ? "a FIFO"
+           : S_ISCHR(mode) || S_ISBLK(mode) ? "a device"
+           : S_ISSOCK(mode)                 ? "a socket"
+                                            : "something else";
+}
+
+static memo_status fail_not_regular(const char *path, mode_t mode, memo_err *err)
+{
+    return memo_fail(err, MEMO_ERR_IO, "%s: not a regular file but %s", path, file_kind(mode));
+}
+
+memo_status memo_file_open(memo_file *file, const char *path, memo_err *err)
+{
+    *file = (memo_file){0};
+    if (!path || !*path)
+        return memo_fail(err, MEMO_ERR_USAGE, "the name of the file to read is empty");
+    /* O_NONBLOCK: opening a FIFO that nobody writes to must not hang. */
+    int fd = memo_sys_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    if (fd < 0)
+        return memo_fail_errno(err, errno, path, "open");
+    struct stat st;
+    memo_status status = MEMO_OK;
+    if (fstat(fd, &st) != 0)
+        status = memo_fail_errno(err, errno, path, "stat");
+    else if (!S_ISREG(st.st_mode))
+        status = fail_not_regular(path, st.st_mode, err);
+    else if (!(file->path = memo_strdup(path)))
+        status = memo_fail_nomem(err, "a file name", strlen(path) + 1);
+    if (status != MEMO_OK) {
+        memo_sys_get()->close(fd);
+        return status;
+    }
+    file->fd = fd;
+    file->n_bytes = (uint64_t)st.st_size;
+    return MEMO_OK;
+}
+
+void memo_file_close(memo_file *file)
+{
+    if (file->path)
+        memo_sys_get()->close(file->fd);
+    memo_free(file->path);
+    *file = (memo_file){0};
+}
+
+memo_status memo_file_read(const memo_file *file, uint64_t offset, void *out, size_t n_bytes,
+                           memo_err *err)
+{
+    uint64_t has = offset < file->n_bytes ? file->n_bytes - offset : 0;
+    if (n_bytes > has)
+        return memo_fail(err, MEMO_ERR_FORMAT,
+                         "%s: needs %zu bytes at offset %" PRIu64 ", has %" PRIu64, file->path,
+                         n_bytes, offset, has);
+    ssize_t got = read_fully(file->fd, out, n_bytes, offset);
+    if (got < 0)
+        return memo_fail_errno(err, errno, file->path, "read");
+    if ((size_t)got < n_bytes)
+        return memo_fail(err, MEMO_ERR_FORMAT,
+                         "%s: needs %zu bytes at offset %" PRIu64
+                         ", has %zd; it was cut while it was read",
+                         file->path, n_bytes, offset, got);
+    return MEMO_OK;
+}
+
+memo_status memo_file_slurp(const char *path, size_t max_bytes, char **out, size_t *n_bytes,
+                            memo_err *err)
+{
+    memo_file file;
+    char *text = NULL;
+    memo_status status = memo_file_open(&file, path, err);
+    if (status != MEMO_OK)
+        return status;
+    if (file.n_bytes > max_bytes) {
+        status = memo_fail(err, MEMO_ERR_LIMIT, "%s: %" PRIu64 " bytes; at most %zu are allowed",
+                           path, file.n_bytes, max_bytes);
+        goto done;
+    }
+    size_t n = (size_t)file.n_bytes;
+    text = n < SIZE_MAX ? memo_malloc(n + 1) : NULL;
+    if (!text) {
+        status = memo_fail_nomem(err, path, file.n_bytes + 1);
+        goto done;
+    }
+    status = memo_file_read(&file, 0, text, n, err);
+    if (status != MEMO_OK)
+        goto done;
+    text[n] = '\0';
+    *out = text;
+    *n_bytes = n;
+    text = NULL;
+done:
+    memo_free(text);
+    memo_file_close(&file);
+    return status;
+}
+
+memo_status memo_map_open(memo_map *map, const char *path, memo_err *err)
+{
+    memo_file file;
+    *map = (memo_map){0};
+    memo_status status = memo_file_open(&file, path, err);
+    if (status != MEMO_OK)
+        return status;
+    if (file.n_bytes > SIZE_MAX / 2) {
+        status = memo_fail(err, MEMO_ERR_LIMIT, "%s: %" PRIu64 " bytes do not fit in memory", path,
+                           file.n_bytes);
+    } else if (file.n_bytes > 0) {
+        size_t n = (size_t)file.n_bytes;
+        void *data = memo_sys_get()->mmap(NULL, n, PROT_READ, MAP_SHARED, file.fd, 0);
+        if (data == MAP_FAILED)
+            status = memo_fail_errno(err, errno, path, "map");
+        else
+            *map = (memo_map){data, n};
+    }
+    memo_file_close(&file);
+    return status;
+}
+
+void memo_map_close(memo_map *map)
+{
+    if (map->data)
+        memo_sys_get()->munmap((void *)(uintptr_t)map->data, map->n_bytes);
+    *map = (memo_map){0};
+}
+
+/* Refuses a target that is there without `overwrite`, or is no file; *mode is for the new one. */
+static memo_status replace_check_target(const char *path, int overwrite, mode_t *mode,
+                                        memo_err *err)
+{
+    struct stat st;
+    if (!path || !*path)
+        return memo_fail(err, MEMO_ERR_USAGE, "the name of the file to write is empty");
+    *mode = 0666;
+    if (lstat(path, &st) != 0)
+        return errno == ENOENT ? MEMO_OK : memo_fail_errno(err, errno, path, "stat");
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return fail_not_regular(path, st.st_mode, err);
+    if (!overwrite)
+        return memo_fail(err, MEMO_ERR_USAGE, "%s: exists already", path);
+    *mode = st.st_mode & 0777;
+    return MEMO_OK;
+}
+
+/* ".NAME.PID-N.tmp" in the folder of `path`, N a new number at each call. */
+static char *replace_tmp_path(const char *path)
+{
+    enum { NAME_KEPT = 200, TAIL = 48 };
+    static atomic_uint number;
+    const char *slash = strrchr(path, '/');
+    size_t folder = slash ? (size_t)(slash - path) + 1 : 0;
+    size_t name = strnlen(path + folder, NAME_KEPT);
+    char *tmp = memo_malloc(folder + 1 + name + TAIL);
+    if (!tmp)
+        return NULL;
+    memcpy(tmp, path, folder);
+    tmp[folder] = '.';
+    memcpy(tmp + folder + 1, path + folder, name);
+    snprintf(tmp + folder + 1 + name, TAIL, ".%ld-%u.tmp", (long)getpid(),
+             atomic_fetch_add(&number, 1));
+    return tmp;
+}
+
+memo_status memo_replace_begin(memo_replace *out, const char *path, int overwrite, memo_err *err)
+{
+    mode_t mode = 0;
+    *out = (memo_replace){.fd = -1, .overwrite = overwrite};
+    memo_status status = replace_check_target(path, overwrite, &mode, err);
+    if (status != MEMO_OK)
+        return status;
+    out->path = memo_strdup(path);
+    if (!out->path)
+        return memo_fail_nomem(err, "a file name", strlen(path) + 1);
+    /* A name may be taken by what a dead process with our number left behind. */
+    enum { TRIES = 1000 };
+    int e = EEXIST;
+    for (int i = 0; i < TRIES && out->fd < 0 && e == EEXIST; i++) {
+        memo_free(out->tmp_path);
+        out->tmp_path = replace_tmp_path(path);
+        if (!out->tmp_path) {
+            status = memo_fail_nomem(err, "a file name", strlen(path) + 1);
+            goto fail;
+        }
+        out->fd = memo_sys_open(out->tmp_path, O_RDWR | O_CREAT | O_EXCL, (int)mode);
+        e = errno;
+    }
+    if (out->fd >= 0)
+        return MEMO_OK;
+    status = memo_fail_errno(err, e, path, "create a temporary file beside it");
+    memo_free(out->tmp_path);
+    out->tmp_path = NULL;
+fail:
+    memo_replace_fini(out);
+    return status;
+}
+
+memo_status memo_replace_append(memo_replace *out, const void *bytes, size_t n_bytes, memo_err *err)
+{
+    return memo_replace_write_at(out, out->n_bytes, bytes, n_bytes, err);
+}
+
+memo_status memo_replace_write_at(memo_replace *out, uint64_t offset, const void *bytes,
+                                  size_t n_bytes, memo_err *err)
+{
+    uint64_t end = 0;
+    if (!memo_add_u64(offset, n_bytes, &end) || end > INT64_MAX)
+        return memo_fail(err, MEMO_ERR_LIMIT, "%s: %zu bytes at offset %" PRIu64 " are too many",
+                         out->path, n_bytes, offset);
+    if (write_fully(out->fd, bytes, n_bytes, offset) != 0)
+        return memo_fail_errno(err, errno, out->path, "write");
+    if (end > out->n_bytes)
+        out->n_bytes = end;
+    return MEMO_OK;
+}
+
+memo_status memo_replace_commit(memo_replace *out, memo_err *err)
+{
+    const memo_sys *sys = memo_sys_get();
+    if (memo_sys_fsync(out->fd) != 0)
+        return memo_fail_errno(err, errno, out->path, "sync");
+    int fd = out->fd;
+    out->fd = -1;
+    if (sys->close(fd) != 0 && errno != EINTR) /* closed all the same, and synced before */
+        return memo_fail_errno(err, errno, out->path, "close");
+    int (*move)(const char *, const char *) = out->overwrite ? sys->rename : sys->rename_new;
+    if (move(out->tmp_path, out->path) != 0) {
+        if (errno == EEXIST && !out->overwrite)
+            return memo_fail(err, MEMO_ERR_USAGE, "%s: exists already", out->path);
+        return memo_fail_errno(err, errno, out->path, "rename the finished file");
+    }
+    memo_free(out->tmp_path);
+    out->tmp_path = NULL;
+    char *folder = memo_path_folder(out->path);
+    memo_status status = folder ? memo_sync_folder(folder, err)
+                                : memo_fail_nomem(err, "a file name", strlen(out->path) + 1);
+    memo_free(folder);
+    return status;
+}
+
+void memo_replace_fini(memo_replace *out)
+{
+    if (out->tmp_path) {
+        if (out->fd >= 0)
+            memo_sys_get()->close(out->fd);
+        memo_sys_get()->unlink(out->tmp_path);
+    }
+    memo_free(out->tmp_path);
+    memo_free(out->path);
+    *out = (memo_replace){.fd = -1};
+}

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+/* jansson recurses on nesting and allocates for each value, so both are bounded before it runs: the
+ * scan below needs no memory but one counter per level. It counts exactly for every prefix that is
+ * valid JSON, and jansson stops at the first byte that is not. */
+#include "base/json.h"
+
+#include <inttypes.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/file.h"
+
+/* jansson takes about 250 bytes for an empty object, so 400,000 values stay below 16 times 8 MiB. */
+const memo_json_limits memo_json_request_limits = {8u << 20, 32, 400000, 10000};
+/* A vocabulary of 2 M tokens and merges, each a value or two. */
+const memo_json_limits memo_json_vocab_limits = {128u << 20, 32, 8000000, 2000000};
+/* 200,000 tensors with their metadata: at most 13 values each for 8 dimensions. */
+const memo_json_limits memo_json_header_limits = {100000000, 32, 3000000, 200001};
+
+enum { JSON_MAX_DEPTH = 64 };
+
+typedef struct json_scan {
+    const char *text;
+    size_t n_bytes;
+    const memo_json_limits *limits;
+    const char *what;
+    memo_err *err;
+    size_t depth;
+    size_t n_values;
+    size_t n_keys[JSON_MAX_DEPTH + 1]; /* colons seen in the container open at this depth */
+} json_scan;
+
+/* Line and column (in bytes, from 1) of an offset. */
+static void json_position(const char *text, size_t at, size_t *line, size_t *column)
+{
+    size_t start = 0;
+    *line = 1;
+    for (size_t i = 0; i < at; i++) {
+        if (text[i] == '\n') {
+            ++*line;
+            start = i + 1;
+        }
+    }
+    *column = at - start + 1;
+}
+
+static memo_status json_scan_fail(const json_scan *scan, size_t at, memo_status status,
+                                  const char *what, size_t allowed)
+{
+    size_t line, column;
+    json_position(scan->text, at, &line, &column);
+    return memo_fail(scan->err, status, "%s: line %zu column %zu: %s; at most %zu allowed",
+                     scan->what, line, column, what, allowed);
+}
+
+/* Offset of the quote that ends the string whose first quote is at `at`, or the last byte. */
+static size_t json_string_end(const char *text, size_t n_bytes, size_t at)
+{
+    for (size_t i = at + 1; i < n_bytes; i++) {
+        if (text[i] == '\\')
+            i++;
+        else if (text[i] == '"')
+            return i;
+    }
+    return n_bytes - 1;
+}
+
+static int json_is_scalar_byte(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '+' || c == '.';
+}
+
+static memo_status json_scan_open(json_scan *scan, size_t at)
+{
+    size_t max =
+        scan->limits->max_depth < JSON_MAX_DEPTH ? scan->limits->max_depth : JSON_MAX_DEPTH;
+    if (scan->depth >= max)
+        return json_scan_fail(scan, at, MEMO_ERR_FORMAT, "nested too deep", max);
+    scan->n_keys[++scan->depth] = 0;
+    return MEMO_OK;
+}
+
+static memo_status json_scan_key(json_scan *scan, size_t at)
+{
+    if (++scan->n_keys[scan->depth] > scan->limits->max_keys)
+        return json_scan_fail(scan, at, MEMO_ERR_LIMIT, "too many keys in one object",
+                              scan->limits->max_keys);
+    if (scan->n_values > 0) /* the string before the colon was a key */
+        scan->n_values--;
+    return MEMO_OK;
+}
+
+static memo_status json_scan_run(json_scan *scan)
+{
+    memo_status status = MEMO_OK;
+    for (size_t i = 0; status == MEMO_OK && i < scan->n_bytes; i++) {
+        char c = scan->text[i];
+        size_t start = i;
+        int is_value = 0;
+        if (c == '"') {
+            i = json_string_end(scan->text, scan->n_bytes, i);
+            is_value = 1;
+        } else if (c == '[' || c == '{') {
+            status = json_scan_open(scan, i);
+            is_value = 1;
+        } else if (c == ']' || c == '}') {
+            scan->depth -= scan->depth > 0;
+        } else if (c == ':') {
+            status = json_scan_key(scan, i);
+        } else if (json_is_scalar_byte(c)) {
+            while (i + 1 < scan->n_bytes && json_is_scalar_byte(scan->text[i + 1]))
+                i++;
+            is_value = 1;
+        }
+        /* One more than the limit, for the key whose colon has not come yet. */
+        scan->n_values += (size_t)is_value;
+        if (status == MEMO_OK && is_value && scan->n_values > scan->limits->max_values + 1)
+            status = json_scan_fail(scan, start, MEMO_ERR_LIMIT, "too many values",
+                                    scan->limits->max_values);
+    }
+    if (status == MEMO_OK && scan->n_values > scan->limits->max_values)
+        status = json_scan_fail(scan, scan->n_bytes, MEMO_ERR_LIMIT, "too many values",
+                                scan->limits->max_values);
+    return status;
+}
+
+memo_status memo_json_parse(const char *text, size_t n_bytes, const memo_json_limits *limits,
+                            const char *what, json_t **out, memo_err *err)
+{
+    if (n_bytes > limits->max_bytes)
+        return memo_fail(err, MEMO_ERR_LIMIT, "%s: %zu bytes of JSON; at most %zu are allowed",
+                         what, n_bytes, limits->max_bytes);
+    if (n_bytes == 0)
+        return memo_fail(err, MEMO_ERR_FORMAT, "%s: empty, where JSON is expected", what);
+    json_scan scan = {.text = text, .n_bytes = n_bytes, .limits = limits, .what = what, .err = err};
+    memo_status status = json_scan_run(&scan);
+    if (status != MEMO_OK)
+        return status;
+    json_error_t e = {0};
+    json_t *json =
+        json_loadb(text, n_bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
+    if (!json) {
+        /* jansson gives up without a text when an allocation fails deep inside. */
+        if (!e.text[0] || json_error_code(&e) == json_error_out_of_memory)
+            return memo_fail_nomem(err, what, n_bytes);
+        return memo_fail(err, MEMO_ERR_FORMAT, "%s: line %d column %d: %s", what, e.line, e.column,
+                         e.text);
+    }
+    *out = json;
+    return MEMO_OK;
+}
+
+memo_status memo_json_load(const char *path, const memo_json_limits *limits, json_t **out,
+                           memo_err *err)
+{
+    char *text = NULL;
+    size_t n_bytes = 0;
+    memo_status status = memo_file_slurp(path, limits->max_bytes, &text, &n_bytes, err);
+    if (status == MEMO_OK)
+        status = memo_json_parse(text, n_bytes, limits, path, out, err);
+    memo_free(text);
+    return status;
+}
+
+static const char *json_type_name(const json_t *value)
+{
+    static const char *const names[] = {
+        [JSON_OBJECT] = "an object",   [JSON_ARRAY] = "an array",     [JSON_STRING] = "a string",
+        [JSON_INTEGER] = "an integer", [JSON_REAL] = "a real number", [JSON_TRUE] = "true",
+        [JSON_FALSE] = "false",        [JSON_NULL] = "null"};
+    return names[json_typeof(value)];
+}
+
+/* The member, or *value NULL when it is absent or null and that is allowed. */
+static memo_status json_member(const json_t *object, const char *what, const char *key,
+                               int required, const json_t **value, memo_err *err)
+{
+    *value = NULL;
+    if (!json_is_object(object))
+        return memo_fail(err, MEMO_ERR_VALUE, "%s: is %s, not an object", what,
+                         object ? json_type_name(object) : "absent");
+    const json_t *found = json_object_get(object, key);
+    if (found && !json_is_null(found))
+        *value = found;
+    else if (required)
+        return memo_fail(err, MEMO_ERR_FORMAT, "%s: has no \"%s\"", what, key);
+    return MEMO_OK;
+}
+
+static memo_status json_wrong_type(const json_t *value, const char *what, const char *key,
+                                   const char *wanted, memo_err *err)
+{
+    return memo_fail(err, MEMO_ERR_VALUE, "%s.%s: is %s, not %s", what, key, json_type_name(value),
+                     wanted);
+}
+
+memo_status memo_json_get_size(const json_t *object, const char *what, const char *key,
+                               int required, size_t min, size_t max, size_t *out, memo_err *err)
+{
+    const json_t *value;
+    memo_status status = json_member(object, what, key, required, &value, err);
+    if (status != MEMO_OK || !value)
+        return status;
+    if (!json_is_integer(value))
+        return json_wrong_type(value, what, key, "an integer", err);
+    json_int_t x = json_integer_value(value);
+    if (x < 0 || (uint64_t)x < min || (uint64_t)x > max)
+        return memo_fail(err, MEMO_ERR_VALUE,
+                         "%s.%s: is %" JSON_INTEGER_FORMAT ", not between %zu and %zu", what, key,
+                         x, min, max);
+    *out = (size_t)x;
+    return MEMO_OK;
+}
+
+memo_status memo_json_get_double(const json_t *object, const char *what, const char *key,
+                                 int required, double min, double max, double *out, memo_err *err)
+{
+    const json_t *value;
+    memo_status status = json_member(object, what, key, required, &value, err);
+    if (status != MEMO_OK || !value)
+        return status;
+    if (!json_is_number(value))
+        return json_wrong_type(value, what, key, "a number", err);
+    double x = json_number_value(value);
+    if (!(x >= min && x <= max))
+        return memo_fail(err, MEMO_ERR_VALUE, "%s.%s: is %g, not between %g and %g", what, key, x,
+                         min, max);
+    *out = x;
+    return MEMO_OK;
+}
+
+memo_status memo_json_get_string(const json_t *object, const char *what, const char *key,
+                                 int required, const char **out, memo_err *err)
+{
+    const json_t *value;
+    memo_status status = json_member(object, what, key, required, &value, err);
+    if (status != MEMO_OK || !value)
+        return status;
+    if (!json_is_string(value))
+        return json_wrong_type(value, what, key, "a string", err);
+    const char *s = json_string_value(value);
+    if (strlen(s) != json_string_length(value))
+        return memo_fail(err, MEMO_ERR_VALUE, "%s.%s: holds a NUL character", what, key);
+    *out = s;
+    return MEMO_OK;
+}
+
+memo_status memo_json_get_bool(const json_t *object, const char *what, const char *key,
+                               int required, int *out, memo_err *err)
+{
+    const json_t *value;
+    memo_status status = json_member(object, what, key, required, &value, err);
+    if (status != MEMO_OK || !value)
+        return status;
+    if (!json_is_boolean(value))
+        return json_wrong_type(value, what, key, "true or false", err);
+    *out = json_is_true(value);
+    return MEMO_OK;
+}
