@@ -24,5 +24,7 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/memolithConfigVersion.cma
 install(FILES ${PROJECT_BINARY_DIR}/memolithConfig.cmake ${PROJECT_BINARY_DIR}/memolithConfigVersion.cmake
     DESTINATION ${MEMO_CMAKE_DIR})
 
+# The prefix relative to the .pc file, so that an installed tree can be moved.
+file(RELATIVE_PATH MEMO_PC_TO_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/memolith.pc.in ${PROJECT_BINARY_DIR}/memolith.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/memolith.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
