@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory/query.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <utf8proc.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/utf8.h"
+
+#define QUERY_NEEDLE_BYTES 256 /* a longer quote is no name; bounds the cost of memo_needle_in() */
+#define QUERY_OTHER_WORDS  2   /* beside names, in the identifier class */
+
+/* Words that stand in most English texts, sorted; leaving them out raises nDCG@10 on Cranfield from
+ * 0.370 to 0.378 and on ADI from 0.486 to 0.488, and spares reading their long posting lists. */
+static const char *const query_common[] = {
+    "a",    "am",    "an",    "and",   "are",  "as",   "at",    "be",    "been", "but",  "by",
+    "can",  "could", "did",   "do",    "does", "for",  "from",  "had",   "has",  "have", "he",
+    "her",  "his",   "how",   "i",     "if",   "in",   "into",  "is",    "it",   "its",  "me",
+    "my",   "no",    "not",   "of",    "on",   "or",   "our",   "s",     "she",  "so",   "t",
+    "than", "that",  "the",   "their", "them", "then", "there", "these", "they", "this", "to",
+    "us",   "was",   "we",    "were",  "what", "when", "where", "which", "who",  "whom", "why",
+    "will", "with",  "would", "you",   "your",
+};
+
+/* ---- characters ---------------------------------------------------------------------------- */
+
+static int query_is_word_char(uint32_t c)
+{
+    switch (utf8proc_category((utf8proc_int32_t)c)) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_NO:
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_CO:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+/* Thai, Lao, Myanmar, Khmer, kana and ideographs: written without spaces between words. */
+static int query_is_unspaced(uint32_t c)
+{
+    return (c >= 0x0E00 && c <= 0x0EFF) || (c >= 0x1000 && c <= 0x109F) ||
+           (c >= 0x1780 && c <= 0x17FF) || (c >= 0x2E80 && c <= 0xA4CF) ||
+           (c >= 0xF900 && c <= 0xFAFF) || (c >= 0xFF66 && c <= 0xFF9F) ||
+           (c >= 0x20000 && c <= 0x3FFFF);
+}
+
+static int query_is_ascii_space(char c)
+{
+    return c == ' ' || (c >= 9 && c <= 13) || c == 0;
+}
+
+static int query_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static int query_is_upper(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+static int query_is_lower(char c)
+{
+    return c >= 'a' && c <= 'z';
+}
+
+static int query_is_letter(char c)
+{
+    return query_is_upper(c) || query_is_lower(c) || (unsigned char)c >= 0x80;
+}
+
+static char query_fold(char c)
+{
+    return query_is_upper(c) ? (char)(c + 32) : c;
+}
+
+/* ---- words --------------------------------------------------------------------------------- */
+
+/* A full-text string: the bytes in double quotes, each quote doubled, NUL as a space. */
+static const char *query_fts_string(memo_arena *arena, const char *text, size_t n_bytes,
+                                    const char *suffix)
+{
+    size_t n = 0, n_suffix = strlen(suffix);
+    char *out = memo_arena_array(arena, n_bytes + n_suffix / 2 + 2, 2);
+
+    if (!out)
+        return NULL;
+    out[n++] = '"';
+    for (size_t i = 0; i < n_bytes; i++) {
+        if (text[i] == '"')
+            out[n++] = '"';
+        out[n++] = text[i] ? text[i] : ' ';
+    }
+    out[n++] = '"';
+    memcpy(out + n, suffix, n_suffix + 1);
+    return out;
+}
+
+/* The next run of word characters from *at on: [*at, result). n_bytes when there is none. */
+static size_t query_next_word(memo_text text, size_t *at, int *unspaced)
+{
+    size_t i = *at, step;
+    uint32_t c = 0;
+    int inside = 0;
+
+    *unspaced = 0;
+    for (; i < text.n_bytes; i += step) {
+        step = memo_utf8_decode(text.bytes + i, text.n_bytes - i, &c);
+        if (!step)
+            step = 1;
+        if (query_is_word_char(c)) {
+            if (!inside)
+                *at = i;
+            inside = 1;
+            *unspaced |= query_is_unspaced(c);
+        } else if (inside) {
+            return i;
+        }
+    }
+    if (!inside)
+        *at = text.n_bytes;
+    return text.n_bytes;
+}
+
+static char *query_lower(memo_arena *arena, const char *text, size_t n_bytes)
+{
+    /* The lower case of one character may take more bytes (U+0130 has 2, its lower case 3). */
+    char *out = memo_arena_array(arena, n_bytes + 1, 2);
+    size_t n = 0, step;
+    uint32_t c = 0;
+
+    for (size_t i = 0; out && i < n_bytes; i += step) {
+        step = memo_utf8_decode(text + i, n_bytes - i, &c);
+        if (!step)
+            break;
+        n += memo_utf8_encode((uint32_t)utf8proc_tolower((utf8proc_int32_t)c), out + n);
+    }
+    return out;
+}
+
+static int query_compare_word(const void *a, const void *b)
+{
+    return strcmp(a, *(const char *const *)b);
+}
+
+static int query_is_common(const char *word)
+{
+    return bsearch(word, query_common, sizeof query_common / sizeof *query_common,
+                   sizeof *query_common, query_compare_word) != NULL;
+}
+
+static int query_has_word(const memo_query *query, const char *word)
+{
+    for (size_t i = 0; i < query->n_words; i++)
+        if (strcmp(query->words[i], word) == 0)
+            return 1;
+    return 0;
+}
+
+/* Collect words; with `common` zero, those of the list of common words are left out. */
+static memo_status query_collect_words(memo_text text, int common, memo_arena *arena,
+                                       memo_query *query, memo_err *err)
+{
+    size_t at = 0, end;
+    int unspaced;
+
+    query->n_words = 0;
+    while (query->n_words < MEMO_QUERY_MAX_WORDS &&
+           (end = query_next_word(text, &at, &unspaced)) > at) {
+        const char *word = query_lower(arena, text.bytes + at, end - at);
+        if (!word)
+            return memo_fail_nomem(err, "words of a query", end - at);
+        if ((common || !query_is_common(word)) && !query_has_word(query, word)) {
+            const char *match =
+                query_fts_string(arena, text.bytes + at, end - at, unspaced ? " *" : "");
+            if (!match)
+                return memo_fail_nomem(err, "words of a query", end - at);
+            query->words[query->n_words] = word;
+            query->word_matches[query->n_words++] = match;
+        }
+        at = end;
+    }
+    return MEMO_OK;
+}
+
+static memo_status query_join_words(memo_arena *arena, memo_query *query, memo_err *err)
+{
+    memo_buf buf = {0};
+
+    if (query->n_words == 0)
+        return MEMO_OK;
+    for (size_t i = 0; i < query->n_words; i++) {
+        memo_buf_puts(&buf, i ? " OR " : "");
+        memo_buf_puts(&buf, query->word_matches[i]);
+    }
+    if (!buf.failed)
+        query->match = memo_arena_strndup(arena, buf.data, buf.n);
+    memo_buf_fini(&buf);
+    return query->match ? MEMO_OK : memo_fail_nomem(err, "words of a query", 0);
+}
+
+/* ---- needles ------------------------------------------------------------------------------- */
+
+static int query_is_identifier(const char *s, size_t n)
+{
+    int digit = 0, letter = 0, only_digits = 1, joint = 0, hump = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        int inner = i > 0 && i + 1 < n;
+        digit |= query_is_digit(s[i]);
+        letter |= query_is_letter(s[i]);
+        only_digits &= query_is_digit(s[i]);
+        hump |= i > 0 && query_is_upper(s[i]) && query_is_lower(s[i - 1]);
+        joint |= inner && s[i] && strchr("_/\\@#", s[i]) != NULL;
+        joint |= inner && s[i] == ':' && s[i + 1] == ':';
+        joint |= inner && s[i] == '.' && query_is_letter(s[i - 1]) && query_is_letter(s[i + 1]);
+    }
+    return (digit && letter) || (only_digits && n >= 5) || joint || hump;
+}
+
+static int query_has_word_char(memo_text text)
+{
+    size_t at = 0;
+    int unspaced;
+    return query_next_word(text, &at, &unspaced) > at;
+}
+
+static memo_status query_add_needle(memo_text piece, int is_name, memo_arena *arena,
+                                    memo_query *query, memo_err *err)
+{
+    memo_needle *needle = &query->needles[query->n_needles];
+
+    if (query->n_needles == MEMO_QUERY_MAX_NEEDLES || piece.n_bytes > QUERY_NEEDLE_BYTES ||
+        !query_has_word_char(piece))
+        return MEMO_OK;
+    for (size_t i = 0; i < query->n_needles; i++)
+        if (query->needles[i].n_bytes == piece.n_bytes &&
+            memcmp(query->needles[i].text, piece.bytes, piece.n_bytes) == 0)
+            return MEMO_OK;
+    needle->text = memo_arena_strndup(arena, piece.bytes, piece.n_bytes);
+    needle->n_bytes = piece.n_bytes;
+    needle->is_name = is_name;
+    needle->match = query_fts_string(arena, piece.bytes, piece.n_bytes, "");
+    if (!needle->text || !needle->match)
+        return memo_fail_nomem(err, "names in a query", piece.n_bytes);
+    query->n_needles++;
+    return MEMO_OK;
+}
+
+static memo_status query_collect_quotes(memo_text text, memo_arena *arena, memo_query *query,
+                                        memo_err *err)
+{
+    for (size_t i = 0; i < text.n_bytes; i++) {
+        const char *close;
+        if (text.bytes[i] != '"' && text.bytes[i] != '`')
+            continue;
+        close = memchr(text.bytes + i + 1, text.bytes[i], text.n_bytes - i - 1);
+        if (close) {
+            size_t end = (size_t)(close - text.bytes);
+            memo_status status = query_add_needle((memo_text){text.bytes + i + 1, end - i - 1}, 1,
+                                                  arena, query, err);
+            if (status)
+                return status;
+            i = end;
+        }
+    }
+    return MEMO_OK;
+}
+
+/* [*begin, *end) without brackets, quotes and sentence marks around it. */
+static void query_strip(const char *s, size_t *begin, size_t *end)
+{
+    while (*begin < *end && s[*begin] && strchr("\"'`([{<,;", s[*begin]))
+        ++*begin;
+    while (*end > *begin && s[*end - 1] && strchr("\"'`)]}>.,;:!?", s[*end - 1]))
+        --*end;
+}
+
+static memo_status query_collect_identifiers(memo_text text, memo_arena *arena, memo_query *query,
+                                             memo_err *err)
+{
+    size_t end;
+
+    for (size_t i = 0; i < text.n_bytes; i = end) {
+        size_t begin = i, stop;
+        while (begin < text.n_bytes && query_is_ascii_space(text.bytes[begin]))
+            begin++;
+        end = begin;
+        while (end < text.n_bytes && !query_is_ascii_space(text.bytes[end]))
+            end++;
+        stop = end;
+        query_strip(text.bytes, &begin, &stop);
+        if (begin < stop && query_is_identifier(text.bytes + begin, stop - begin)) {
+            memo_status status = query_add_needle((memo_text){text.bytes + begin, stop - begin}, 1,
+                                                  arena, query, err);
+            if (status)
+                return status;
+        }
+    }
+    return MEMO_OK;
+}
+
+/* The whole query, without white space and sentence marks around it, when it is short. */
+static memo_status query_collect_whole(memo_text text, memo_arena *arena, memo_query *query,
+                                       memo_err *err)
+{
+    size_t begin = 0, end = text.n_bytes, at = 0, stop, n_words = 0;
+    int unspaced;
+
+    while ((stop = query_next_word(text, &at, &unspaced)) > at) {
+        at = stop;
+        if (++n_words > MEMO_QUERY_PHRASE_WORDS)
+            return MEMO_OK;
+    }
+    while (begin < end && query_is_ascii_space(text.bytes[begin]))
+        begin++;
+    while (end > begin && query_is_ascii_space(text.bytes[end - 1]))
+        end--;
+    query_strip(text.bytes, &begin, &end);
+    return query_add_needle((memo_text){text.bytes + begin, end - begin}, 0, arena, query, err);
+}
+
+static memo_query_class query_classify(const memo_query *query)
+{
+    size_t n_names = 0, n_other = 0;
+
+    for (size_t i = 0; i < query->n_needles; i++)
+        n_names += query->needles[i].is_name != 0;
+    if (n_names == 0)
+        return MEMO_QUERY_NATURAL;
+    for (size_t i = 0; i < query->n_words; i++) {
+        memo_needle word = {.text = query->words[i], .n_bytes = strlen(query->words[i])};
+        int inside = 0;
+        for (size_t j = 0; j < query->n_needles && !inside; j++)
+            inside = query->needles[j].is_name &&
+                     memo_needle_in(&word, query->needles[j].text, query->needles[j].n_bytes);
+        n_other += !inside;
+    }
+    return n_other <= QUERY_OTHER_WORDS ? MEMO_QUERY_IDENTIFIER : MEMO_QUERY_NATURAL;
+}
+
+memo_status memo_query_parse(memo_text text, memo_arena *arena, memo_query *query, memo_err *err)
+{
+    memo_status status;
+
+    memset(query, 0, sizeof *query);
+    query->words = memo_arena_array(arena, MEMO_QUERY_MAX_WORDS, sizeof *query->words);
+    query->word_matches = memo_arena_array(arena, MEMO_QUERY_MAX_WORDS, sizeof *query->words);
+    if (!query->words || !query->word_matches)
+        return memo_fail_nomem(err, "words of a query", MEMO_QUERY_MAX_WORDS);
+    status = query_collect_words(text, 0, arena, query, err);
+    if (status == MEMO_OK && query->n_words == 0)
+        status = query_collect_words(text, 1, arena, query, err);
+    if (status == MEMO_OK)
+        status = query_join_words(arena, query, err);
+    if (status == MEMO_OK)
+        status = query_collect_quotes(text, arena, query, err);
+    if (status == MEMO_OK)
+        status = query_collect_identifiers(text, arena, query, err);
+    if (status == MEMO_OK)
+        status = query_collect_whole(text, arena, query, err);
+    if (status == MEMO_OK)
+        query->cls = query_classify(query);
+    return status;
+}
+
+/* ---- verbatim ------------------------------------------------------------------------------ */
+
+static int query_joins(char c)
+{
+    return query_is_digit(c) || query_is_letter(c) || c == '_';
+}
+
+/* Non-zero when the text has a letter, digit or `_` right before byte `at`. */
+static int query_word_before(const char *text, size_t at)
+{
+    size_t begin = at;
+    uint32_t c = 0;
+
+    while (begin > 0 && at - begin < 4 && ((unsigned char)text[begin - 1] & 0xC0) == 0x80)
+        begin--;
+    if (begin > 0)
+        begin--;
+    return at > 0 && memo_utf8_decode(text + begin, at - begin, &c) &&
+           (c == '_' || query_is_word_char(c));
+}
+
+static int query_word_after(const char *text, size_t n_bytes, size_t at)
+{
+    uint32_t c = 0;
+    return at < n_bytes && memo_utf8_decode(text + at, n_bytes - at, &c) &&
+           (c == '_' || query_is_word_char(c));
+}
+
+/* Bytes of `text` that equal the needle from its start, 0 when they differ. */
+static size_t query_match_at(const memo_needle *needle, const char *text, size_t n_bytes)
+{
+    size_t i = 0, j = 0;
+
+    while (j < needle->n_bytes) {
+        if (i == n_bytes)
+            return 0;
+        if (query_is_ascii_space(needle->text[j])) {
+            if (!query_is_ascii_space(text[i]))
+                return 0;
+            while (i < n_bytes && query_is_ascii_space(text[i]))
+                i++;
+            while (j < needle->n_bytes && query_is_ascii_space(needle->text[j]))
+                j++;
+        } else if (query_fold(text[i++]) != query_fold(needle->text[j++])) {
+            return 0;
+        }
+    }
+    return i;
+}
+
+/* Scripts without spaces have neighbours everywhere; the edge rule is for ASCII ends only. */
+static int query_edge_rule(char c)
+{
+    return query_joins(c) && (unsigned char)c < 0x80;
+}
+
+int memo_needle_in(const memo_needle *needle, const char *text, size_t n_bytes)
+{
+    char first, last;
+
+    if (needle->n_bytes == 0)
+        return 0;
+    first = needle->text[0];
+    last = needle->text[needle->n_bytes - 1];
+    for (size_t at = 0; at + 1 <= n_bytes; at++) {
+        size_t n;
+        if (query_fold(text[at]) != query_fold(first))
+            continue;
+        n = query_match_at(needle, text + at, n_bytes - at);
+        if (n && !(query_edge_rule(first) && query_word_before(text, at)) &&
+            !(query_edge_rule(last) && query_word_after(text, n_bytes, at + n)))
+            return 1;
+    }
+    return 0;
+}
