@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 
-#define QUERY_NEEDLE_BYTES 256 /* a longer quote is no name; bounds the cost of memo_needle_in() */
+#define QUERY_NEEDLE_BYTES 256 /* a longer quote is no name */
 #define QUERY_OTHER_WORDS  2   /* beside names, in the identifier class */
 
 /* Words that stand in most English texts, sorted; leaving them out raises nDCG@10 on Cranfield from
@@ -253,8 +253,7 @@ static memo_status query_add_needle(memo_text piece, int is_name, memo_arena *ar
     needle->text = memo_arena_strndup(arena, piece.bytes, piece.n_bytes);
     needle->n_bytes = piece.n_bytes;
     needle->is_name = is_name;
-    needle->match = query_fts_string(arena, piece.bytes, piece.n_bytes, "");
-    if (!needle->text || !needle->match)
+    if (!needle->text)
         return memo_fail_nomem(err, "names in a query", piece.n_bytes);
     query->n_needles++;
     return MEMO_OK;
@@ -333,6 +332,21 @@ static memo_status query_collect_whole(memo_text text, memo_arena *arena, memo_q
     return query_add_needle((memo_text){text.bytes + begin, end - begin}, 0, arena, query, err);
 }
 
+/* Non-zero when `word`, in lower case, is part of the needle. */
+static int query_stands_in(const memo_needle *needle, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (size_t at = 0; at + n <= needle->n_bytes; at++) {
+        size_t i = 0;
+        while (i < n && query_fold(needle->text[at + i]) == word[i])
+            i++;
+        if (i == n)
+            return 1;
+    }
+    return 0;
+}
+
 static memo_query_class query_classify(const memo_query *query)
 {
     size_t n_names = 0, n_other = 0;
@@ -342,11 +356,10 @@ static memo_query_class query_classify(const memo_query *query)
     if (n_names == 0)
         return MEMO_QUERY_NATURAL;
     for (size_t i = 0; i < query->n_words; i++) {
-        memo_needle word = {.text = query->words[i], .n_bytes = strlen(query->words[i])};
         int inside = 0;
         for (size_t j = 0; j < query->n_needles && !inside; j++)
-            inside = query->needles[j].is_name &&
-                     memo_needle_in(&word, query->needles[j].text, query->needles[j].n_bytes);
+            inside =
+                query->needles[j].is_name && query_stands_in(&query->needles[j], query->words[i]);
         n_other += !inside;
     }
     return n_other <= QUERY_OTHER_WORDS ? MEMO_QUERY_IDENTIFIER : MEMO_QUERY_NATURAL;
@@ -375,80 +388,4 @@ memo_status memo_query_parse(memo_text text, memo_arena *arena, memo_query *quer
     if (status == MEMO_OK)
         query->cls = query_classify(query);
     return status;
-}
-
-/* ---- verbatim ------------------------------------------------------------------------------ */
-
-static int query_joins(char c)
-{
-    return query_is_digit(c) || query_is_letter(c) || c == '_';
-}
-
-/* Non-zero when the text has a letter, digit or `_` right before byte `at`. */
-static int query_word_before(const char *text, size_t at)
-{
-    size_t begin = at;
-    uint32_t c = 0;
-
-    while (begin > 0 && at - begin < 4 && ((unsigned char)text[begin - 1] & 0xC0) == 0x80)
-        begin--;
-    if (begin > 0)
-        begin--;
-    return at > 0 && memo_utf8_decode(text + begin, at - begin, &c) &&
-           (c == '_' || query_is_word_char(c));
-}
-
-static int query_word_after(const char *text, size_t n_bytes, size_t at)
-{
-    uint32_t c = 0;
-    return at < n_bytes && memo_utf8_decode(text + at, n_bytes - at, &c) &&
-           (c == '_' || query_is_word_char(c));
-}
-
-/* Bytes of `text` that equal the needle from its start, 0 when they differ. */
-static size_t query_match_at(const memo_needle *needle, const char *text, size_t n_bytes)
-{
-    size_t i = 0, j = 0;
-
-    while (j < needle->n_bytes) {
-        if (i == n_bytes)
-            return 0;
-        if (query_is_ascii_space(needle->text[j])) {
-            if (!query_is_ascii_space(text[i]))
-                return 0;
-            while (i < n_bytes && query_is_ascii_space(text[i]))
-                i++;
-            while (j < needle->n_bytes && query_is_ascii_space(needle->text[j]))
-                j++;
-        } else if (query_fold(text[i++]) != query_fold(needle->text[j++])) {
-            return 0;
-        }
-    }
-    return i;
-}
-
-/* Scripts without spaces have neighbours everywhere; the edge rule is for ASCII ends only. */
-static int query_edge_rule(char c)
-{
-    return query_joins(c) && (unsigned char)c < 0x80;
-}
-
-int memo_needle_in(const memo_needle *needle, const char *text, size_t n_bytes)
-{
-    char first, last;
-
-    if (needle->n_bytes == 0)
-        return 0;
-    first = needle->text[0];
-    last = needle->text[needle->n_bytes - 1];
-    for (size_t at = 0; at + 1 <= n_bytes; at++) {
-        size_t n;
-        if (query_fold(text[at]) != query_fold(first))
-            continue;
-        n = query_match_at(needle, text + at, n_bytes - at);
-        if (n && !(query_edge_rule(first) && query_word_before(text, at)) &&
-            !(query_edge_rule(last) && query_word_after(text, n_bytes, at + n)))
-            return 1;
-    }
-    return 0;
 }

@@ -5,9 +5,9 @@
  *            left out of the word search while any other word remains; they say where nothing is.
  *            A script written without spaces is one run to unicode61: such a word is searched as
  *            the beginning of a run.
- *   needles  what must stand in a text letter by letter (ASCII case and white space aside) for the
- *            exact lane: what the query puts in "quotes" or `backticks`, identifiers in it, and the
- *            whole query when it is at most MEMO_QUERY_PHRASE_WORDS words.
+ *   needles  what must stand in a text letter by letter for the exact lane: what the query puts in
+ *            "quotes" or `backticks`, identifiers in it, and the whole query when it is at most
+ *            MEMO_QUERY_PHRASE_WORDS words.
  *   class    decides the weights of the lanes.
  *
  * An identifier is a run without white space that holds digits next to letters (ERR-4512, v2.1),
@@ -32,14 +32,13 @@ typedef enum memo_query_class {
 typedef struct memo_needle {
     const char *text;
     size_t n_bytes;
-    int is_name;       /* an identifier or quoted, not merely the whole query */
-    const char *match; /* full-text phrase that finds candidates, or NULL: it has no words */
+    int is_name; /* an identifier or quoted, not merely the whole query */
 } memo_needle;
 
 typedef struct memo_query {
     memo_query_class cls;
     size_t n_words;
-    const char **words;        /* [n_words] lower case in ASCII, distinct, in order */
+    const char **words;        /* [n_words] lower case, distinct, in order */
     const char **word_matches; /* [n_words] full-text expression of one word */
     const char *match;         /* full-text expression of all words, joined by OR; NULL: no words */
     size_t n_needles;
@@ -48,10 +47,5 @@ typedef struct memo_query {
 
 /* `text` is valid UTF-8 and may hold NUL. Everything lives in `arena`. */
 memo_status memo_query_parse(memo_text text, memo_arena *arena, memo_query *query, memo_err *err);
-
-/* Non-zero when `needle` stands in `text`: ASCII letters of either case are equal, a run of white
- * space equals any other, and where the needle begins or ends with a letter or digit the text has
- * none beside it. Linear time for texts that do not repeat the needle's first word endlessly. */
-int memo_needle_in(const memo_needle *needle, const char *text, size_t n_bytes);
 
 #endif
