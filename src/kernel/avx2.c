@@ -1,3 +1,223 @@
 // SPDX-License-Identifier: Apache-2.0
+/* kernel/avx2.c -- level avx2: the 16 lanes of the templates are a pair of registers. */
 #include "kernel/levels.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <math.h>
+
+#define V(name)       name##_avx2
+#define VEC_LANES     16
+#define TILE_ROWS     6 /* 6 pairs of accumulators + 1 of W leave 2 registers for broadcasts */
+#define TILE_PANELS   1
+#define GEMM_PREFETCH 8
+#define DOT_ROWS      4
+#define KERNEL_INLINE static inline __attribute__((always_inline))
+#define KERNEL_UNROLL _Pragma("GCC unroll 16")
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma,bmi2,f16c"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,bmi2,f16c")
+#endif
+
+typedef struct V(f32) {
+    __m256 lo, hi;
+} V(f32);
+
+KERNEL_INLINE V(f32) V(pair)(__m256 lo, __m256 hi)
+{
+    return (V(f32)){lo, hi};
+}
+
+/* All ones in the lanes first .. first + 7 that are below n. */
+KERNEL_INLINE __m256i V(below)(size_t n, int first)
+{
+    __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n - first), lane);
+}
+
+KERNEL_INLINE V(f32) V(load)(const float *p)
+{
+    return V(pair)(_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8));
+}
+
+KERNEL_INLINE V(f32) V(load_part)(const float *p, size_t n)
+{
+    return V(pair)(_mm256_maskload_ps(p, V(below)(n, 0)),
+                   _mm256_maskload_ps(p + 8, V(below)(n, 8)));
+}
+
+KERNEL_INLINE void V(store)(float *p, V(f32) a)
+{
+    _mm256_storeu_ps(p, a.lo);
+    _mm256_storeu_ps(p + 8, a.hi);
+}
+
+KERNEL_INLINE void V(store_part)(float *p, V(f32) a, size_t n)
+{
+    _mm256_maskstore_ps(p, V(below)(n, 0), a.lo);
+    _mm256_maskstore_ps(p + 8, V(below)(n, 8), a.hi);
+}
+
+KERNEL_INLINE V(f32) V(set1)(float a)
+{
+    return V(pair)(_mm256_set1_ps(a), _mm256_set1_ps(a));
+}
+
+KERNEL_INLINE V(f32) V(add)(V(f32) a, V(f32) b)
+{
+    return V(pair)(_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi));
+}
+
+KERNEL_INLINE V(f32) V(sub)(V(f32) a, V(f32) b)
+{
+    return V(pair)(_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi));
+}
+
+KERNEL_INLINE V(f32) V(mul)(V(f32) a, V(f32) b)
+{
+    return V(pair)(_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi));
+}
+
+KERNEL_INLINE V(f32) V(div)(V(f32) a, V(f32) b)
+{
+    return V(pair)(_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi));
+}
+
+KERNEL_INLINE V(f32) V(fma)(V(f32) a, V(f32) b, V(f32) c)
+{
+    return V(pair)(_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi));
+}
+
+KERNEL_INLINE V(f32) V(min)(V(f32) a, V(f32) b)
+{
+    return V(pair)(_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi));
+}
+
+KERNEL_INLINE V(f32) V(max)(V(f32) a, V(f32) b)
+{
+    return V(pair)(_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi));
+}
+
+KERNEL_INLINE V(f32) V(round)(V(f32) a)
+{
+    return V(pair)(_mm256_round_ps(a.lo, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC),
+                   _mm256_round_ps(a.hi, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+
+/* 2^n in two factors, each a normal number for |n| <= 252; the first product is exact, so a
+ * subnormal result is rounded once. */
+KERNEL_INLINE __m256 V(scale2_half)(__m256 a, __m256 n)
+{
+    __m256i whole = _mm256_cvtps_epi32(n);
+    __m256i half = _mm256_srai_epi32(whole, 1);
+    __m256i bias = _mm256_set1_epi32(127);
+    __m256i first = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);
+    __m256i rest = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(whole, half), bias), 23);
+    a = _mm256_mul_ps(a, _mm256_castsi256_ps(first));
+    return _mm256_mul_ps(a, _mm256_castsi256_ps(rest));
+}
+
+KERNEL_INLINE V(f32) V(scale2)(V(f32) a, V(f32) n)
+{
+    return V(pair)(V(scale2_half)(a.lo, n.lo), V(scale2_half)(a.hi, n.hi));
+}
+
+KERNEL_INLINE V(f32) V(abs)(V(f32) a)
+{
+    __m256 sign = _mm256_set1_ps(-0.0f);
+    return V(pair)(_mm256_andnot_ps(sign, a.lo), _mm256_andnot_ps(sign, a.hi));
+}
+
+KERNEL_INLINE V(f32) V(copysign)(V(f32) a, V(f32) b)
+{
+    __m256 sign = _mm256_set1_ps(-0.0f);
+    a = V(abs)(a);
+    return V(pair)(_mm256_or_ps(a.lo, _mm256_and_ps(sign, b.lo)),
+                   _mm256_or_ps(a.hi, _mm256_and_ps(sign, b.hi)));
+}
+
+KERNEL_INLINE V(f32) V(select_lt)(V(f32) a, V(f32) b, V(f32) x, V(f32) y)
+{
+    return V(pair)(_mm256_blendv_ps(y.lo, x.lo, _mm256_cmp_ps(a.lo, b.lo, _CMP_LT_OQ)),
+                   _mm256_blendv_ps(y.hi, x.hi, _mm256_cmp_ps(a.hi, b.hi, _CMP_LT_OQ)));
+}
+
+KERNEL_INLINE float V(sum)(V(f32) a)
+{
+    __m256 s8 = _mm256_add_ps(a.lo, a.hi);
+    __m128 s4 = _mm_add_ps(_mm256_castps256_ps128(s8), _mm256_extractf128_ps(s8, 1));
+    __m128 s2 = _mm_add_ps(s4, _mm_movehl_ps(s4, s4));
+    return _mm_cvtss_f32(_mm_add_ss(s2, _mm_movehdup_ps(s2)));
+}
+
+KERNEL_INLINE float V(max_lane)(V(f32) a)
+{
+    __m256 m8 = _mm256_max_ps(a.lo, a.hi);
+    __m128 m4 = _mm_max_ps(_mm256_castps256_ps128(m8), _mm256_extractf128_ps(m8, 1));
+    __m128 m2 = _mm_max_ps(m4, _mm_movehl_ps(m4, m4));
+    return _mm_cvtss_f32(_mm_max_ss(m2, _mm_movehdup_ps(m2)));
+}
+
+KERNEL_INLINE void V(transpose4)(const float *src, size_t lds, float *dst, size_t ldd)
+{
+    __m128 r0 = _mm_loadu_ps(src), r1 = _mm_loadu_ps(src + lds);
+    __m128 r2 = _mm_loadu_ps(src + 2 * lds), r3 = _mm_loadu_ps(src + 3 * lds);
+    _MM_TRANSPOSE4_PS(r0, r1, r2, r3);
+    _mm_storeu_ps(dst, r0);
+    _mm_storeu_ps(dst + ldd, r1);
+    _mm_storeu_ps(dst + 2 * ldd, r2);
+    _mm_storeu_ps(dst + 3 * ldd, r3);
+}
+
+/* The order matters: rows use functions of math. */
+// clang-format off
+#include "kernel/template_math.h"
+#include "kernel/template_rows.h"
+#include "kernel/template_gemm.h"
+// clang-format on
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+static const memo_kernels V(table) = {
+    .cpu = MEMO_CPU_AVX2,
+    .gemm_f32_rows = TILE_ROWS,
+    .gemm_f32_panels = TILE_PANELS,
+    .gemm_f32_tile = V(gemm_f32_tile),
+    .exp_f32 = V(exp_f32),
+    .erf_f32 = V(erf_f32),
+    .tanh_f32 = V(tanh_f32),
+    .gelu_erf_f32 = V(gelu_erf_f32),
+    .gelu_tanh_f32 = V(gelu_tanh_f32),
+    .add_f32 = V(add_f32),
+    .scale_f32 = V(scale_f32),
+    .softmax_f32 = V(softmax_f32),
+    .layer_norm_f32 = V(layer_norm_f32),
+    .dot_f32 = V(dot_f32),
+    .dot_rows_f32 = V(dot_rows_f32),
+    .pack_panels_f32 = V(pack_panels_f32),
+};
+
+const memo_kernels *const memo_kernels_avx2 = &V(table);
+
+#undef V
+#undef VEC_LANES
+#undef TILE_ROWS
+#undef TILE_PANELS
+#undef GEMM_PREFETCH
+#undef DOT_ROWS
+#undef KERNEL_INLINE
+#undef KERNEL_UNROLL
+
+#else
+
 const memo_kernels *const memo_kernels_avx2 = NULL;
+
+#endif

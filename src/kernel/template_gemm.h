@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+/* kernel/template_gemm.h -- the f32 GEMM tile, once for all vector levels; see template_math.h for
+ * V() and the primitives. The level chooses TILE_ROWS x TILE_PANELS so that the accumulators, one
+ * input of each panel and a broadcast of A fill its registers without a spill.
+ *
+ * Tiles of fewer rows or panels are the same loop with other constants, so an element's chain of
+ * FMAs does not depend on the tile it is computed in. */
+
+KERNEL_INLINE void V(gemm_tile)(const size_t rows, const size_t n_panels, size_t k, const float *a,
+                                size_t lda, const float *w, size_t panel_stride, const float *bias,
+                                float *c, size_t ldc)
+{
+    V(f32) acc[TILE_ROWS][TILE_PANELS];
+    KERNEL_UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        KERNEL_UNROLL
+        for (size_t p = 0; p < n_panels; p++)
+            acc[r][p] = bias ? V(load)(bias + p * MEMO_PANEL) : V(set1)(0.0f);
+    }
+    for (size_t i = 0; i < k; i++) {
+        V(f32) row_w[TILE_PANELS];
+        KERNEL_UNROLL
+        for (size_t p = 0; p < n_panels; p++) {
+            row_w[p] = V(load)(w + p * panel_stride);
+            __builtin_prefetch(w + p * panel_stride + GEMM_PREFETCH * MEMO_PANEL);
+        }
+        KERNEL_UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            V(f32) x = V(set1)(a[r * lda + i]);
+            KERNEL_UNROLL
+            for (size_t p = 0; p < n_panels; p++)
+                acc[r][p] = V(fma)(x, row_w[p], acc[r][p]);
+        }
+        w += MEMO_PANEL;
+    }
+    KERNEL_UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        KERNEL_UNROLL
+        for (size_t p = 0; p < n_panels; p++)
+            V(store)(c + r * ldc + p * MEMO_PANEL, acc[r][p]);
+    }
+}
+
+#define GEMM_ROWS_CASE(rows)                                                                       \
+    case rows:                                                                                     \
+        if (n_panels == TILE_PANELS)                                                               \
+            V(gemm_tile)(rows, TILE_PANELS, k, a, lda, w, panel_stride, bias, c, ldc);             \
+        else                                                                                       \
+            V(gemm_tile)(rows, 1, k, a, lda, w, panel_stride, bias, c, ldc);                       \
+        break;
+
+static void V(gemm_f32_tile)(size_t rows, size_t n_panels, size_t k, const float *a, size_t lda,
+                             const float *w, size_t panel_stride, const float *bias, float *c,
+                             size_t ldc)
+{
+    switch (rows) {
+        GEMM_ROWS_CASE(1)
+        GEMM_ROWS_CASE(2)
+        GEMM_ROWS_CASE(3)
+        GEMM_ROWS_CASE(4)
+        GEMM_ROWS_CASE(5)
+        GEMM_ROWS_CASE(6)
+#if TILE_ROWS > 6
+        GEMM_ROWS_CASE(7)
+        GEMM_ROWS_CASE(8)
+        GEMM_ROWS_CASE(9)
+        GEMM_ROWS_CASE(10)
+        GEMM_ROWS_CASE(11)
+        GEMM_ROWS_CASE(12)
+#endif
+    }
+}
+#undef GEMM_ROWS_CASE

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+/* kernel/template_math.h -- element-wise kernels, once for all vector levels.
+ *
+ * Included by each level file inside its target region; no guard on purpose. The level provides
+ * V(name), which makes a name its own, the type V(f32) of 16 floats and the primitives on it:
+ *
+ *   load store          16 floats, any alignment
+ *   load_part           the first n < 16, zero in the other lanes, which are not touched
+ *   store_part          the first n < 16 only
+ *   set1 add sub mul div
+ *   fma(a, b, c)        a * b + c, rounded once
+ *   min(a, b) max(a, b) b when either is NaN
+ *   round               to the nearest integer, ties to even
+ *   scale2(a, n)        a * 2^n, n integral; rounded once also into the subnormals
+ *   abs, copysign(a, b) magnitude of a, sign of b
+ *   select_lt(a, b, x, y)  a < b ? x : y in each lane
+ *   sum                 lane i + (i + 8), then + 4, + 2, + 1;  max_lane  greatest lane
+ *
+ * All levels run the same operations in the same order on 16 lanes, so they give the same bits.
+ * The polynomials are weighted least-squares fits driven to the minimax error, with coefficients
+ * rounded to float afterwards; the errors stated are those of the finished functions over all
+ * floats (`memo_check --exhaustive`). */
+
+/* exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2, exp(r) by degree 6 (error 2^-28).
+ * At the clamps the result is already 0 and infinity. 0.79 ULP. */
+KERNEL_INLINE V(f32) V(exp_lanes)(V(f32) x)
+{
+    x = V(max)(V(set1)(-104.0f), V(min)(V(set1)(89.0f), x));
+    V(f32) n = V(round)(V(mul)(x, V(set1)(0x1.715476p+0f))); /* 1 / ln 2 */
+    V(f32) r = V(fma)(n, V(set1)(-0x1.62e430p-1f), x);       /* ln 2, high part */
+    r = V(fma)(n, V(set1)(0x1.05c610p-29f), r);              /* and what it lacks */
+    V(f32) p = V(set1)(0x1.6db42ap-10f);
+    p = V(fma)(p, r, V(set1)(0x1.123b54p-7f));
+    p = V(fma)(p, r, V(set1)(0x1.55545ep-5f));
+    p = V(fma)(p, r, V(set1)(0x1.55548ep-3f));
+    p = V(fma)(p, r, V(set1)(0.5f));
+    p = V(fma)(p, r, V(set1)(1.0f));
+    p = V(fma)(p, r, V(set1)(1.0f));
+    return V(scale2)(p, n);
+}
+
+/* |x| < 1: x + x P(x^2), degree 6 (error 2^-29). Beyond: a polynomial of degree 12 around the
+ * middle of [1, 3.92] (error 2^-25); at its end erf has rounded to 1. */
+KERNEL_INLINE V(f32) V(erf_lanes)(V(f32) x)
+{
+    V(f32) s = V(mul)(x, x);
+    V(f32) p = V(set1)(0x1.4ae4d0p-14f);
+    p = V(fma)(p, s, V(set1)(-0x1.a485ecp-11f));
+    p = V(fma)(p, s, V(set1)(0x1.5419f6p-8f));
+    p = V(fma)(p, s, V(set1)(-0x1.b7fbb4p-6f));
+    p = V(fma)(p, s, V(set1)(0x1.ce2d20p-4f));
+    p = V(fma)(p, s, V(set1)(-0x1.81273ep-2f));
+    p = V(fma)(p, s, V(set1)(0x1.06eba8p-3f));
+    V(f32) near = V(fma)(p, x, x);
+
+    V(f32) a = V(min)(V(set1)(3.92f), V(abs)(x));
+    V(f32) t = V(fma)(a, V(set1)(0x1.5eaf58p-1f), V(set1)(-0x1.af57acp+0f)); /* (a - 2.46) / 1.46 */
+    V(f32) q = V(set1)(-0x1.c0c462p-11f);
+    q = V(fma)(q, t, V(set1)(0x1.ac289cp-10f));
+    q = V(fma)(q, t, V(set1)(0x1.2a04f4p-9f));
+    q = V(fma)(q, t, V(set1)(-0x1.29f716p-7f));
+    q = V(fma)(q, t, V(set1)(0x1.089abep-7f));
+    q = V(fma)(q, t, V(set1)(0x1.ac4cfep-8f));
+    q = V(fma)(q, t, V(set1)(-0x1.d6441cp-6f));
+    q = V(fma)(q, t, V(set1)(0x1.7169f8p-5f));
+    q = V(fma)(q, t, V(set1)(-0x1.70adcap-5f));
+    q = V(fma)(q, t, V(set1)(0x1.f56080p-6f));
+    q = V(fma)(q, t, V(set1)(-0x1.c88302p-7f));
+    q = V(fma)(q, t, V(set1)(0x1.fc4d82p-9f));
+    q = V(fma)(q, t, V(set1)(0x1.ffbe08p-1f));
+    return V(select_lt)(V(abs)(x), V(set1)(1.0f), near, V(copysign)(q, x));
+}
+
+/* |x| < 0.55: x + x^3 P(x^2), degree 4 (error 2^-30). Beyond: 1 - 2 / (exp(2 |x|) + 1). */
+KERNEL_INLINE V(f32) V(tanh_lanes)(V(f32) x)
+{
+    V(f32) s = V(mul)(x, x);
+    V(f32) p = V(set1)(-0x1.9bbb44p-8f);
+    p = V(fma)(p, s, V(set1)(0x1.5956b2p-6f));
+    p = V(fma)(p, s, V(set1)(-0x1.b92bc0p-5f));
+    p = V(fma)(p, s, V(set1)(0x1.110d3cp-3f));
+    p = V(fma)(p, s, V(set1)(-0x1.55554cp-2f));
+    V(f32) near = V(fma)(V(mul)(p, s), x, x);
+
+    V(f32) a = V(abs)(x);
+    V(f32) one = V(set1)(1.0f);
+    V(f32) e = V(exp_lanes)(V(add)(a, a));
+    V(f32) far = V(sub)(one, V(div)(V(set1)(2.0f), V(add)(e, one)));
+    return V(copysign)(V(select_lt)(a, V(set1)(0.55f), near, far), x); /* tanh(-0) is -0 */
+}
+
+/* x Phi(x) with Phi(x) = 1/2 + z P(z^2), z = x clamped to +-5.42, P of degree 15 in
+ * t = 2 z^2 / 5.42^2 - 1 (error 2^-27; at t = -1 all terms have one sign, so nothing cancels).
+ * At the clamps Phi is exactly 0 and 1: the product is rounded before 1/2 is added. */
+KERNEL_INLINE V(f32) V(gelu_erf_lanes)(V(f32) x)
+{
+    V(f32) z = V(max)(V(set1)(-5.42f), V(min)(V(set1)(5.42f), x));
+    V(f32) t = V(fma)(V(mul)(z, z), V(set1)(0x1.16dd02p-4f), V(set1)(-1.0f));
+    V(f32) p = V(set1)(-0x1.7b071ep-13f);
+    p = V(fma)(p, t, V(set1)(0x1.0190a2p-11f));
+    p = V(fma)(p, t, V(set1)(-0x1.d65ddap-12f));
+    p = V(fma)(p, t, V(set1)(0x1.5eb9b0p-11f));
+    p = V(fma)(p, t, V(set1)(-0x1.142020p-9f));
+    p = V(fma)(p, t, V(set1)(0x1.0aa51cp-8f));
+    p = V(fma)(p, t, V(set1)(-0x1.997ad6p-8f));
+    p = V(fma)(p, t, V(set1)(0x1.3b8636p-7f));
+    p = V(fma)(p, t, V(set1)(-0x1.d68f72p-7f));
+    p = V(fma)(p, t, V(set1)(0x1.450b8cp-6f));
+    p = V(fma)(p, t, V(set1)(-0x1.a655b6p-6f));
+    p = V(fma)(p, t, V(set1)(0x1.0703a8p-5f));
+    p = V(fma)(p, t, V(set1)(-0x1.408d36p-5f));
+    p = V(fma)(p, t, V(set1)(0x1.8c0f94p-5f));
+    p = V(fma)(p, t, V(set1)(-0x1.0aa010p-4f));
+    p = V(fma)(p, t, V(set1)(0x1.0b2740p-3f));
+    return V(mul)(x, V(add)(V(mul)(z, p), V(set1)(0.5f)));
+}
+
+/* x (1 + tanh u) / 2 = x / (1 + exp(-2u)), 2u = sqrt(8 / pi) (x + 0.044715 x^3). */
+KERNEL_INLINE V(f32) V(gelu_tanh_lanes)(V(f32) x)
+{
+    V(f32) cubic = V(fma)(V(mul)(x, x), V(set1)(-0x1.2444f2p-4f), V(set1)(-0x1.988454p+0f));
+    V(f32) e = V(exp_lanes)(V(mul)(x, cubic)); /* -2u */
+    return V(div)(x, V(add)(V(set1)(1.0f), e));
+}
+
+/* y[i] = f(x[i]); the tail goes through the same operations. */
+KERNEL_INLINE void V(map)(size_t n, const float *x, float *y, V(f32) (*f)(V(f32)))
+{
+    size_t i = 0;
+    for (; i + VEC_LANES <= n; i += VEC_LANES)
+        V(store)(y + i, f(V(load)(x + i)));
+    if (i < n)
+        V(store_part)(y + i, f(V(load_part)(x + i, n - i)), n - i);
+}
+
+static void V(exp_f32)(size_t n, const float *x, float *y)
+{
+    V(map)(n, x, y, V(exp_lanes));
+}
+
+static void V(erf_f32)(size_t n, const float *x, float *y)
+{
+    V(map)(n, x, y, V(erf_lanes));
+}
+
+static void V(tanh_f32)(size_t n, const float *x, float *y)
+{
+    V(map)(n, x, y, V(tanh_lanes));
+}
+
+static void V(gelu_erf_f32)(size_t n, const float *x, float *y)
+{
+    V(map)(n, x, y, V(gelu_erf_lanes));
+}
+
+static void V(gelu_tanh_f32)(size_t n, const float *x, float *y)
+{
+    V(map)(n, x, y, V(gelu_tanh_lanes));
+}
+
+static void V(add_f32)(size_t n, const float *a, const float *b, float *y)
+{
+    size_t i = 0;
+    for (; i + VEC_LANES <= n; i += VEC_LANES)
+        V(store)(y + i, V(add)(V(load)(a + i), V(load)(b + i)));
+    if (i < n)
+        V(store_part)(y + i, V(add)(V(load_part)(a + i, n - i), V(load_part)(b + i, n - i)), n - i);
+}
+
+static void V(scale_f32)(size_t n, float s, const float *x, float *y)
+{
+    V(f32) scale = V(set1)(s);
+    size_t i = 0;
+    for (; i + VEC_LANES <= n; i += VEC_LANES)
+        V(store)(y + i, V(mul)(scale, V(load)(x + i)));
+    if (i < n)
+        V(store_part)(y + i, V(mul)(scale, V(load_part)(x + i, n - i)), n - i);
+}
