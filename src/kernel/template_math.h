@@ -89,29 +89,29 @@ KERNEL_INLINE V(f32) V(tanh_lanes)(V(f32) x)
     return V(copysign)(V(select_lt)(a, V(set1)(0.55f), near, far), x); /* tanh(-0) is -0 */
 }
 
-/* x Phi(x) with Phi(x) = 1/2 + z P(z^2), z = x clamped to +-5.42, P of degree 15 in
- * t = 2 z^2 / 5.42^2 - 1 (error 2^-27; at t = -1 all terms have one sign, so nothing cancels).
- * At the clamps Phi is exactly 0 and 1: the product is rounded before 1/2 is added. */
+/* x Phi(x) with Phi(x) = 1/2 + z P(z^2), z = x clamped to +-5.48, P of degree 15 in
+ * t = 2 z^2 / 5.48^2 - 1 (error 2^-27; at t = -1 all terms have one sign, so nothing cancels).
+ * At the clamps Phi is exactly 0 and 1, because the product is rounded before 1/2 is added. */
 KERNEL_INLINE V(f32) V(gelu_erf_lanes)(V(f32) x)
 {
-    V(f32) z = V(max)(V(set1)(-5.42f), V(min)(V(set1)(5.42f), x));
-    V(f32) t = V(fma)(V(mul)(z, z), V(set1)(0x1.16dd02p-4f), V(set1)(-1.0f));
-    V(f32) p = V(set1)(-0x1.7b071ep-13f);
-    p = V(fma)(p, t, V(set1)(0x1.0190a2p-11f));
-    p = V(fma)(p, t, V(set1)(-0x1.d65ddap-12f));
-    p = V(fma)(p, t, V(set1)(0x1.5eb9b0p-11f));
-    p = V(fma)(p, t, V(set1)(-0x1.142020p-9f));
-    p = V(fma)(p, t, V(set1)(0x1.0aa51cp-8f));
-    p = V(fma)(p, t, V(set1)(-0x1.997ad6p-8f));
-    p = V(fma)(p, t, V(set1)(0x1.3b8636p-7f));
-    p = V(fma)(p, t, V(set1)(-0x1.d68f72p-7f));
-    p = V(fma)(p, t, V(set1)(0x1.450b8cp-6f));
-    p = V(fma)(p, t, V(set1)(-0x1.a655b6p-6f));
-    p = V(fma)(p, t, V(set1)(0x1.0703a8p-5f));
-    p = V(fma)(p, t, V(set1)(-0x1.408d36p-5f));
-    p = V(fma)(p, t, V(set1)(0x1.8c0f94p-5f));
-    p = V(fma)(p, t, V(set1)(-0x1.0aa010p-4f));
-    p = V(fma)(p, t, V(set1)(0x1.0b2740p-3f));
+    V(f32) z = V(max)(V(set1)(-5.48f), V(min)(V(set1)(5.48f), x));
+    V(f32) t = V(fma)(V(mul)(z, z), V(set1)(0x1.10ca4cp-4f), V(set1)(-1.0f));
+    V(f32) p = V(set1)(-0x1.d2d53ap-13f);
+    p = V(fma)(p, t, V(set1)(0x1.37bdaep-11f));
+    p = V(fma)(p, t, V(set1)(-0x1.0823b6p-11f));
+    p = V(fma)(p, t, V(set1)(0x1.71cc0cp-11f));
+    p = V(fma)(p, t, V(set1)(-0x1.3330d4p-9f));
+    p = V(fma)(p, t, V(set1)(0x1.25c2e0p-8f));
+    p = V(fma)(p, t, V(set1)(-0x1.b540cap-8f));
+    p = V(fma)(p, t, V(set1)(0x1.4a3958p-7f));
+    p = V(fma)(p, t, V(set1)(-0x1.e66548p-7f));
+    p = V(fma)(p, t, V(set1)(0x1.4b9576p-6f));
+    p = V(fma)(p, t, V(set1)(-0x1.a9be8cp-6f));
+    p = V(fma)(p, t, V(set1)(0x1.06d354p-5f));
+    p = V(fma)(p, t, V(set1)(-0x1.3e7f1cp-5f));
+    p = V(fma)(p, t, V(set1)(0x1.88501cp-5f));
+    p = V(fma)(p, t, V(set1)(-0x1.07c902p-4f));
+    p = V(fma)(p, t, V(set1)(0x1.083bcep-3f));
     return V(mul)(x, V(add)(V(mul)(z, p), V(set1)(0.5f)));
 }
 
