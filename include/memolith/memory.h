@@ -36,7 +36,7 @@
  *           goto done;
  *   }
  *   if (memo_db_search(db, MEMO_STR("how do I get into the house"), NULL, &hits, &err) == MEMO_OK)
- *       printf("%s\n", hits->hits[0].text);
+ *       printf("%s\n", hits->hits[0].text); // prints: the spare key is under the third flower pot
  * done:
  *   if (err.status)
  *       fprintf(stderr, "%s\n", err.message);
