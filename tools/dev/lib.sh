@@ -7,6 +7,9 @@ die() {
     exit 1
 }
 
+# What the library is linked with, as pkg-config names.
+requires="sqlite3 jansson libutf8proc libxxhash libcrypto"
+
 # What each job needs, as Debian package names.
 need_build="gcc libc6-dev cmake ninja-build pkg-config libsqlite3-dev libjansson-dev libutf8proc-dev libxxhash-dev libssl-dev"
 need_model="$need_build python3 ca-certificates"
@@ -17,7 +20,7 @@ install_packages() {
     if ! command -v dpkg-query >/dev/null 2>&1; then
         command -v cmake >/dev/null 2>&1 && command -v ninja >/dev/null 2>&1 &&
             command -v pkg-config >/dev/null 2>&1 &&
-            pkg-config --exists sqlite3 jansson libutf8proc libxxhash libcrypto && return 0
+            pkg-config --exists $requires && return 0
         say "this system has no apt; please install what these Debian packages hold, then run again:"
         die "  $*"
     fi
@@ -81,21 +84,63 @@ shared_dir() {
     return 0
 }
 
-# Compile the default model to class $1 if that is not done, set $model to its path.
+# The command that the functions below run, and where they keep what it compiled.
+memolith=build/memolith
+models=
+
+# Build preset $1 and use its command, with models of its own.
+use_build() {
+    build_preset "$1"
+    [ "$1" = release ] && return 0
+    memolith=build/$1/memolith
+    models=build/$1/models
+}
+
+# Compile the default model to class $1 unless that is done, set $model to its path. Made again when
+# this build cannot read it, or is newer.
 default_model() {
-    class=$1
-    case $class in
+    case $1 in
     f32) ;;
-    *) die "model class '$class' is not known; known: f32" ;;
+    *) die "model class '$1' is not known; known: f32" ;;
     esac
-    model=$(cache_dir)/models/all-MiniLM-L6-v2.$class.safetensors
-    [ -x build/memolith ] || build_release memolith
-    if [ -f "$model" ] && build/memolith model show "$model" >/dev/null 2>&1; then
+    [ -n "$models" ] || models=$(cache_dir)/models
+    model=$models/all-MiniLM-L6-v2.$1.safetensors
+    if [ -f "$model" ] && [ ! "$memolith" -nt "$model" ] && "$memolith" model show "$model" >/dev/null 2>&1; then
         return 0
     fi
     install_packages $need_model
     source=$(python3 tools/fetch_model.py) || exit 1
-    mkdir -p "$(dirname "$model")"
-    build/memolith model compile "$source" -o "$model" --class "$class" --name all-MiniLM-L6-v2 --force >&2 ||
+    mkdir -p "$models"
+    "$memolith" model compile "$source" -o "$model" --class "$1" --name all-MiniLM-L6-v2 --force >&2 ||
         die "compiling the model failed"
+}
+
+# All tests of a build folder, with counts of single tests: run_ctest DIR [CTEST OPTION...]
+run_ctest() {
+    dir=$1
+    shift
+    status=0
+    ctest --test-dir "$dir" -j "$(nproc)" --output-on-failure --no-tests=error --timeout 600 \
+        --test-output-size-passed 4000000 --test-output-size-failed 4000000 \
+        --output-junit "$PWD/$dir/junit.xml" "$@" || status=$?
+    python3 tools/count_tests.py "$dir/junit.xml"
+    return "$status"
+}
+
+# A golden suite on folder $2, by default the one beside this checkout: run_golden models|tokenizer [DIR]
+run_golden() {
+    folder=${2:-}
+    if [ -z "$folder" ]; then
+        case $1 in
+        models) folder=$(shared_dir)/data/models ;;
+        tokenizer) folder=$(shared_dir)/data/tokenizer ;;
+        esac
+        if [ ! -d "$folder" ]; then
+            echo "SKIPPED golden $1: no golden data beside this checkout (MEMO_SHARED names their folder)"
+            echo "0 passed, 0 failed, 1 skipped"
+            return 0
+        fi
+    fi
+    default_model f32
+    "$(dirname "$memolith")/tests/golden_$1" "$model" "$folder"
 }

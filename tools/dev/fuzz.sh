@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+# ./dev fuzz [TARGET [SECONDS]]: libFuzzer with ASan and UBSan. What it finds stays in build/fuzz/.
+seconds=${2:-20}
+install_packages $need_check
+build_preset fuzz
+found=0 ran=0
+for program in build/fuzz/fuzz/fuzz_*; do
+    name=${program##*/fuzz_}
+    [ -x "$program" ] && [ -f "$program" ] || continue
+    case ${1:-all} in
+    all | "$name" | "fuzz_$name") ;;
+    *) continue ;;
+    esac
+    ran=$((ran + 1))
+    mkdir -p "build/fuzz/corpus/$name"
+    say "$name, $seconds s"
+    "$program" -max_total_time="$seconds" -artifact_prefix="build/fuzz/$name-" -print_final_stats=1 \
+        -timeout=10 -rss_limit_mb=2048 "build/fuzz/corpus/$name" "fuzz/seeds/$name" \
+        >"build/logs/fuzz-$name.log" 2>&1 || {
+        found=$((found + 1))
+        tail -n 30 "build/logs/fuzz-$name.log" >&2
+    }
+    grep -E 'stat::(number_of_executed_units|average_exec)' "build/logs/fuzz-$name.log" || true
+done
+[ "$ran" -gt 0 ] || die "no fuzz target '${1:-}'"
+echo "$((ran - found)) passed, $found failed, 0 skipped"
+[ "$found" -eq 0 ]

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+# ./dev golden models|tokenizer [DIR]: compare with the reference implementations.
+case ${1:-} in
+models | tokenizer) ;;
+*) die "usage: ./dev golden models|tokenizer [DIR]" ;;
+esac
+install_packages $need_check
+use_build release
+run_golden "$@"

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# Many processes on one file, and kills at random moments. MEMO_SCALE multiplies the counts.
+use_build werror
+default_model f32
+scale=${MEMO_SCALE:-1}
+python3 tests/fault/many_processes.py --memolith build/werror/memolith --model "$model" \
+    --rounds $((2 * scale)) --kills $((10 * scale))

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every C file is as clang-format writes it.
+clang-format --version
+git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format --dry-run -Werror
