@@ -4,11 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <utf8proc.h>
-
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/utf8.h"
+#include "text/words.h"
 
 #define QUERY_NEEDLE_BYTES 256 /* a longer quote is no name */
 #define QUERY_OTHER_WORDS  2   /* beside names, in the identifier class */
@@ -26,36 +24,6 @@ static const char *const query_common[] = {
 };
 
 /* ---- characters ---------------------------------------------------------------------------- */
-
-static int query_is_word_char(uint32_t c)
-{
-    switch (utf8proc_category((utf8proc_int32_t)c)) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-    case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_NO:
-    case UTF8PROC_CATEGORY_MN:
-    case UTF8PROC_CATEGORY_MC:
-    case UTF8PROC_CATEGORY_ME:
-    case UTF8PROC_CATEGORY_CO:
-        return 1;
-    default:
-        return 0;
-    }
-}
-
-/* Thai, Lao, Myanmar, Khmer, kana and ideographs: written without spaces between words. */
-static int query_is_unspaced(uint32_t c)
-{
-    return (c >= 0x0E00 && c <= 0x0EFF) || (c >= 0x1000 && c <= 0x109F) ||
-           (c >= 0x1780 && c <= 0x17FF) || (c >= 0x2E80 && c <= 0xA4CF) ||
-           (c >= 0xF900 && c <= 0xFAFF) || (c >= 0xFF66 && c <= 0xFF9F) ||
-           (c >= 0x20000 && c <= 0x3FFFF);
-}
 
 static int query_is_ascii_space(char c)
 {
@@ -109,48 +77,6 @@ static const char *query_fts_string(memo_arena *arena, const char *text, size_t 
     return out;
 }
 
-/* The next run of word characters from *at on: [*at, result). n_bytes when there is none. */
-static size_t query_next_word(memo_text text, size_t *at, int *unspaced)
-{
-    size_t i = *at, step;
-    uint32_t c = 0;
-    int inside = 0;
-
-    *unspaced = 0;
-    for (; i < text.n_bytes; i += step) {
-        step = memo_utf8_decode(text.bytes + i, text.n_bytes - i, &c);
-        if (!step)
-            step = 1;
-        if (query_is_word_char(c)) {
-            if (!inside)
-                *at = i;
-            inside = 1;
-            *unspaced |= query_is_unspaced(c);
-        } else if (inside) {
-            return i;
-        }
-    }
-    if (!inside)
-        *at = text.n_bytes;
-    return text.n_bytes;
-}
-
-static char *query_lower(memo_arena *arena, const char *text, size_t n_bytes)
-{
-    /* The lower case of one character may take more bytes (U+0130 has 2, its lower case 3). */
-    char *out = memo_arena_array(arena, n_bytes + 1, 2);
-    size_t n = 0, step;
-    uint32_t c = 0;
-
-    for (size_t i = 0; out && i < n_bytes; i += step) {
-        step = memo_utf8_decode(text + i, n_bytes - i, &c);
-        if (!step)
-            break;
-        n += memo_utf8_encode((uint32_t)utf8proc_tolower((utf8proc_int32_t)c), out + n);
-    }
-    return out;
-}
-
 static int query_compare_word(const void *a, const void *b)
 {
     return strcmp(a, *(const char *const *)b);
@@ -174,24 +100,20 @@ static int query_has_word(const memo_query *query, const char *word)
 static memo_status query_collect_words(memo_text text, int common, memo_arena *arena,
                                        memo_query *query, memo_err *err)
 {
-    size_t at = 0, end;
-    int unspaced;
+    memo_word span = {0};
 
     query->n_words = 0;
-    while (query->n_words < MEMO_QUERY_MAX_WORDS &&
-           (end = query_next_word(text, &at, &unspaced)) > at) {
-        const char *word = query_lower(arena, text.bytes + at, end - at);
-        if (!word)
-            return memo_fail_nomem(err, "words of a query", end - at);
+    while (query->n_words < MEMO_QUERY_MAX_WORDS && memo_word_next(text, span.end, &span)) {
+        const char *bytes = text.bytes + span.begin;
+        size_t n_bytes = span.end - span.begin;
+        const char *match = query_fts_string(arena, bytes, n_bytes, span.unspaced ? " *" : "");
+        const char *word = memo_word_lower(arena, bytes, n_bytes);
+        if (!word || !match)
+            return memo_fail_nomem(err, "words of a query", n_bytes);
         if ((common || !query_is_common(word)) && !query_has_word(query, word)) {
-            const char *match =
-                query_fts_string(arena, text.bytes + at, end - at, unspaced ? " *" : "");
-            if (!match)
-                return memo_fail_nomem(err, "words of a query", end - at);
             query->words[query->n_words] = word;
             query->word_matches[query->n_words++] = match;
         }
-        at = end;
     }
     return MEMO_OK;
 }
@@ -231,20 +153,14 @@ static int query_is_identifier(const char *s, size_t n)
     return (digit && letter) || (only_digits && n >= 5) || joint || hump;
 }
 
-static int query_has_word_char(memo_text text)
-{
-    size_t at = 0;
-    int unspaced;
-    return query_next_word(text, &at, &unspaced) > at;
-}
-
 static memo_status query_add_needle(memo_text piece, int is_name, memo_arena *arena,
                                     memo_query *query, memo_err *err)
 {
     memo_needle *needle = &query->needles[query->n_needles];
+    memo_word word;
 
     if (query->n_needles == MEMO_QUERY_MAX_NEEDLES || piece.n_bytes > QUERY_NEEDLE_BYTES ||
-        !query_has_word_char(piece))
+        !memo_word_next(piece, 0, &word))
         return MEMO_OK;
     for (size_t i = 0; i < query->n_needles; i++)
         if (query->needles[i].n_bytes == piece.n_bytes &&
@@ -316,14 +232,12 @@ static memo_status query_collect_identifiers(memo_text text, memo_arena *arena, 
 static memo_status query_collect_whole(memo_text text, memo_arena *arena, memo_query *query,
                                        memo_err *err)
 {
-    size_t begin = 0, end = text.n_bytes, at = 0, stop, n_words = 0;
-    int unspaced;
+    size_t begin = 0, end = text.n_bytes, n_words = 0;
+    memo_word word = {0};
 
-    while ((stop = query_next_word(text, &at, &unspaced)) > at) {
-        at = stop;
+    while (memo_word_next(text, word.end, &word))
         if (++n_words > MEMO_QUERY_PHRASE_WORDS)
             return MEMO_OK;
-    }
     while (begin < end && query_is_ascii_space(text.bytes[begin]))
         begin++;
     while (end > begin && query_is_ascii_space(text.bytes[end - 1]))

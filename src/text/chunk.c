@@ -22,6 +22,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/utf8.h"
+#include "text/words.h"
 
 typedef enum chunk_strength {
     CHUNK_HOLD,
@@ -52,28 +53,6 @@ void memo_chunk_list_fini(memo_chunk_list *list)
 }
 
 /* ---- characters ---------------------------------------------------------------------------- */
-
-static int chunk_is_space(uint32_t c)
-{
-    return c == ' ' || (c >= 9 && c <= 13) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-           (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
-           c == 0x205F || c == 0x3000;
-}
-
-int memo_text_is_blank(const char *text, size_t n_bytes)
-{
-    uint32_t c = 0;
-    size_t step;
-
-    for (size_t i = 0; i < n_bytes; i += step) {
-        step = memo_utf8_decode(text + i, n_bytes - i, &c);
-        if (!step)
-            return 0;
-        if (!chunk_is_space(c) && c >= 0x20 && (c < 0x7F || c > 0x9F))
-            return 0;
-    }
-    return 1;
-}
 
 /* The character that ends before byte `at`; its start goes to *begin. 0 at the start of the text. */
 static uint32_t chunk_char_before(const chunk_work *w, size_t at, size_t *begin)
@@ -365,11 +344,11 @@ static void chunk_span(const chunk_work *w, size_t s, size_t g, memo_chunk *chun
                                   : memo_utf8_floor(w->text, w->n_bytes, w->tokens.offsets[g][0]);
     while (chunk->begin < chunk->end) {
         size_t n = memo_utf8_decode(w->text + chunk->begin, chunk->end - chunk->begin, &c);
-        if (!n || !chunk_is_space(c))
+        if (!n || !memo_is_space(c))
             break;
         chunk->begin += n;
     }
-    while (chunk->end > chunk->begin && chunk_is_space(chunk_char_before(w, chunk->end, &at)))
+    while (chunk->end > chunk->begin && memo_is_space(chunk_char_before(w, chunk->end, &at)))
         chunk->end = at;
 }
 

@@ -46,7 +46,4 @@ memo_status memo_chunk_split(const memo_tokenizer *tokenizer, memo_text text,
                              const memo_chunk_options *options, memo_chunk_list *out,
                              memo_err *err);
 
-/* Non-zero when the text holds nothing but white space and control characters. */
-int memo_text_is_blank(const char *text, size_t n_bytes);
-
 #endif
