@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+/* memory/db.h -- what the files of this room share: the handle, the way in of every record, errors
+ * that name it. */
+#ifndef MEMO_MEMORY_DB_H
+#define MEMO_MEMORY_DB_H
+
+#include <memolith/memory.h>
+
+#include "base/ctx.h"
+#include "store/store.h"
+
+#define MEMO_DB_TEXT_BYTES ((size_t)64 << 20) /* of one record */
+#define MEMO_DB_DEFAULT_NS "default"
+
+struct memo_db {
+    memo_ctx *ctx;
+    memo_store *store;
+    memo_model *model;      /* borrowed, or NULL */
+    memo_model_info info;   /* of the model */
+    char *space_name;       /* "all-MiniLM-L6-v2.f32"; NULL without a model */
+    size_t document_tokens; /* a document may have; 0: not asked yet, see memo_db_capacity() */
+};
+
+/* ---- namespaces and models (db.c) ---------------------------------------------------------- */
+
+const char *memo_db_ns_name(const char *ns); /* NULL: the default's */
+
+/* MEMO_ERR_USAGE when the store was opened without a model; `what` is "adding", ... */
+memo_status memo_db_need_model(const memo_db *db, const char *what, memo_err *err);
+
+/* MEMO_ERR_MISMATCH when the namespace holds vectors of another model than the handle's; `outcome`
+ * ends the message ("nothing was written"). A namespace without vectors fits every model. */
+memo_status memo_db_check_space(memo_db *db, const char *name, const memo_store_ns *ns,
+                                const char *outcome, memo_err *err);
+
+/* How many tokens of a document the model sees: its maximum less special tokens and prompt. */
+memo_status memo_db_capacity(memo_db *db, size_t *n_tokens, memo_err *err);
+
+/* Put words before a failure's message: "record 3: text is empty". Returns the status. */
+memo_status memo_err_prefix(memo_err *err, memo_status status, const char *fmt, ...)
+    MEMO_PRINTF(3, 4);
+
+/* ---- the way in (ingest.c) ----------------------------------------------------------------- */
+
+/* Check one record's fields without looking at the store; what memo_db_add() would refuse. */
+memo_status memo_ingest_check(const memo_record_in *in, memo_err *err);
+
+typedef struct memo_ingest {
+    const char *ns;                /* namespace's name */
+    const memo_record_in *records; /* [n], whole structs of this version, checked */
+    size_t n;
+    memo_add_result *results; /* [n] or NULL */
+    memo_progress_fn progress;
+    void *progress_user;
+    memo_deadline deadline;
+    /* Of an edit: the one record is this one in this version; NULL and 0 otherwise. */
+    const char *id;
+    uint64_t expect_version;
+    int keep_chunks; /* its text and title are unchanged */
+} memo_ingest;
+
+/* Compare, cut, embed, then write all in one transaction. On failure nothing is written. */
+memo_status memo_ingest_run(memo_db *db, const memo_ingest *job, memo_err *err);
+
+/* ---- one document's pieces (document.c) ---------------------------------------------------- */
+
+/* A text cut into spans, with what the model is given for each. */
+typedef struct memo_document {
+    size_t n;
+    size_t (*spans)[2]; /* [n] byte spans of the text */
+    memo_text *inputs;  /* [n] what is embedded: the span, the first one after the title */
+} memo_document;
+
+/* memo_document_cut() -- apply the chunking of a record.
+ *
+ *   in        its text, title, source (for MEMO_CHUNK_AUTO) and chunk sizes
+ *   document  out, in `arena`; inputs borrow from `in` and the arena
+ *
+ * MEMO_ERR_VALUE when the chunk sizes do not fit the model. */
+memo_status memo_document_cut(memo_db *db, const memo_record_in *in, memo_arena *arena,
+                              memo_document *document, memo_err *err);
+
+#endif

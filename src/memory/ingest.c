@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: Apache-2.0
+/* memory/ingest.c -- the one way in for records: add, edit and import all come through here.
+ *
+ *   1  compare with what is stored; what is unchanged is done (a snapshot, no lock)
+ *   2  cut the rest into chunks and embed them, all records in common batches (no lock)
+ *   3  take the writer lock, write everything, commit
+ *
+ * A record that another process changes between 1 and 3 is simply written after it; an edit carries
+ * the version it was made from and is refused instead. */
+#include "memory/db.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/utf8.h"
+#include "text/words.h"
+
+#define INGEST_METADATA_BYTES ((size_t)64 << 10)
+#define INGEST_EMBED_CHUNKS   128 /* a call of the model: often enough for progress and deadline */
+
+/* One record on its way. */
+typedef struct ingest_item {
+    memo_store_put put;
+    memo_document document;
+    size_t first_chunk; /* of its chunks in the job's common arrays */
+    memo_add_result result;
+    int done; /* unchanged, nothing to write */
+} ingest_item;
+
+typedef struct ingest_work {
+    memo_db *db;
+    const memo_ingest *job;
+    memo_arena arena;
+    ingest_item *items; /* [job->n] */
+    size_t n_chunks;
+    memo_text *inputs;        /* [n_chunks] */
+    memo_store_chunk *chunks; /* [n_chunks] */
+    float *vectors;           /* [n_chunks, dim] */
+} ingest_work;
+
+/* ---- checks -------------------------------------------------------------------------------- */
+
+static memo_status ingest_check_string(const char *s, const char *what, size_t max_bytes,
+                                       memo_err *err)
+{
+    size_t n, bad;
+
+    if (!s)
+        return MEMO_OK;
+    n = strlen(s);
+    if (max_bytes && n > max_bytes)
+        return memo_fail(err, MEMO_ERR_LIMIT, "%s has %zu bytes, at most %zu are allowed", what, n,
+                         max_bytes);
+    bad = memo_utf8_check(s, n);
+    if (bad < n)
+        return memo_fail(err, MEMO_ERR_VALUE, "%s is not UTF-8 at byte %zu", what, bad);
+    return MEMO_OK;
+}
+
+static memo_status ingest_check_text(memo_text text, memo_err *err)
+{
+    size_t bad;
+
+    if (!text.bytes && text.n_bytes)
+        return memo_fail(err, MEMO_ERR_USAGE, "text is NULL with %zu bytes", text.n_bytes);
+    if (text.n_bytes > MEMO_DB_TEXT_BYTES)
+        return memo_fail(err, MEMO_ERR_LIMIT, "text has %zu bytes, at most %zu are allowed",
+                         text.n_bytes, MEMO_DB_TEXT_BYTES);
+    bad = memo_utf8_check(text.bytes, text.n_bytes);
+    if (bad < text.n_bytes)
+        return memo_fail(err, MEMO_ERR_VALUE, "text is not UTF-8 at byte %zu", bad);
+    if (memo_text_is_blank(text.bytes, text.n_bytes))
+        return memo_fail(err, MEMO_ERR_VALUE,
+                         "text is empty: it needs at least one character that is not white space");
+    return MEMO_OK;
+}
+
+static memo_status ingest_parse_metadata(const char *text, json_t **object, memo_err *err)
+{
+    size_t n = strlen(text);
+    memo_status status;
+
+    if (n > INGEST_METADATA_BYTES)
+        return memo_fail(err, MEMO_ERR_LIMIT, "metadata has %zu bytes, at most %zu are allowed", n,
+                         INGEST_METADATA_BYTES);
+    status = memo_json_parse(text, n, &memo_json_request_limits, "metadata", object, err);
+    if (status == MEMO_OK && !json_is_object(*object)) {
+        json_decref(*object);
+        *object = NULL;
+        status = memo_fail(err, MEMO_ERR_VALUE, "metadata must be a JSON object like {\"a\": 1}");
+    }
+    return status;
+}
+
+static memo_status ingest_check_tags(const memo_record_in *in, memo_err *err)
+{
+    if (in->n_tags && !in->tags)
+        return memo_fail(err, MEMO_ERR_USAGE, "tags is NULL with %zu tags", in->n_tags);
+    for (size_t i = 0; i < in->n_tags; i++) {
+        memo_status status;
+        if (!in->tags[i] || !*in->tags[i])
+            return memo_fail(err, MEMO_ERR_VALUE, "tag %zu is empty", i);
+        status = ingest_check_string(in->tags[i], "tag", 0, err);
+        if (status)
+            return status;
+    }
+    return MEMO_OK;
+}
+
+memo_status memo_ingest_check(const memo_record_in *in, memo_err *err)
+{
+    json_t *metadata = NULL;
+    memo_status status = ingest_check_text(in->text, err);
+
+    if (status == MEMO_OK && in->key && !*in->key)
+        status = memo_fail(err, MEMO_ERR_VALUE, "key is empty: give 1 to %d bytes, or none",
+                           MEMO_STORE_MAX_KEY_BYTES);
+    if (status == MEMO_OK)
+        status = ingest_check_string(in->key, "key", MEMO_STORE_MAX_KEY_BYTES, err);
+    if (status == MEMO_OK)
+        status = ingest_check_string(in->title, "title", MEMO_DB_TEXT_BYTES, err);
+    if (status == MEMO_OK)
+        status = ingest_check_string(in->source, "source", 0, err);
+    if (status == MEMO_OK)
+        status = ingest_check_tags(in, err);
+    if (status == MEMO_OK && (unsigned)in->chunking > MEMO_CHUNK_NONE)
+        status = memo_fail(err, MEMO_ERR_VALUE, "unknown chunking %d", (int)in->chunking);
+    if (status == MEMO_OK && in->metadata_json) {
+        status = ingest_parse_metadata(in->metadata_json, &metadata, err);
+        json_decref(metadata);
+    }
+    return status;
+}
+
+/* ---- 1: compare ---------------------------------------------------------------------------- */
+
+/* Metadata in one spelling: keys sorted, no spaces. Equal objects are then equal bytes. */
+static memo_status ingest_canonical(const char *text, memo_arena *arena, const char **out,
+                                    memo_err *err)
+{
+    json_t *object = NULL;
+    memo_status status;
+    size_t n;
+    char *bytes;
+
+    *out = "{}";
+    if (!text)
+        return MEMO_OK;
+    status = ingest_parse_metadata(text, &object, err);
+    if (status)
+        return status;
+    n = json_dumpb(object, NULL, 0, JSON_COMPACT | JSON_SORT_KEYS);
+    bytes = memo_arena_alloc(arena, n + 1);
+    if (n && bytes && json_dumpb(object, bytes, n, JSON_COMPACT | JSON_SORT_KEYS) == n)
+        *out = bytes;
+    else
+        status = memo_fail_nomem(err, "metadata", n);
+    json_decref(object);
+    return status;
+}
+
+static memo_status ingest_make_put(ingest_work *w, size_t i, memo_err *err)
+{
+    const memo_record_in *in = &w->job->records[i];
+    memo_store_put *put = &w->items[i].put;
+
+    *put = (memo_store_put){.id = w->job->id,
+                            .expect_version = w->job->expect_version,
+                            .keep_chunks = w->job->keep_chunks,
+                            .key = in->key,
+                            .text = in->text,
+                            .title = in->title,
+                            .tags = in->tags,
+                            .n_tags = in->n_tags,
+                            .created_ms = in->created_ms,
+                            .expires_ms = in->expires_ms,
+                            .source = in->source,
+                            .chunking = in->chunking,
+                            .chunk_tokens = in->chunk_tokens,
+                            .chunk_overlap = in->chunk_overlap};
+    return ingest_canonical(in->metadata_json, &w->arena, &put->metadata, err);
+}
+
+/* Records ordered by key, then position, those without a key first. */
+static int ingest_by_key(const void *pa, const void *pb)
+{
+    const ingest_item *a = *(ingest_item *const *)pa, *b = *(ingest_item *const *)pb;
+    int order;
+
+    if (!a->put.key || !b->put.key)
+        order = (a->put.key != NULL) - (b->put.key != NULL);
+    else
+        order = strcmp(a->put.key, b->put.key);
+    return order ? order : (a > b) - (a < b);
+}
+
+/* Only a key that stands once in the batch may be compared beforehand: of two, the second meets
+ * what the first has written. */
+static memo_status ingest_compare_all(ingest_work *w, int64_t ns, int64_t space, memo_err *err)
+{
+    size_t n = w->job->n;
+    ingest_item **sorted = memo_arena_array(&w->arena, n, sizeof *sorted);
+
+    if (!sorted)
+        return memo_fail_nomem(err, "records of a batch", n * sizeof *sorted);
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = &w->items[i];
+    qsort(sorted, n, sizeof *sorted, ingest_by_key);
+    for (size_t i = 0; i < n; i++) {
+        memo_store_put *put = &sorted[i]->put;
+        memo_status status;
+        if (!put->key ||
+            (i > 0 && sorted[i - 1]->put.key && strcmp(put->key, sorted[i - 1]->put.key) == 0) ||
+            (i + 1 < n && strcmp(put->key, sorted[i + 1]->put.key) == 0))
+            continue;
+        put->space = space;
+        status = memo_store_compare(w->db->store, ns, put, &sorted[i]->result, err);
+        if (status)
+            return status;
+        sorted[i]->done = sorted[i]->result.outcome == MEMO_OUTCOME_UNCHANGED;
+    }
+    return MEMO_OK;
+}
+
+static memo_status ingest_compare(ingest_work *w, memo_err *err)
+{
+    memo_store_ns ns = {0};
+    memo_err absent = {0};
+    memo_status status = memo_store_find_ns(w->db->store, w->job->ns, &ns, &absent);
+
+    if (status == MEMO_ERR_NOTFOUND || w->job->keep_chunks)
+        return MEMO_OK;
+    if (status) {
+        if (err)
+            *err = absent;
+        return status;
+    }
+    status = memo_db_check_space(w->db, w->job->ns, &ns, "nothing was written", err);
+    if (status || w->job->id || ns.space == 0)
+        return status;
+    status = memo_store_begin_read(w->db->store, err);
+    if (status)
+        return status;
+    status = ingest_compare_all(w, ns.id, ns.space, err);
+    memo_store_end_read(w->db->store);
+    return status;
+}
+
+/* ---- 2: embed ------------------------------------------------------------------------------ */
+
+static memo_status ingest_cut_all(ingest_work *w, memo_err *err)
+{
+    for (size_t i = 0; i < w->job->n; i++) {
+        ingest_item *item = &w->items[i];
+        memo_status status;
+        if (item->done || item->put.keep_chunks)
+            continue;
+        status = memo_document_cut(w->db, &w->job->records[i], &w->arena, &item->document, err);
+        if (status)
+            return w->job->n > 1 ? memo_err_prefix(err, status, "record %zu", i) : status;
+        item->first_chunk = w->n_chunks;
+        w->n_chunks += item->document.n;
+    }
+    return MEMO_OK;
+}
+
+static memo_status ingest_allocate(ingest_work *w, memo_err *err)
+{
+    size_t dim = w->db->info.dim;
+
+    w->inputs = memo_arena_array(&w->arena, w->n_chunks, sizeof *w->inputs);
+    w->chunks = memo_arena_array(&w->arena, w->n_chunks, sizeof *w->chunks);
+    w->vectors = memo_reallocarray(NULL, w->n_chunks, dim * sizeof *w->vectors);
+    if (!w->inputs || !w->chunks || !w->vectors)
+        return memo_fail_nomem(err, "vectors of a batch", (uint64_t)w->n_chunks * dim * 4);
+    for (size_t i = 0; i < w->job->n; i++) {
+        ingest_item *item = &w->items[i];
+        for (size_t j = 0; j < item->document.n; j++) {
+            size_t at = item->first_chunk + j;
+            w->inputs[at] = item->document.inputs[j];
+            w->chunks[at].begin = item->document.spans[j][0];
+            w->chunks[at].end = item->document.spans[j][1];
+            w->chunks[at].vector = w->vectors + at * dim;
+        }
+        item->put.chunks = w->chunks + item->first_chunk;
+        item->put.n_chunks = item->document.n;
+    }
+    return MEMO_OK;
+}
+
+/* What is left of a deadline in ms for a callee, at least 1; 0 when there is none. */
+static int64_t ingest_time_left(memo_deadline deadline)
+{
+    double left = deadline.at_ms - memo_monotonic_ms();
+
+    if (deadline.at_ms == 0)
+        return 0;
+    return left > 1 ? (int64_t)left : 1;
+}
+
+static memo_status ingest_embed(ingest_work *w, memo_err *err)
+{
+    memo_embed_result results[INGEST_EMBED_CHUNKS];
+    memo_embed_options options = {.size = sizeof options, .role = MEMO_ROLE_DOCUMENT};
+    size_t dim = w->db->info.dim;
+
+    for (size_t at = 0; at < w->n_chunks; at += INGEST_EMBED_CHUNKS) {
+        size_t n = w->n_chunks - at < INGEST_EMBED_CHUNKS ? w->n_chunks - at : INGEST_EMBED_CHUNKS;
+        memo_status status = memo_progress_call(w->job->progress, w->job->progress_user, "embed",
+                                                at, w->n_chunks, NULL, err);
+        if (status)
+            return status;
+        options.deadline_ms = ingest_time_left(w->job->deadline);
+        status = memo_model_embed(w->db->model, &options, w->inputs + at, n, w->vectors + at * dim,
+                                  results, err);
+        if (status)
+            return status;
+        for (size_t i = 0; i < n; i++)
+            w->chunks[at + i].n_tokens = results[i].n_tokens_seen;
+    }
+    return memo_progress_call(w->job->progress, w->job->progress_user, "embed", w->n_chunks,
+                              w->n_chunks, NULL, err);
+}
+
+/* ---- 3: write ------------------------------------------------------------------------------ */
+
+/* The namespace, made when it is new, and the space of its vectors. */
+static memo_status ingest_place(ingest_work *w, int64_t *ns_id, int64_t *space_id, memo_err *err)
+{
+    const memo_store_space space = {.fingerprint = w->db->info.fingerprint,
+                                    .name = w->db->space_name,
+                                    .model_path = "",
+                                    .dim = w->db->info.dim,
+                                    .kind = MEMO_SPACE_MODEL};
+    memo_store_ns ns = {0};
+    memo_status status = memo_store_make_ns(w->db->store, w->job->ns, &ns, err);
+
+    *ns_id = ns.id;
+    if (status || w->job->keep_chunks)
+        return status;
+    status = memo_db_check_space(w->db, w->job->ns, &ns, "nothing was written", err);
+    if (status)
+        return status;
+    *space_id = ns.space;
+    if (ns.space)
+        return MEMO_OK;
+    status = memo_store_make_space(w->db->store, &space, space_id, err);
+    return status ? status : memo_store_set_ns_space(w->db->store, ns.id, *space_id, err);
+}
+
+static memo_status ingest_write(ingest_work *w, memo_err *err)
+{
+    int64_t ns = 0, space = 0;
+    memo_status status;
+
+    if (memo_deadline_passed(w->job->deadline))
+        return memo_fail(err, MEMO_ERR_DEADLINE, "the deadline passed; nothing was written");
+    status = memo_store_begin_write(w->db->store, err);
+    if (status)
+        return status;
+    status = ingest_place(w, &ns, &space, err);
+    for (size_t i = 0; i < w->job->n && status == MEMO_OK; i++) {
+        ingest_item *item = &w->items[i];
+        if (item->done)
+            continue;
+        item->put.space = space;
+        status = memo_store_put_record(w->db->store, ns, &item->put, &item->result, err);
+        if (status && w->job->n > 1)
+            memo_err_prefix(err, status, "record %zu", i);
+    }
+    if (status) {
+        memo_store_rollback(w->db->store);
+        return status;
+    }
+    return memo_store_commit(w->db->store, err);
+}
+
+static memo_status ingest_prepare(ingest_work *w, memo_err *err)
+{
+    memo_status status = MEMO_OK;
+
+    w->items = memo_arena_array(&w->arena, w->job->n, sizeof *w->items);
+    if (!w->items)
+        return memo_fail_nomem(err, "records of a batch", w->job->n * sizeof *w->items);
+    for (size_t i = 0; i < w->job->n && status == MEMO_OK; i++)
+        status = ingest_make_put(w, i, err);
+    if (status == MEMO_OK)
+        status = ingest_compare(w, err);
+    if (status == MEMO_OK)
+        status = ingest_cut_all(w, err);
+    if (status == MEMO_OK && w->n_chunks)
+        status = ingest_allocate(w, err);
+    if (status == MEMO_OK && w->n_chunks)
+        status = ingest_embed(w, err);
+    return status;
+}
+
+memo_status memo_ingest_run(memo_db *db, const memo_ingest *job, memo_err *err)
+{
+    ingest_work w = {.db = db, .job = job};
+    memo_status status;
+    size_t n_left = 0;
+
+    if (job->n == 0)
+        return MEMO_OK;
+    status = ingest_prepare(&w, err);
+    for (size_t i = 0; i < job->n && status == MEMO_OK; i++)
+        n_left += !w.items[i].done;
+    if (status == MEMO_OK && n_left)
+        status = ingest_write(&w, err);
+    for (size_t i = 0; i < job->n && status == MEMO_OK && job->results; i++)
+        job->results[i] = w.items[i].result;
+    memo_free(w.vectors);
+    memo_arena_fini(&w.arena);
+    return status;
+}
