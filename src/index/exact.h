@@ -41,6 +41,14 @@ memo_status memo_topk_add(memo_topk *topk, uint64_t id, float score, memo_err *e
 /* Sort hits best first and return their number, at most k. Nothing may be added afterwards. */
 size_t memo_topk_finish(memo_topk *topk);
 
+/* Dot products of the query with n_rows rows of dim floats, `stride` floats apart: for callers that
+ * keep their own order. The same bits as a scan gives. */
+static inline void memo_exact_scores(const memo_kernels *kernels, const float *query, size_t dim,
+                                     const float *rows, size_t stride, size_t n_rows, float *scores)
+{
+    kernels->dot_rows_f32(dim, query, rows, stride, n_rows, scores);
+}
+
 typedef struct memo_exact_scan {
     memo_topk topk;
     const memo_kernels *kernels;

@@ -28,6 +28,19 @@ memo_status memo_lane_list_push(memo_lane_list *list, memo_lane_hit hit, memo_er
     return MEMO_OK;
 }
 
+memo_status memo_lane_list_offer(memo_lane_list *list, memo_lane_hit hit, size_t depth,
+                                 memo_err *err)
+{
+    if (list->full && hit.score < list->worst)
+        return MEMO_OK;
+    if (list->n >= 4 * depth + 1024) {
+        memo_lane_list_rank(list, depth);
+        list->full = list->n == depth;
+        list->worst = list->n ? list->hits[list->n - 1].score : 0;
+    }
+    return memo_lane_list_push(list, hit, err);
+}
+
 static int fusion_by_key(const void *pa, const void *pb)
 {
     const memo_lane_hit *a = pa, *b = pb;
@@ -60,6 +73,21 @@ void memo_lane_list_rank(memo_lane_list *list, size_t depth)
     if (n > 1)
         qsort(list->hits, n, sizeof *list->hits, fusion_by_score);
     list->n = n < depth ? n : depth;
+}
+
+void memo_lane_list_sum(memo_lane_list *list)
+{
+    size_t n = 0;
+
+    if (list->n > 1)
+        qsort(list->hits, list->n, sizeof *list->hits, fusion_by_key);
+    for (size_t i = 0; i < list->n; i++) {
+        if (n && list->hits[i].key == list->hits[n - 1].key)
+            list->hits[n - 1].score += list->hits[i].score;
+        else
+            list->hits[n++] = list->hits[i];
+    }
+    list->n = n;
 }
 
 /* ---- fusing -------------------------------------------------------------------------------- */

@@ -23,12 +23,20 @@ typedef struct memo_lane_hit {
 typedef struct memo_lane_list {
     size_t n, cap;
     memo_lane_hit *hits;
+    double worst; /* of memo_lane_list_offer(): what is lower cannot enter; valid when `full` */
+    int full;
 } memo_lane_list;
 
 void memo_lane_list_fini(memo_lane_list *list); /* a zeroed list is an empty one */
 memo_status memo_lane_list_push(memo_lane_list *list, memo_lane_hit hit, memo_err *err);
+/* Push when the hit may still be among the `depth` best; memory stays O(depth) however many hits
+ * are offered. Ends with memo_lane_list_rank() of the same depth. */
+memo_status memo_lane_list_offer(memo_lane_list *list, memo_lane_hit hit, size_t depth,
+                                 memo_err *err);
 /* Keep each key's best hit, order by score (then key), keep the first `depth`. */
 void memo_lane_list_rank(memo_lane_list *list, size_t depth);
+/* Replace each key's hits by one with the sum of their scores, and the chunk of the best. */
+void memo_lane_list_sum(memo_lane_list *list);
 
 typedef struct memo_fused {
     int64_t key;
