@@ -209,6 +209,11 @@ typedef struct memo_store_list_options {
     int oldest_first;  /* default newest first, by creation, then id */
 } memo_store_list_options;
 
+/* How a record's text was asked to be cut. */
+memo_status memo_store_get_chunking(memo_store *store, int64_t ns, const char *id,
+                                    memo_chunking *chunking, size_t *chunk_tokens,
+                                    size_t *chunk_overlap, memo_err *err);
+
 /* A page of records; *out with everything it points to lies in the arena. */
 memo_status memo_store_list(memo_store *store, const memo_store_scope *scope,
                             const memo_store_list_options *options, memo_arena *arena,
@@ -254,6 +259,10 @@ typedef struct memo_store_hit {
 memo_status memo_store_fulltext(memo_store *store, const memo_store_scope *scope, const char *match,
                                 double title_weight, size_t limit, memo_arena *arena,
                                 memo_store_hit **hits, size_t *n_hits, memo_err *err);
+
+/* Which of some chunks an FTS5 expression matches: found [n] 0 or 1. */
+memo_status memo_store_match_chunks(memo_store *store, const char *match, const int64_t *chunks,
+                                    size_t n, unsigned char *found, memo_err *err);
 
 /* memo_store_exact() -- chunks that hold `needle` verbatim (same bytes, at word boundaries of the
  * full-text tokenizer), in text or title, and the first chunk of a record whose key or id it is.
