@@ -84,7 +84,8 @@ static void *alloc_count_block(void *p)
 
 void *memo_malloc(size_t n_bytes)
 {
-    if (alloc_must_fail())
+    /* In a larger block the difference of two pointers would overflow. */
+    if (alloc_must_fail() || n_bytes > PTRDIFF_MAX)
         return NULL;
     const memo_allocator *a = allocator_now();
     return alloc_count_block(a->malloc(a->user, n_bytes ? n_bytes : 1));
@@ -95,8 +96,11 @@ void *memo_calloc(size_t n, size_t item_bytes)
     size_t n_bytes = 0;
     if (!memo_mul_size(n, item_bytes, &n_bytes))
         return NULL;
-    if (allocator_now() == &libc_allocator) /* calloc need not touch fresh pages */
-        return alloc_must_fail() ? NULL : alloc_count_block(calloc(1, n_bytes ? n_bytes : 1));
+    if (allocator_now() == &libc_allocator) { /* calloc need not touch fresh pages */
+        if (alloc_must_fail() || n_bytes > PTRDIFF_MAX)
+            return NULL;
+        return alloc_count_block(calloc(1, n_bytes ? n_bytes : 1));
+    }
     void *p = memo_malloc(n_bytes);
     if (p)
         memset(p, 0, n_bytes);
@@ -107,7 +111,7 @@ void *memo_realloc(void *p, size_t n_bytes)
 {
     if (!p)
         return memo_malloc(n_bytes);
-    if (alloc_must_fail())
+    if (alloc_must_fail() || n_bytes > PTRDIFF_MAX)
         return NULL;
     const memo_allocator *a = allocator_now();
     return a->realloc(a->user, p, n_bytes ? n_bytes : 1);

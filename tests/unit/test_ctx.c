@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The context, and what it asks of the machine: processor levels, processors, memory. */
+#include "memo_test.h"
+
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "base/cpu.h"
+#include "base/ctx.h"
+#include "base/file.h"
+
+static void test_ctx_defaults(void **state)
+{
+    (void)state;
+    memo_ctx *ctx = NULL;
+    memo_err err = {0};
+    assert_memo_ok(memo_ctx_new(NULL, &ctx, &err), err);
+    assert_int_equal(memo_ctx_n_threads(ctx), memo_cpu_count());
+    assert_int_equal(memo_ctx_cpu(ctx), memo_cpu_best());
+    assert_true(ctx->mem_limit_bytes > 1 << 20);
+    assert_true(memo_now_ms(ctx) > 1600000000000); /* September 2020 */
+    memo_log(ctx, MEMO_LOG_ERROR, "nobody listens");
+    memo_ctx_free(ctx);
+    memo_ctx_free(NULL);
+}
+
+static void test_ctx_options_are_checked(void **state)
+{
+    (void)state;
+    memo_ctx *ctx = NULL;
+    memo_err err = {0};
+    memo_ctx_options o = {.size = sizeof o, .n_threads = 1025};
+    assert_memo_status(memo_ctx_new(&o, &ctx, &err), MEMO_ERR_LIMIT, err);
+    assert_contains(err.message, "1025 threads; at most 1024");
+    o = (memo_ctx_options){.size = sizeof o, .cpu = (memo_cpu)99};
+    assert_memo_status(memo_ctx_new(&o, &ctx, &err), MEMO_ERR_USAGE, err);
+    o = (memo_ctx_options){.size = 0};
+    assert_memo_status(memo_ctx_new(&o, &ctx, &err), MEMO_ERR_USAGE, err);
+    assert_null(ctx);
+}
+
+static void test_ctx_takes_limits_from_options(void **state)
+{
+    (void)state;
+    memo_ctx *ctx = NULL;
+    memo_err err = {0};
+    memo_ctx_options o = {
+        .size = sizeof o, .n_threads = 3, .cpu = MEMO_CPU_REF, .mem_limit_bytes = 12345};
+    assert_memo_ok(memo_ctx_new(&o, &ctx, &err), err);
+    assert_int_equal(memo_ctx_n_threads(ctx), 3);
+    assert_int_equal(memo_ctx_cpu(ctx), MEMO_CPU_REF);
+    assert_int_equal(ctx->mem_limit_bytes, 12345);
+    memo_ctx_free(ctx);
+}
+
+static void test_ctx_refuses_a_level_that_is_missing(void **state)
+{
+    (void)state;
+    memo_err err = {0};
+    size_t n_missing = 0;
+    for (memo_cpu cpu = MEMO_CPU_REF; cpu <= MEMO_CPU_AVX512; cpu++) {
+        memo_ctx *ctx = NULL;
+        memo_ctx_options o = {.size = sizeof o, .n_threads = 1, .cpu = cpu};
+        memo_status wanted = memo_cpu_has(cpu) ? MEMO_OK : MEMO_ERR_UNSUPPORTED;
+        assert_memo_status(memo_ctx_new(&o, &ctx, &err), wanted, err);
+        n_missing += wanted != MEMO_OK;
+        if (wanted != MEMO_OK)
+            assert_contains(err.message, memo_cpu_name(cpu));
+        memo_ctx_free(ctx);
+    }
+    if (!n_missing)
+        memo_test_skip("this processor has every level");
+}
+
+static void keep_log(void *user, memo_log_level level, const char *message)
+{
+    snprintf(user, 64, "%d %s", (int)level, message);
+}
+
+static int64_t fixed_clock(void *user)
+{
+    return *(int64_t *)user;
+}
+
+static void test_ctx_log_and_clock_are_the_callers(void **state)
+{
+    (void)state;
+    char kept[64] = "";
+    int64_t now = -42;
+    memo_ctx *ctx = NULL;
+    memo_err err = {0};
+    memo_ctx_options o = {.size = sizeof o,
+                          .n_threads = 1,
+                          .log = keep_log,
+                          .log_user = kept,
+                          .clock_ms = fixed_clock,
+                          .clock_user = &now};
+    assert_memo_ok(memo_ctx_new(&o, &ctx, &err), err);
+    memo_log(ctx, MEMO_LOG_WARN, "%d of %s", 3, "four");
+    assert_string_equal(kept, "1 3 of four");
+    assert_int_equal(memo_now_ms(ctx), -42);
+    memo_ctx_free(ctx);
+}
+
+typedef struct progress_seen {
+    memo_progress last;
+    int answer;
+} progress_seen;
+
+static int keep_progress(void *user, const memo_progress *progress)
+{
+    ((progress_seen *)user)->last = *progress;
+    return ((progress_seen *)user)->answer;
+}
+
+static void test_ctx_progress_can_cancel(void **state)
+{
+    (void)state;
+    memo_err err = {0};
+    progress_seen seen = {.answer = 0};
+    assert_memo_ok(memo_progress_call(NULL, NULL, "s", 1, 2, NULL, &err), err);
+    assert_memo_ok(memo_progress_call(keep_progress, &seen, "compile", 1, 2, "layer", &err), err);
+    assert_string_equal(seen.last.stage, "compile");
+    assert_int_equal(seen.last.done, 1);
+    assert_int_equal(seen.last.total, 2);
+    assert_string_equal(seen.last.item, "layer");
+    seen.answer = 1;
+    assert_memo_status(memo_progress_call(keep_progress, &seen, "compile", 2, 2, NULL, &err),
+                       MEMO_ERR_CANCELLED, err);
+    assert_contains(err.message, "compile");
+}
+
+static void test_ctx_deadlines(void **state)
+{
+    (void)state;
+    assert_int_equal(memo_deadline_passed(memo_deadline_in(0)), 0);
+    assert_int_equal(memo_deadline_passed(memo_deadline_in(-1)), 1);
+    assert_int_equal(memo_deadline_passed(memo_deadline_in(INT64_MIN)), 1);
+    assert_int_equal(memo_deadline_passed(memo_deadline_in(3600000)), 0);
+    assert_int_equal(memo_deadline_passed(memo_deadline_in(INT64_MAX)), 0);
+    memo_deadline soon = memo_deadline_in(5);
+    double start = memo_monotonic_ms();
+    while (!memo_deadline_passed(soon) && memo_monotonic_ms() < start + 10000)
+        ;
+    assert_int_equal(memo_deadline_passed(soon), 1);
+    assert_true(memo_monotonic_ms() >= start + 4.9);
+}
+
+static memo_status sweep_ctx(void *user, memo_err *err)
+{
+    (void)user;
+    memo_ctx *ctx = NULL;
+    memo_ctx_options o = {.size = sizeof o, .n_threads = 2};
+    memo_status status = memo_ctx_new(&o, &ctx, err);
+    memo_ctx_free(ctx);
+    return status;
+}
+
+static void test_ctx_survives_allocation_failures(void **state)
+{
+    (void)state;
+    assert_int_equal(memo_test_alloc_sweep(sweep_ctx, NULL), 4);
+}
+
+/* The kernel's own list of what it found and enabled is the independent witness. */
+static int cpuinfo_has_all(const char *flags, const char *wanted)
+{
+    char copy[256];
+    snprintf(copy, sizeof copy, "%s", wanted);
+    for (char *rest = copy, *flag; (flag = strtok_r(rest, " ", &rest));) {
+        char word[64];
+        snprintf(word, sizeof word, " %s ", flag);
+        if (!strstr(flags, word))
+            return 0;
+    }
+    return 1;
+}
+
+static void test_cpu_levels_agree_with_the_kernel(void **state)
+{
+    (void)state;
+    static char line[16384];
+    int found = 0;
+    FILE *f = fopen("/proc/cpuinfo", "re");
+    while (f && !found && fgets(line, sizeof line, f))
+        found = strncmp(line, "flags", 5) == 0;
+    if (f)
+        fclose(f);
+    if (!found)
+        memo_test_skip("/proc/cpuinfo has no flags");
+    line[strcspn(line, "\n")] = ' ';
+    int avx2 = cpuinfo_has_all(line, "avx avx2 fma f16c bmi2");
+    int avx512 = avx2 && cpuinfo_has_all(line, "avx512f avx512bw avx512dq avx512vl avx512cd");
+    assert_int_equal(memo_cpu_has(MEMO_CPU_REF), 1);
+    assert_int_equal(memo_cpu_has(MEMO_CPU_AVX2), avx2);
+    assert_int_equal(memo_cpu_has(MEMO_CPU_AVX512), avx512);
+    assert_int_equal(memo_cpu_best(), avx512 ? MEMO_CPU_AVX512
+                                      : avx2 ? MEMO_CPU_AVX2
+                                             : MEMO_CPU_REF);
+}
+
+static void test_cpu_names(void **state)
+{
+    (void)state;
+    char brand[64];
+    assert_string_equal(memo_cpu_name(MEMO_CPU_AUTO), "auto");
+    assert_string_equal(memo_cpu_name(MEMO_CPU_AVX512), "avx512");
+    assert_string_equal(memo_cpu_name((memo_cpu)99), "unknown");
+    assert_int_equal(memo_cpu_has(MEMO_CPU_AUTO), 0);
+    assert_int_equal(memo_cpu_has((memo_cpu)99), 0);
+    memo_cpu_brand(brand);
+    assert_true(strlen(brand) > 0 && strlen(brand) < 64 && brand[0] != ' ');
+}
+
+/* Run fn in a child, so that limits it sets end with it; its result must be true. */
+static void assert_in_child(int (*fn)(void))
+{
+    pid_t child = fork();
+    if (child == 0)
+        _exit(fn() ? 0 : 1);
+    int wait_status = -1;
+    assert_int_equal(waitpid(child, &wait_status, 0), child);
+    assert_int_equal(wait_status, 0);
+}
+
+#ifdef __linux__
+static int one_processor_is_counted(void)
+{
+    cpu_set_t set, one;
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        return 0;
+    CPU_ZERO(&one);
+    for (int i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; i++)
+        if (CPU_ISSET(i, &set))
+            CPU_SET(i, &one);
+    return sched_setaffinity(0, sizeof one, &one) == 0 && memo_cpu_count() == 1;
+}
+#endif
+
+static void test_machine_counts_processors_of_the_affinity_mask(void **state)
+{
+    (void)state;
+#ifdef __linux__
+    assert_in_child(one_processor_is_counted);
+#else
+    memo_test_skip("this system has no affinity masks");
+#endif
+}
+
+static int rlimit_is_seen(void)
+{
+    const struct rlimit limit = {123 << 20, 123 << 20};
+    if (memo_memory_available() <= limit.rlim_cur) /* a machine this small proves nothing */
+        return 1;
+    return setrlimit(RLIMIT_AS, &limit) == 0 && memo_memory_available() == limit.rlim_cur;
+}
+
+static void test_machine_memory_respects_the_rlimit(void **state)
+{
+    (void)state;
+    assert_true(memo_memory_available() > 0);
+    assert_in_child(rlimit_is_seen);
+}
+
+static void write_text(const char *root, const char *folder, const char *name, const char *text)
+{
+    char dir[512], path[1024];
+    memo_err err = {0};
+    snprintf(dir, sizeof dir, "%s/%s", root, folder);
+    assert_memo_ok(memo_mkdirs(dir, &err), err);
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    memo_test_write_file(path, text, strlen(text));
+}
+
+static void test_machine_without_control_groups_has_no_limit(void **state)
+{
+    assert_true(memo_cgroup_memory(*state) == UINT64_MAX);
+    assert_true(memo_cgroup_millicpus(*state) == UINT64_MAX);
+    write_text(*state, "proc/self", "cgroup", "0::/app\nnonsense\n:\n");
+    assert_true(memo_cgroup_memory(*state) == UINT64_MAX);
+    assert_true(memo_cgroup_millicpus(*state) == UINT64_MAX);
+}
+
+static void test_machine_reads_version_2_groups(void **state)
+{
+    write_text(*state, "proc/self", "cgroup", "0::/user/app\n");
+    write_text(*state, "sys/fs/cgroup/user/app", "memory.max", "max\n");
+    write_text(*state, "sys/fs/cgroup/user/app", "cpu.max", "max 100000\n");
+    assert_true(memo_cgroup_memory(*state) == UINT64_MAX);
+    assert_true(memo_cgroup_millicpus(*state) == UINT64_MAX);
+    write_text(*state, "sys/fs/cgroup/user", "memory.max", "5000\n"); /* an ancestor's counts */
+    write_text(*state, "sys/fs/cgroup/user", "cpu.max", "150000 100000\n");
+    assert_int_equal(memo_cgroup_memory(*state), 5000);
+    assert_int_equal(memo_cgroup_millicpus(*state), 1500);
+    write_text(*state, "sys/fs/cgroup/user/app", "memory.max", "4000\n");
+    write_text(*state, "sys/fs/cgroup", "cpu.max", "20000 100000\n"); /* a container's root */
+    assert_int_equal(memo_cgroup_memory(*state), 4000);
+    assert_int_equal(memo_cgroup_millicpus(*state), 200);
+    write_text(*state, "sys/fs/cgroup", "cpu.max", "20000 0\n");
+    assert_int_equal(memo_cgroup_millicpus(*state), 1500);
+}
+
+static void test_machine_reads_version_1_groups(void **state)
+{
+    write_text(*state, "proc/self", "cgroup",
+               "9:name=systemd:/x\n4:memory:/pod\n1:cpu,cpuacct:/pod\n0::/\n");
+    write_text(*state, "sys/fs/cgroup/memory", "memory.limit_in_bytes",
+               "7000\n"); /* no /pod here */
+    write_text(*state, "sys/fs/cgroup/cpu,cpuacct/pod", "cpu.cfs_quota_us", "250000\n");
+    write_text(*state, "sys/fs/cgroup/cpu,cpuacct/pod", "cpu.cfs_period_us", "100000\n");
+    write_text(*state, "sys/fs/cgroup/cpu,cpuacct", "cpu.cfs_quota_us", "-1\n");
+    write_text(*state, "sys/fs/cgroup/cpu,cpuacct", "cpu.cfs_period_us", "100000\n");
+    assert_int_equal(memo_cgroup_memory(*state), 7000);
+    assert_int_equal(memo_cgroup_millicpus(*state), 2500);
+}
+
+int main(void)
+{
+#define CTX_TEST_DIR(name)                                                                         \
+    cmocka_unit_test_setup_teardown(name, memo_test_setup_dir, memo_test_teardown_dir)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ctx_defaults),
+        cmocka_unit_test(test_ctx_options_are_checked),
+        cmocka_unit_test(test_ctx_takes_limits_from_options),
+        cmocka_unit_test(test_ctx_refuses_a_level_that_is_missing),
+        cmocka_unit_test(test_ctx_log_and_clock_are_the_callers),
+        cmocka_unit_test(test_ctx_progress_can_cancel),
+        cmocka_unit_test(test_ctx_deadlines),
+        cmocka_unit_test(test_ctx_survives_allocation_failures),
+        cmocka_unit_test(test_cpu_levels_agree_with_the_kernel),
+        cmocka_unit_test(test_cpu_names),
+        cmocka_unit_test(test_machine_counts_processors_of_the_affinity_mask),
+        cmocka_unit_test(test_machine_memory_respects_the_rlimit),
+        CTX_TEST_DIR(test_machine_without_control_groups_has_no_limit),
+        CTX_TEST_DIR(test_machine_reads_version_2_groups),
+        CTX_TEST_DIR(test_machine_reads_version_1_groups),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

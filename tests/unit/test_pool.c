@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The pool under every count of workers; the thread sanitizer is its second reader. */
+#include "memo_test.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "base/pool.h"
+
+static memo_pool *new_pool(unsigned n_workers)
+{
+    memo_pool *pool = NULL;
+    memo_err err = {0};
+    assert_memo_ok(memo_pool_new(n_workers, &pool, &err), err);
+    assert_int_equal(memo_pool_n_workers(pool), n_workers);
+    return pool;
+}
+
+enum { MAX_TASKS = 1000, MAX_WORKERS = 8 };
+
+typedef struct count_job {
+    int runs[MAX_TASKS]; /* plain: two workers on one task would be a race */
+    atomic_int inside[MAX_WORKERS];
+    unsigned n_workers;
+    atomic_int n_wrong;
+} count_job;
+
+static void count_task(void *user, size_t task, unsigned worker)
+{
+    count_job *job = user;
+    if (worker >= job->n_workers || atomic_exchange(&job->inside[worker], 1))
+        atomic_fetch_add(&job->n_wrong, 1);
+    job->runs[task]++;
+    atomic_store(&job->inside[worker], 0);
+}
+
+static void check_run(memo_pool *pool, unsigned n_workers, size_t n_tasks)
+{
+    count_job job = {.n_workers = n_workers ? n_workers : 1};
+    memo_pool_run(pool, n_workers, n_tasks, count_task, &job);
+    for (size_t i = 0; i < MAX_TASKS; i++)
+        assert_int_equal(job.runs[i], i < n_tasks);
+    assert_int_equal(job.n_wrong, 0);
+}
+
+static void test_pool_runs_each_task_once(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n <= MAX_WORKERS; n++) {
+        memo_pool *pool = new_pool(n);
+        for (unsigned limit = 0; limit <= n; limit++)
+            for (size_t n_tasks = 0; n_tasks <= MAX_TASKS; n_tasks = n_tasks * 3 + 1)
+                check_run(pool, limit, n_tasks);
+        memo_pool_free(pool);
+    }
+}
+
+/* More workers than the pool has are not an error. */
+static void test_pool_clamps_the_number_of_workers(void **state)
+{
+    (void)state;
+    memo_pool *pool = new_pool(2);
+    count_job job = {.n_workers = 2};
+    memo_pool_run(pool, 100, 50, count_task, &job);
+    assert_int_equal(job.n_wrong, 0);
+    memo_pool_free(pool);
+}
+
+static void add_task(void *user, size_t task, unsigned worker)
+{
+    (void)worker;
+    ((size_t *)user)[task] += task;
+}
+
+/* Short runs back to back: workers join late, miss runs, sleep and spin in every order. */
+static void test_pool_many_short_runs(void **state)
+{
+    (void)state;
+    enum { RUNS = 20000, TASKS = 5 };
+    size_t sums[TASKS] = {0};
+    memo_pool *pool = new_pool(4);
+    for (int i = 0; i < RUNS; i++)
+        memo_pool_run(pool, 4, TASKS, add_task, sums);
+    for (size_t t = 0; t < TASKS; t++)
+        assert_int_equal(sums[t], t * RUNS);
+    memo_pool_free(pool);
+}
+
+typedef struct meeting {
+    atomic_int n_arrived;
+    int n_wanted;
+    atomic_int n_alone;
+} meeting;
+
+static void meet_task(void *user, size_t task, unsigned worker)
+{
+    meeting *m = user;
+    (void)task, (void)worker;
+    atomic_fetch_add(&m->n_arrived, 1);
+    for (int i = 0; i < 10000 && atomic_load(&m->n_arrived) < m->n_wanted; i++)
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
+    if (atomic_load(&m->n_arrived) < m->n_wanted)
+        atomic_fetch_add(&m->n_alone, 1);
+}
+
+/* Tasks that wait for each other end only if they run at the same time; the pause puts the workers
+ * to sleep before the second run. */
+static void test_pool_workers_run_at_the_same_time(void **state)
+{
+    (void)state;
+    memo_pool *pool = new_pool(4);
+    for (int round = 0; round < 2; round++) {
+        meeting m = {.n_wanted = 4};
+        memo_pool_run(pool, 4, 4, meet_task, &m);
+        assert_int_equal(m.n_alone, 0);
+        nanosleep(&(struct timespec){0, 20000000}, NULL);
+    }
+    memo_pool_free(pool);
+}
+
+typedef struct thread_job {
+    pthread_t caller;
+    atomic_int n_foreign;
+} thread_job;
+
+static void thread_task(void *user, size_t task, unsigned worker)
+{
+    thread_job *job = user;
+    (void)task, (void)worker;
+    if (!pthread_equal(pthread_self(), job->caller))
+        atomic_fetch_add(&job->n_foreign, 1);
+}
+
+static void test_pool_of_one_has_no_thread(void **state)
+{
+    (void)state;
+    thread_job job = {.caller = pthread_self()};
+    memo_pool *pool = new_pool(1);
+    memo_pool_run(pool, 1, 1000, thread_task, &job);
+    assert_int_equal(job.n_foreign, 0);
+    memo_pool_free(pool);
+    pool = new_pool(4);
+    memo_pool_run(pool, 1, 1000, thread_task, &job); /* asked for one worker */
+    assert_int_equal(job.n_foreign, 0);
+    memo_pool_free(pool);
+}
+
+typedef struct nested_job {
+    memo_pool *pool;
+    size_t sums[16][16];
+} nested_job;
+
+static void nested_task(void *user, size_t task, unsigned worker)
+{
+    nested_job *job = user;
+    (void)worker;
+    memo_pool_run(job->pool, 4, 16, add_task, job->sums[task]);
+}
+
+static void test_pool_run_inside_a_task(void **state)
+{
+    (void)state;
+    nested_job job = {.pool = new_pool(4)};
+    memo_pool_run(job.pool, 4, 16, nested_task, &job);
+    for (size_t i = 0; i < 16; i++)
+        for (size_t k = 0; k < 16; k++)
+            assert_int_equal(job.sums[i][k], k);
+    memo_pool_free(job.pool);
+}
+
+static void *run_many(void *pool)
+{
+    size_t *sums = calloc(10, sizeof *sums);
+    for (int i = 0; sums && i < 2000; i++)
+        memo_pool_run(pool, 3, 10, add_task, sums);
+    return sums;
+}
+
+static void test_pool_used_by_two_threads(void **state)
+{
+    (void)state;
+    memo_pool *pool = new_pool(3);
+    pthread_t other;
+    void *theirs = NULL;
+    assert_int_equal(pthread_create(&other, NULL, run_many, pool), 0);
+    size_t *ours = run_many(pool);
+    assert_int_equal(pthread_join(other, &theirs), 0);
+    for (size_t t = 0; t < 10; t++) {
+        assert_int_equal(ours[t], t * 2000);
+        assert_int_equal(((size_t *)theirs)[t], t * 2000);
+    }
+    free(ours);
+    free(theirs);
+    memo_pool_free(pool);
+}
+
+static void signal_task(void *user, size_t task, unsigned worker)
+{
+    sigset_t blocked;
+    meet_task(user, task, worker);
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    if (sigismember(&blocked, SIGINT) != (worker != 0))
+        atomic_fetch_add(&((meeting *)user)->n_alone, 1);
+}
+
+static void test_pool_workers_leave_signals_to_the_caller(void **state)
+{
+    (void)state;
+    memo_pool *pool = new_pool(2);
+    meeting m = {.n_wanted = 2};
+    memo_pool_run(pool, 2, 2, signal_task, &m);
+    assert_int_equal(m.n_alone, 0);
+    memo_pool_free(pool);
+}
+
+static void test_pool_needs_a_worker(void **state)
+{
+    (void)state;
+    memo_pool *pool = NULL;
+    memo_err err = {0};
+    assert_memo_status(memo_pool_new(0, &pool, &err), MEMO_ERR_USAGE, err);
+    assert_null(pool);
+    memo_pool_free(NULL);
+}
+
+static memo_status sweep_pool(void *user, memo_err *err)
+{
+    (void)user;
+    memo_pool *pool = NULL;
+    memo_status status = memo_pool_new(3, &pool, err);
+    memo_pool_free(pool);
+    return status;
+}
+
+static void test_pool_survives_allocation_failures(void **state)
+{
+    (void)state;
+    assert_int_equal(memo_test_alloc_sweep(sweep_pool, NULL), 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pool_runs_each_task_once),
+        cmocka_unit_test(test_pool_clamps_the_number_of_workers),
+        cmocka_unit_test(test_pool_many_short_runs),
+        cmocka_unit_test(test_pool_workers_run_at_the_same_time),
+        cmocka_unit_test(test_pool_of_one_has_no_thread),
+        cmocka_unit_test(test_pool_run_inside_a_task),
+        cmocka_unit_test(test_pool_used_by_two_threads),
+        cmocka_unit_test(test_pool_workers_leave_signals_to_the_caller),
+        cmocka_unit_test(test_pool_needs_a_worker),
+        cmocka_unit_test(test_pool_survives_allocation_failures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
