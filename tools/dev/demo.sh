@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+# ./dev demo: a year of somebody's notes and this project's documents in one file, six searches.
+demo_started=$(date +%s)
+use_build release
+default_model f32
+
+db=build/demo/notes.memo
+rm -rf build/demo
+mkdir -p build/demo
+unset MEMOLITH_CONFIG
+export MEMOLITH_DB="$db" MEMOLITH_MODEL="$model"
+
+# The colours of a terminal, or none.
+bold='' dim='' plain=''
+if [ -t 1 ]; then
+    bold=$(printf '\033[1m') dim=$(printf '\033[2m') plain=$(printf '\033[0m')
+fi
+
+# Print a command line as one would type it.
+show() {
+    line="$ memolith"
+    for word in "$@"; do
+        case $word in
+        *[!A-Za-z0-9_./=-]*) line="$line \"$word\"" ;;
+        *) line="$line $word" ;;
+        esac
+    done
+    printf '%s%s%s\n' "$bold" "$line" "$plain"
+}
+
+# Show a command line, run it, fail when it fails.
+run() {
+    show "$@"
+    build/memolith "$@" </dev/null || die "the command failed"
+}
+
+# part NUMBER TEXT: what the next search shows.
+part() {
+    printf '\n%s%s%s\n' "$dim" "$*" "$plain"
+}
+
+part "Remember 325 notes of one year, and the documents of this project."
+run import demo/notes.ndjson README.md docs
+
+part "1. Meaning: no word of the question stands in the best note."
+run search "why does the heating make noise at night" -k 3
+part "2. An exact identifier: the neighbour PN 40-2281-A is something else."
+run search "PN 40-2281-B" -k 2
+part "3. A filter: only what was tagged as a gift."
+run search "what should I give Mira for her birthday" --where "tags = 'gift'" -k 2
+part "4. Time: only what was written since July."
+run search "plans for the boat" --where "created >= '2025-07-01'" -k 3
+part "5. A filter that matches nothing says so."
+run search "a good place for dinner" --where "meta.place = 'Lisbon'" -k 3
+part "6. Why these: rank and score of every lane."
+run search "medicine for mum after the operation" -k 2 --explain
+
+here=
+[ "$caller" = "$top" ] || here="$top/"
+part "Everything is in one file, and it took $(($(date +%s) - demo_started)) s in all:"
+ls -lh "$db" | awk -v file="$here$db" '{print file "  " $5}'
+part "Yours next, in a file of your own:"
+printf '  %sbuild/memolith add "the spare key is with Mrs Lindqvist"\n' "$here"
+printf '  %sbuild/memolith search "how do I get into the house"\n' "$here"
