@@ -135,6 +135,14 @@ memo_status memo_json_parse(const char *text, size_t n_bytes, const memo_json_li
                          what, n_bytes, limits->max_bytes);
     if (n_bytes == 0)
         return memo_fail(err, MEMO_ERR_FORMAT, "%s: empty, where JSON is expected", what);
+    /* jansson overlooks a NUL that ends a number. */
+    const char *nul = memchr(text, '\0', n_bytes);
+    if (nul) {
+        size_t line, column;
+        json_position(text, (size_t)(nul - text), &line, &column);
+        return memo_fail(err, MEMO_ERR_FORMAT, "%s: line %zu column %zu: a NUL byte", what, line,
+                         column);
+    }
     json_scan scan = {.text = text, .n_bytes = n_bytes, .limits = limits, .what = what, .err = err};
     memo_status status = json_scan_run(&scan);
     if (status != MEMO_OK)

@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: Apache-2.0
+/* JSON access: the limits, what strictness refuses, typed members, and nst/JSONTestSuite. */
+#include "memo_test.h"
+
+#include <dirent.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/json.h"
+
+static const memo_json_limits small_limits = {
+    .max_bytes = 1000, .max_depth = 4, .max_values = 6, .max_keys = 3};
+
+static memo_status parse_n(const char *text, size_t n, const memo_json_limits *limits,
+                           memo_err *err)
+{
+    json_t *json = NULL;
+    memo_status status = memo_json_parse(text, n, limits, "t", &json, err);
+    assert_int_equal(status == MEMO_OK, json != NULL);
+    json_decref(json);
+    return status;
+}
+
+static memo_status parse_small(const char *text, memo_err *err)
+{
+    return parse_n(text, strlen(text), &small_limits, err);
+}
+
+static memo_status parse_request(const char *text, memo_err *err)
+{
+    return parse_n(text, strlen(text), &memo_json_request_limits, err);
+}
+
+static void test_json_limit_of_bytes(void **state)
+{
+    (void)state;
+    char text[1001];
+    memo_err err = {0};
+    memset(text, ' ', sizeof text);
+    text[0] = '1';
+    assert_memo_ok(parse_n(text, 1000, &small_limits, &err), err);
+    assert_memo_status(parse_n(text, 1001, &small_limits, &err), MEMO_ERR_LIMIT, err);
+    assert_contains(err.message, "1001 bytes of JSON; at most 1000");
+}
+
+static void test_json_limit_of_depth(void **state)
+{
+    (void)state;
+    memo_err err = {0};
+    assert_memo_ok(parse_small("[[[[]]]]", &err), err);
+    assert_memo_ok(parse_small("[[],[],[],[]]", &err), err);
+    assert_memo_ok(parse_small("\"[[[[[[[\"", &err), err);
+    assert_memo_ok(parse_small("[\"\\\"[[[[[\\\\\"]", &err), err);
+    assert_memo_status(parse_small("[[[\n{\"a\":[]}]]]", &err), MEMO_ERR_FORMAT, err);
+    assert_contains(err.message, "t: line 2 column 6: nested too deep; at most 4");
+}
+
+/* 32 deep is the limit of requests, and 100,000 deep must not cost stack. */
+static void test_json_hostile_depth(void **state)
+{
+    (void)state;
+    enum { DEEP = 100000 };
+    memo_err err = {0};
+    char *text = malloc(DEEP);
+    assert_non_null(text);
+    memset(text, '[', DEEP);
+    memset(text + 32, ']', 32);
+    assert_memo_ok(parse_n(text, 64, &memo_json_request_limits, &err), err);
+    memset(text, '[', DEEP);
+    memset(text + 33, ']', 33);
+    assert_memo_status(parse_n(text, 66, &memo_json_request_limits, &err), MEMO_ERR_FORMAT, err);
+    assert_contains(err.message, "column 33");
+    memset(text, '[', DEEP);
+    assert_memo_status(parse_n(text, DEEP, &memo_json_vocab_limits, &err), MEMO_ERR_FORMAT, err);
+    for (size_t i = 0; i + 5 <= DEEP; i += 5)
+        memcpy(text + i, "{\"\":", 4), text[i + 4] = ' ';
+    assert_memo_status(parse_n(text, DEEP, &memo_json_header_limits, &err), MEMO_ERR_FORMAT, err);
+    free(text);
+}
+
+/* Limits of the caller beyond 64 levels are cut to 64. */
+static void test_json_depth_has_a_ceiling(void **state)
+{
+    (void)state;
+    memo_json_limits limits = small_limits;
+    char text[200];
+    memo_err err = {0};
+    limits.max_depth = limits.max_values = SIZE_MAX - 1;
+    memset(text, '[', 65);
+    memset(text + 64, ']', 64);
+    assert_memo_ok(parse_n(text, 128, &limits, &err), err);
+    memset(text, '[', 65);
+    memset(text + 65, ']', 65);
+    assert_memo_status(parse_n(text, 130, &limits, &err), MEMO_ERR_FORMAT, err);
+}
+
+static void test_json_limit_of_values(void **state)
+{
+    (void)state;
+    memo_err err = {0};
+    assert_memo_ok(parse_small("[1,\"b\",null,true,-2.5e+3]", &err), err);
+    assert_memo_ok(parse_small("{\"a\":1,\"b\":[2,3],\"c\":{}}", &err), err); /* keys are free */
+    assert_memo_ok(parse_small("{\"a\":{\"b\":1,\"c\":2,\"d\":3},\"e\":4}", &err), err);
+    assert_memo_status(parse_small("[1,\"b\",null,true,-2.5e+3,{}]", &err), MEMO_ERR_LIMIT, err);
+    assert_contains(err.message, "too many values; at most 6");
+    assert_memo_status(parse_small("{\"a\":{\"b\":1,\"c\":2,\"d\":3},\"e\":[4]}", &err),
+                       MEMO_ERR_LIMIT, err);
+}
+
+static void test_json_limit_of_keys_is_per_object(void **state)
+{
+    (void)state;
+    memo_err err = {0};
+    assert_memo_ok(parse_small("{\"a\":{\"a\":1,\"b\":1},\"b\":1,\"c\":1}", &err), err);
+    assert_memo_ok(parse_small("[{\"a\":1,\"b\":2},{\"a\":1}]", &err), err);
+    assert_memo_ok(parse_small("{\"a\":\":::::\"}", &err), err);
+    assert_memo_status(parse_small("{\"a\":1,\"b\":1,\"c\":1,\"d\":1}", &err), MEMO_ERR_LIMIT, err);
+    assert_contains(err.message, "too many keys in one object; at most 3");
+}
+
+static void test_json_refuses_what_is_not_strict_json(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        " ",
+        "{\"a\":1,\"a\":2}",
+        "{\"a\":1,\"\\u0061\":2}", /* one name in two spellings */
+        "[NaN]",
+        "[Infinity]",
+        "[1e400]",
+        "[1]x",
+        "[1] [2]",
+        "\xEF\xBB\xBF[1]",
+        "[\"\xFF\"]",
+        "[\"\xC0\x80\"]",
+        "[\"\xED\xA0\x80\"]",
+        "[\"\\uD800\"]",
+        "[\"\\uDC00\"]",
+        "[\"\\uD800\\u0041\"]",
+        "[1,]",
+        "[1, // one\n 2]",
+        "{'a':1}",
+        "[01]",
+        "[\"a\nb\"]",
+        "{\"a\\u0000\":1}",
+        "[99999999999999999999]",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        memo_err err = {0};
+        if (parse_request(bad[i], &err) != MEMO_ERR_FORMAT)
+            fail_msg("%s: %s %s", bad[i], memo_status_name(err.status), err.message);
+        assert_true(memcmp(err.message, "t: ", 3) == 0);
+    }
+    memo_err err = {0};
+    assert_memo_status(parse_n("[1]\0", 4, &memo_json_request_limits, &err), MEMO_ERR_FORMAT, err);
+    assert_memo_status(parse_n("[1\0,2]", 6, &memo_json_request_limits, &err), MEMO_ERR_FORMAT,
+                       err);
+    assert_contains(err.message, "line 1 column 3: a NUL byte");
+}
+
+static void test_json_errors_have_line_and_column(void **state)
+{
+    (void)state;
+    memo_err err = {0};
+    assert_memo_status(parse_request("{\n  \"a\": 1,\n  }", &err), MEMO_ERR_FORMAT, err);
+    assert_contains(err.message, "t: line 3 column 3: ");
+}
+
+static json_t *parse_object(const char *text)
+{
+    json_t *json = NULL;
+    memo_err err = {0};
+    assert_memo_ok(memo_json_parse(text, strlen(text), &memo_json_request_limits, "t", &json, &err),
+                   err);
+    return json;
+}
+
+static void test_json_size_members(void **state)
+{
+    (void)state;
+    memo_err err = {0};
+    size_t n = 77;
+    json_t *o = parse_object("{\"n\":12,\"neg\":-1,\"real\":12.0,\"s\":\"12\",\"null\":null,"
+                             "\"big\":9223372036854775807}");
+    assert_memo_ok(memo_json_get_size(o, "c", "absent", 0, 1, 9, &n, &err), err);
+    assert_memo_ok(memo_json_get_size(o, "c", "null", 0, 1, 9, &n, &err), err);
+    assert_int_equal(n, 77);
+    assert_memo_status(memo_json_get_size(o, "c", "absent", 1, 1, 9, &n, &err), MEMO_ERR_FORMAT,
+                       err);
+    assert_string_equal(err.message, "c: has no \"absent\"");
+    assert_memo_status(memo_json_get_size(o, "c", "null", 1, 1, 9, &n, &err), MEMO_ERR_FORMAT, err);
+    assert_memo_status(memo_json_get_size(o, "c", "n", 1, 13, 20, &n, &err), MEMO_ERR_VALUE, err);
+    assert_memo_status(memo_json_get_size(o, "c", "n", 1, 1, 11, &n, &err), MEMO_ERR_VALUE, err);
+    assert_string_equal(err.message, "c.n: is 12, not between 1 and 11");
+    assert_memo_status(memo_json_get_size(o, "c", "neg", 1, 0, SIZE_MAX, &n, &err), MEMO_ERR_VALUE,
+                       err);
+    assert_memo_status(memo_json_get_size(o, "c", "real", 1, 0, 99, &n, &err), MEMO_ERR_VALUE, err);
+    assert_contains(err.message, "c.real: is a real number, not an integer");
+    assert_memo_status(memo_json_get_size(o, "c", "s", 1, 0, 99, &n, &err), MEMO_ERR_VALUE, err);
+    assert_int_equal(n, 77); /* untouched by every failure */
+    assert_memo_ok(memo_json_get_size(o, "c", "n", 1, 12, 12, &n, &err), err);
+    assert_int_equal(n, 12);
+    assert_memo_ok(memo_json_get_size(o, "c", "big", 1, 0, SIZE_MAX, &n, &err), err);
+    assert_int_equal(n, INT64_MAX);
+    json_decref(o);
+}
+
+static void test_json_double_members(void **state)
+{
+    (void)state;
+    memo_err err = {0};
+    double x = 7;
+    json_t *o = parse_object("{\"x\":-0.25,\"i\":3,\"s\":\"3\"}");
+    assert_memo_ok(memo_json_get_double(o, "c", "absent", 0, 0, 1, &x, &err), err);
+    assert_true(x == 7);
+    assert_memo_ok(memo_json_get_double(o, "c", "x", 1, -1, 1, &x, &err), err);
+    assert_true(x == -0.25);
+    assert_memo_ok(memo_json_get_double(o, "c", "i", 1, 0, 3, &x, &err), err);
+    assert_true(x == 3);
+    assert_memo_status(memo_json_get_double(o, "c", "x", 1, 0, 1, &x, &err), MEMO_ERR_VALUE, err);
+    assert_contains(err.message, "c.x: is -0.25, not between 0 and 1");
+    assert_memo_status(memo_json_get_double(o, "c", "s", 1, 0, 9, &x, &err), MEMO_ERR_VALUE, err);
+    json_decref(o);
+}
+
+static void test_json_string_and_bool_members(void **state)
+{
+    (void)state;
+    memo_err err = {0};
+    const char *s = "default";
+    int flag = 5;
+    json_t *o = parse_object("{\"s\":\"caf\\u00e9\",\"nul\":\"a\\u0000b\",\"t\":true,\"f\":false}");
+    assert_memo_ok(memo_json_get_string(o, "c", "absent", 0, &s, &err), err);
+    assert_string_equal(s, "default");
+    assert_memo_status(memo_json_get_string(o, "c", "nul", 1, &s, &err), MEMO_ERR_VALUE, err);
+    assert_contains(err.message, "c.nul: holds a NUL");
+    assert_memo_status(memo_json_get_string(o, "c", "t", 1, &s, &err), MEMO_ERR_VALUE, err);
+    assert_contains(err.message, "c.t: is true, not a string");
+    assert_memo_ok(memo_json_get_string(o, "c", "s", 1, &s, &err), err);
+    assert_string_equal(s, "caf\xC3\xA9");
+    assert_memo_ok(memo_json_get_bool(o, "c", "absent", 0, &flag, &err), err);
+    assert_int_equal(flag, 5);
+    assert_memo_ok(memo_json_get_bool(o, "c", "t", 1, &flag, &err), err);
+    assert_int_equal(flag, 1);
+    assert_memo_ok(memo_json_get_bool(o, "c", "f", 1, &flag, &err), err);
+    assert_int_equal(flag, 0);
+    assert_memo_status(memo_json_get_bool(o, "c", "s", 1, &flag, &err), MEMO_ERR_VALUE, err);
+    json_decref(o);
+    o = parse_object("[1]");
+    assert_memo_status(memo_json_get_bool(o, "c", "t", 0, &flag, &err), MEMO_ERR_VALUE, err);
+    assert_contains(err.message, "c: is an array, not an object");
+    assert_memo_status(memo_json_get_bool(NULL, "c", "t", 0, &flag, &err), MEMO_ERR_VALUE, err);
+    json_decref(o);
+}
+
+static void test_json_load_names_the_file(void **state)
+{
+    char path[512];
+    memo_err err = {0};
+    json_t *json = NULL;
+    memo_test_write_file(memo_test_path(path, *state, "config.json"), "{\"a\":[1,2]}", 11);
+    assert_memo_ok(memo_json_load(path, &memo_json_request_limits, &json, &err), err);
+    assert_int_equal(json_array_size(json_object_get(json, "a")), 2);
+    json_decref(json);
+    memo_test_write_file(path, "{\"a\":,}", 7);
+    assert_memo_status(memo_json_load(path, &memo_json_request_limits, &json, &err),
+                       MEMO_ERR_FORMAT, err);
+    assert_contains(err.message, path);
+    assert_contains(err.message, "line 1 column 6");
+}
+
+static memo_status sweep_json(void *path, memo_err *err)
+{
+    json_t *json = NULL;
+    memo_status status = memo_json_load(path, &memo_json_request_limits, &json, err);
+    json_decref(json);
+    return status;
+}
+
+static void test_json_survives_allocation_failures(void **state)
+{
+    char path[512];
+    memo_test_write_file(memo_test_path(path, *state, "j"), "[1]", 3);
+    assert_int_equal(memo_test_alloc_sweep(sweep_json, path), 4);
+}
+
+/* Time per byte must not grow with the text: 8 times the text in at most 24 times the time. */
+static double seconds_to_parse(size_t n_items)
+{
+    memo_buf buf = {0};
+    memo_err err = {0};
+    struct timespec a, b;
+    memo_buf_putc(&buf, '{');
+    for (size_t i = 0; i < n_items; i++)
+        memo_buf_printf(&buf, "%s\"key%zu\":\"value\"", i ? "," : "", i);
+    memo_buf_putc(&buf, '}');
+    assert_int_equal(buf.failed, 0);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
+    assert_memo_ok(parse_n(buf.data, buf.n, &memo_json_vocab_limits, &err), err);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
+    memo_buf_fini(&buf);
+    return (double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec);
+}
+
+static void test_json_parses_in_linear_time(void **state)
+{
+    (void)state;
+    double small = seconds_to_parse(20000), large = seconds_to_parse(160000);
+    if (large > 24 * small + 0.05)
+        fail_msg("8 times the text takes %.1f times as long", large / small);
+}
+
+/* Against the letter of the suite: a name twice is refused, and so is NUL in a name. */
+static int suite_exception(const char *name)
+{
+    static const char *const names[] = {"y_object_duplicated_key.json",
+                                        "y_object_duplicated_key_and_value.json",
+                                        "y_object_escaped_null_in_key.json"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0)
+            return 1;
+    return 0;
+}
+
+static int unpack(const char *archive, const char *folder)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        execlp("tar", "tar", "-xJf", archive, "-C", folder, (char *)NULL);
+        _exit(127);
+    }
+    int wait_status = -1;
+    return child > 0 && waitpid(child, &wait_status, 0) == child && wait_status == 0;
+}
+
+/* Returns the number of files; *n_wrong counts those with the wrong answer. */
+static size_t replay_suite(const char *folder, size_t *n_wrong)
+{
+    size_t n = 0;
+    DIR *dir = opendir(folder);
+    assert_non_null(dir);
+    for (struct dirent *e; (e = readdir(dir));) {
+        char path[1024];
+        size_t n_bytes = 0;
+        char *text = NULL;
+        memo_err err = {0};
+        if (e->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        assert_memo_ok(memo_file_slurp(path, 1 << 20, &text, &n_bytes, &err), err);
+        memo_status status = parse_n(text, n_bytes, &memo_json_request_limits, &err);
+        memo_free(text);
+        int is_y = memcmp(e->d_name, "y_", 2) == 0, is_n = memcmp(e->d_name, "n_", 2) == 0;
+        int refused = status == MEMO_ERR_FORMAT;
+        if (suite_exception(e->d_name))
+            is_y = !(is_n = 1);
+        if ((status != MEMO_OK && !refused) || (is_y && refused) || (is_n && !refused)) {
+            printf("%s: %s %s\n", e->d_name, memo_status_name(status), err.message);
+            ++*n_wrong;
+        }
+        n++;
+    }
+    closedir(dir);
+    return n;
+}
+
+static void test_json_suite(void **state)
+{
+    char archive[512], folder[512];
+    size_t n_wrong = 0;
+    if (!memo_test_shared(archive, "data/malformed/json_test_suite.tar.xz"))
+        memo_test_skip("%s is absent", archive);
+    if (!unpack(archive, *state))
+        memo_test_skip("tar cannot unpack %s", archive);
+    size_t n = replay_suite(memo_test_path(folder, *state, "test_parsing"), &n_wrong);
+    assert_int_equal(n, 318);
+    n = replay_suite(memo_test_path(folder, *state, "test_transform"), &n_wrong);
+    assert_int_equal(n, 22);
+    assert_int_equal(n_wrong, 0);
+}
+
+int main(void)
+{
+#define JSON_TEST_DIR(name)                                                                        \
+    cmocka_unit_test_setup_teardown(name, memo_test_setup_dir, memo_test_teardown_dir)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_json_limit_of_bytes),
+        cmocka_unit_test(test_json_limit_of_depth),
+        cmocka_unit_test(test_json_hostile_depth),
+        cmocka_unit_test(test_json_depth_has_a_ceiling),
+        cmocka_unit_test(test_json_limit_of_values),
+        cmocka_unit_test(test_json_limit_of_keys_is_per_object),
+        cmocka_unit_test(test_json_refuses_what_is_not_strict_json),
+        cmocka_unit_test(test_json_errors_have_line_and_column),
+        cmocka_unit_test(test_json_size_members),
+        cmocka_unit_test(test_json_double_members),
+        cmocka_unit_test(test_json_string_and_bool_members),
+        JSON_TEST_DIR(test_json_load_names_the_file),
+        JSON_TEST_DIR(test_json_survives_allocation_failures),
+        cmocka_unit_test(test_json_parses_in_linear_time),
+        JSON_TEST_DIR(test_json_suite),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
