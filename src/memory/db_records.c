@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* memory/records.c -- add, edit, forget, get and list. */
+/* memory/db_records.c -- add, edit, forget, get and list. */
 #include <string.h>
 
 #include <jansson.h>

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+/* memory/doctor.c -- the store's own check, then the model against the vectors: is it the one that
+ * made them, and does it still make them of the same text. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "memory/db.h"
+
+#define DOCTOR_MAX_DIFF   1e-5 /* CPU levels differ in the last bits */
+#define DOCTOR_FIRST_ROWS 64   /* chunks looked at to find one that can be embedded again */
+
+/* Findings with the arena that holds them. */
+typedef struct doctor_owner {
+    memo_findings findings; /* first: this is what the caller sees */
+    memo_arena arena;
+} doctor_owner;
+
+typedef struct doctor_work {
+    memo_db *db;
+    doctor_owner *owner;
+    memo_finding *list; /* [n] growing */
+    size_t n, cap;
+    int out_of_memory;
+} doctor_work;
+
+void memo_findings_free(memo_findings *findings)
+{
+    doctor_owner *owner = (doctor_owner *)findings;
+
+    if (!owner)
+        return;
+    memo_arena_fini(&owner->arena);
+    memo_free(owner);
+}
+
+static void doctor_find(void *user, memo_finding_level level, const char *area, const char *message,
+                        const char *hint)
+{
+    doctor_work *w = user;
+    memo_arena *arena = &w->owner->arena;
+    memo_finding finding = {.level = level,
+                            .area = memo_arena_strdup(arena, area),
+                            .message = memo_arena_strdup(arena, message),
+                            .hint = memo_arena_strdup(arena, hint ? hint : "")};
+
+    if (w->n == w->cap) {
+        size_t cap = w->cap ? w->cap * 2 : 16;
+        memo_finding *grown = memo_reallocarray(w->list, cap, sizeof *grown);
+        if (!grown) {
+            w->out_of_memory = 1;
+            return;
+        }
+        w->list = grown;
+        w->cap = cap;
+    }
+    w->out_of_memory |= !finding.area || !finding.message || !finding.hint;
+    w->list[w->n++] = finding;
+    if (level > w->owner->findings.worst)
+        w->owner->findings.worst = level;
+}
+
+/* ---- one stored vector, made again --------------------------------------------------------- */
+
+typedef struct doctor_sample {
+    size_t n, dim;
+    int64_t chunks[DOCTOR_FIRST_ROWS];
+    float *vectors; /* [DOCTOR_FIRST_ROWS, dim] */
+} doctor_sample;
+
+static int doctor_keep_rows(void *user, const memo_store_block *block)
+{
+    doctor_sample *sample = user;
+
+    for (size_t i = 0; i < block->n && sample->n < DOCTOR_FIRST_ROWS; i++) {
+        memcpy(sample->vectors + sample->n * sample->dim, block->vectors + i * sample->dim,
+               sample->dim * sizeof(float));
+        sample->chunks[sample->n++] = block->chunks[i];
+    }
+    return sample->n == DOCTOR_FIRST_ROWS;
+}
+
+/* What was embedded for a chunk, when that is certain from the row alone: a title of no more bytes
+ * than half the model's tokens was never cut. */
+static int doctor_input(doctor_work *w, const memo_store_chunk_row *row, size_t capacity,
+                        memo_buf *input)
+{
+    const char *title = row->damaged ? "" : row->record_info.title;
+
+    if (row->damaged || (row->position == 0 && strlen(title) > capacity / 2))
+        return 0;
+    if (row->position == 0 && *title)
+        memo_buf_printf(input, "%s ", title);
+    memo_buf_append(input, row->text.bytes, row->text.n_bytes);
+    w->out_of_memory |= input->failed;
+    return !input->failed;
+}
+
+static memo_status doctor_compare(doctor_work *w, const memo_buf *input, const float *stored,
+                                  memo_err *err)
+{
+    const memo_embed_options options = {.size = sizeof options, .role = MEMO_ROLE_DOCUMENT};
+    const memo_text text = {input->data, input->n};
+    size_t dim = w->db->info.dim;
+    float *vector = memo_calloc(dim, sizeof *vector);
+    double worst = 0;
+    char message[160];
+    memo_status status;
+
+    if (!vector)
+        return memo_fail_nomem(err, "vector", dim * sizeof *vector);
+    status = memo_model_embed(w->db->model, &options, &text, 1, vector, NULL, err);
+    for (size_t i = 0; i < dim && status == MEMO_OK; i++)
+        worst = fmax(worst, fabs((double)vector[i] - stored[i]));
+    memo_free(vector);
+    if (status)
+        return status;
+    snprintf(message, sizeof message,
+             "a stored text embedded again differs by at most %.1e from its vector", worst);
+    if (worst <= DOCTOR_MAX_DIFF)
+        doctor_find(w, MEMO_FINDING_OK, "model", message, "");
+    else
+        doctor_find(w, MEMO_FINDING_BAD, "model", message,
+                    "memolith model verify FILE   shows whether the model is damaged");
+    return MEMO_OK;
+}
+
+static memo_status doctor_embed_again(doctor_work *w, const memo_store_ns *ns, memo_err *err)
+{
+    const memo_store_scope scope = {.ns = ns->id};
+    doctor_sample sample = {.dim = w->db->info.dim};
+    memo_arena arena = {0};
+    memo_store_chunk_row *rows = NULL;
+    memo_buf input = {0};
+    size_t capacity = 0, i = 0;
+    memo_status status = memo_db_capacity(w->db, &capacity, err);
+
+    if (status)
+        return status;
+    sample.vectors = memo_reallocarray(NULL, DOCTOR_FIRST_ROWS, sample.dim * sizeof(float));
+    if (!sample.vectors)
+        return memo_fail_nomem(err, "vectors", DOCTOR_FIRST_ROWS * sample.dim * sizeof(float));
+    status = memo_store_scan(w->db->store, &scope, ns->space, doctor_keep_rows, &sample, NULL, err);
+    if (status == MEMO_OK && sample.n)
+        status = memo_store_fetch(w->db->store, sample.chunks, sample.n, &arena, &rows, NULL, err);
+    while (status == MEMO_OK && i < sample.n && !doctor_input(w, &rows[i], capacity, &input))
+        i++;
+    if (status == MEMO_OK && i < sample.n)
+        status = doctor_compare(w, &input, sample.vectors + i * sample.dim, err);
+    memo_buf_fini(&input);
+    memo_arena_fini(&arena);
+    memo_free(sample.vectors);
+    return status;
+}
+
+/* ---- namespaces against the model ---------------------------------------------------------- */
+
+typedef struct doctor_spaces {
+    memo_arena arena;
+    size_t n, cap;
+    struct doctor_space {
+        const char *name;
+        memo_store_ns ns;
+    } * list;
+    int out_of_memory;
+} doctor_spaces;
+
+static int doctor_keep_ns(void *user, const char *name, const memo_store_ns *ns, uint64_t n_records)
+{
+    doctor_spaces *s = user;
+
+    if (n_records == 0 || ns->space == 0)
+        return 0;
+    if (s->n == s->cap) {
+        size_t cap = s->cap ? s->cap * 2 : 8;
+        struct doctor_space *grown = memo_reallocarray(s->list, cap, sizeof *grown);
+        if (!grown) {
+            s->out_of_memory = 1;
+            return 1;
+        }
+        s->list = grown;
+        s->cap = cap;
+    }
+    s->list[s->n].name = memo_arena_strdup(&s->arena, name);
+    s->list[s->n].ns = *ns;
+    s->out_of_memory |= !s->list[s->n].name;
+    s->n++;
+    return s->out_of_memory;
+}
+
+static memo_status doctor_check_ns(doctor_work *w, const char *name, const memo_store_ns *ns,
+                                   int *fits, memo_err *err)
+{
+    memo_err why = {0};
+    char message[256];
+    memo_status status =
+        memo_db_check_space(w->db, name, ns, "it cannot be searched by meaning", &why);
+
+    *fits = status == MEMO_OK;
+    if (status == MEMO_ERR_MISMATCH) {
+        doctor_find(w, MEMO_FINDING_WARN, "model", why.message, why.hint);
+        return MEMO_OK;
+    }
+    if (status) {
+        if (err)
+            *err = why;
+        return status;
+    }
+    snprintf(message, sizeof message, "the vectors of namespace \"%.128s\" come from this model",
+             name);
+    doctor_find(w, MEMO_FINDING_OK, "model", message, "");
+    return MEMO_OK;
+}
+
+/* The list is made first: a callback must not call the store. */
+static memo_status doctor_check_model(doctor_work *w, memo_err *err)
+{
+    doctor_spaces spaces = {0};
+    int fits = 0, compared = 0;
+    memo_status status;
+
+    if (!w->db->model) {
+        doctor_find(w, MEMO_FINDING_OK, "model", "no model was given: vectors are not compared",
+                    "memolith doctor --model FILE");
+        return MEMO_OK;
+    }
+    status = memo_store_each_ns(w->db->store, doctor_keep_ns, &spaces, err);
+    if (status == MEMO_OK && spaces.out_of_memory)
+        status = memo_fail_nomem(err, "namespaces", spaces.n);
+    for (size_t i = 0; i < spaces.n && status == MEMO_OK; i++) {
+        status = doctor_check_ns(w, spaces.list[i].name, &spaces.list[i].ns, &fits, err);
+        if (status == MEMO_OK && fits && !compared) {
+            status = doctor_embed_again(w, &spaces.list[i].ns, err);
+            compared = 1;
+        }
+    }
+    memo_arena_fini(&spaces.arena);
+    memo_free(spaces.list);
+    return status;
+}
+
+memo_status memo_db_doctor(memo_db *db, memo_findings **findings, memo_err *err)
+{
+    doctor_work w = {.db = db};
+    memo_status status;
+
+    w.owner = memo_calloc(1, sizeof *w.owner);
+    if (!w.owner)
+        return memo_fail_nomem(err, "findings", sizeof *w.owner);
+    status = memo_store_check(db->store, doctor_find, &w, err);
+    /* Damage that stops the model's check has been found above already. */
+    if (status == MEMO_OK && w.owner->findings.worst != MEMO_FINDING_BAD)
+        status = doctor_check_model(&w, err);
+    if (status == MEMO_OK && w.out_of_memory)
+        status = memo_fail_nomem(err, "findings", w.n);
+    if (status == MEMO_OK) {
+        memo_finding *copy = memo_arena_array(&w.owner->arena, w.n ? w.n : 1, sizeof *copy);
+        if (copy && w.n)
+            memcpy(copy, w.list, w.n * sizeof *copy);
+        else if (!copy)
+            status = memo_fail_nomem(err, "findings", w.n);
+        w.owner->findings.findings = copy;
+        w.owner->findings.n = w.n;
+    }
+    memo_free(w.list);
+    if (status)
+        memo_findings_free(&w.owner->findings);
+    else
+        *findings = &w.owner->findings;
+    return status;
+}
