@@ -2,8 +2,6 @@
 /* memory/db_records.c -- add, edit, forget, get and list. */
 #include <string.h>
 
-#include <jansson.h>
-
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/json.h"

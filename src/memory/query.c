@@ -136,6 +136,14 @@ static memo_status query_join_words(memo_arena *arena, memo_query *query, memo_e
 
 /* ---- needles ------------------------------------------------------------------------------- */
 
+/* "file.h" and "a.bc", but not "e.g": letters on both sides, two of them on one. */
+static int query_joins_names(const char *s, size_t n, size_t dot)
+{
+    return query_is_letter(s[dot - 1]) && query_is_letter(s[dot + 1]) &&
+           ((dot > 1 && query_is_letter(s[dot - 2])) ||
+            (dot + 2 < n && query_is_letter(s[dot + 2])));
+}
+
 static int query_is_identifier(const char *s, size_t n)
 {
     int digit = 0, letter = 0, only_digits = 1, joint = 0, hump = 0;
@@ -148,7 +156,7 @@ static int query_is_identifier(const char *s, size_t n)
         hump |= i > 0 && query_is_upper(s[i]) && query_is_lower(s[i - 1]);
         joint |= inner && s[i] && strchr("_/\\@#", s[i]) != NULL;
         joint |= inner && s[i] == ':' && s[i + 1] == ':';
-        joint |= inner && s[i] == '.' && query_is_letter(s[i - 1]) && query_is_letter(s[i + 1]);
+        joint |= inner && s[i] == '.' && query_joins_names(s, n, i);
     }
     return (digit && letter) || (only_digits && n >= 5) || joint || hump;
 }

@@ -103,7 +103,7 @@ static memo_status walk_read_names(memo_walk *walk, const char *path, walk_names
     memo_status status = MEMO_OK;
 
     if (!dir)
-        return memo_fail_errno(err, errno, path, "cannot open the folder");
+        return memo_fail_errno(err, errno, path, "open the folder");
     while (status == MEMO_OK && (errno = 0, entry = readdir(dir)) != NULL) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
@@ -113,7 +113,7 @@ static memo_status walk_read_names(memo_walk *walk, const char *path, walk_names
             status = walk_keep_name(walk, list, entry->d_name, err);
     }
     if (status == MEMO_OK && errno)
-        status = memo_fail_errno(err, errno, path, "cannot read the folder");
+        status = memo_fail_errno(err, errno, path, "read the folder");
     closedir(dir);
     if (list->n > 1)
         qsort(list->names, list->n, sizeof *list->names, walk_by_name);
@@ -179,7 +179,9 @@ memo_status memo_walk_add(memo_walk *walk, const char *path, memo_err *err)
     if (!path || !*path)
         return memo_fail(err, MEMO_ERR_USAGE, "an empty path to import");
     if (stat(path, &st))
-        return memo_fail_errno(err, errno, path, "cannot import");
+        return errno == ENOENT || errno == ENOTDIR
+                   ? memo_fail(err, MEMO_ERR_NOTFOUND, "%s: no such file or folder", path)
+                   : memo_fail_errno(err, errno, path, "import it");
     if (S_ISDIR(st.st_mode))
         return walk_folder(walk, path, 0, err);
     if (!S_ISREG(st.st_mode))
