@@ -261,7 +261,7 @@ void memo_compiled_close(memo_compiled *c)
     memo_recipe_fini(&c->recipe);
     memo_layout_fini(&c->layout);
     memo_free(c->slots);
-    memo_free((void *)c->seen);
+    memo_free((void *)(uintptr_t)c->seen);
     memset(c, 0, sizeof *c);
 }
 
