@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memolith/model.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "model/handle.h"
+
+const char *memo_class_name(memo_class cls)
+{
+    return cls == MEMO_CLASS_F32 ? "f32" : "unknown";
+}
+
+/* ---- open ---------------------------------------------------------------------------------- */
+
+/* Point the executor at the weights. */
+static memo_status model_bind(memo_model *model, memo_err *err)
+{
+    const memo_compiled *file = &model->file;
+    size_t n_layers = file->recipe.n_layers;
+
+    model->layers = memo_calloc(n_layers, sizeof *model->layers);
+    if (!model->layers)
+        return memo_fail_nomem(err, "the layers", n_layers * sizeof *model->layers);
+    model->transformer.config = memo_recipe_config(&file->recipe);
+    model->transformer.layers = model->layers;
+    model->transformer.kernels = memo_kernels_for(memo_ctx_cpu(model->ctx));
+    if (!model->transformer.kernels)
+        return memo_fail(err, MEMO_ERR_UNSUPPORTED, "this build has no kernels for level %s",
+                         memo_cpu_name(memo_ctx_cpu(model->ctx)));
+    for (size_t i = 0; i < file->layout.n_slots; i++)
+        memo_layout_bind(&file->layout.slots[i], memo_compiled_data(file, file->slots[i]),
+                         &model->transformer, model->layers);
+    return MEMO_OK;
+}
+
+/* The tokenizer's ids index the word embeddings, and a text must fit beside its special tokens. */
+static memo_status model_open_tokenizer(memo_model *model, memo_err *err)
+{
+    const memo_st_tensor *tables = model->file.extra[MEMO_EXTRA_TOKENIZER];
+    const memo_recipe *recipe = &model->file.recipe;
+    memo_status status =
+        memo_tokenizer_open(memo_compiled_data(&model->file, tables),
+                            (size_t)(tables->end - tables->begin), &model->tokenizer, err);
+
+    if (status)
+        return status;
+    if (memo_tokenizer_vocab_size(model->tokenizer) > recipe->vocab_size)
+        return memo_fail(err, MEMO_ERR_FORMAT,
+                         "the tokenizer has %zu ids, the model has rows for %zu",
+                         memo_tokenizer_vocab_size(model->tokenizer), recipe->vocab_size);
+    if (memo_model_n_special(model) >= recipe->max_tokens)
+        return memo_fail(err, MEMO_ERR_FORMAT,
+                         "a maximum of %zu tokens leaves no room beside %zu special tokens",
+                         recipe->max_tokens, memo_model_n_special(model));
+    return MEMO_OK;
+}
+
+static memo_status model_open_bytes(memo_model *model, const void *bytes, size_t n_bytes,
+                                    const char *what, int verify_all, memo_err *err)
+{
+    memo_status status;
+
+    if ((status = memo_compiled_open(&model->file, bytes, n_bytes, what, err)) ||
+        (status = model_open_tokenizer(model, err)) || (status = model_bind(model, err)))
+        return status;
+    if (!verify_all)
+        return MEMO_OK;
+    return memo_compiled_check_all(&model->file, model->file.st->data_begin,
+                                   model->file.extra[MEMO_EXTRA_CHECKSUMS]->begin, model->ctx->pool,
+                                   1, err);
+}
+
+static memo_status model_new(memo_ctx *ctx, const memo_model_options *options,
+                             memo_model_options *copy, memo_model **model, memo_err *err)
+{
+    if (!ctx)
+        return memo_fail(err, MEMO_ERR_USAGE, "opening a model needs a context");
+    memo_status status = memo_options_copy(copy, sizeof *copy, options, "memo_model_options", err);
+    if (status)
+        return status;
+    *model = memo_calloc(1, sizeof **model);
+    if (!*model)
+        return memo_fail_nomem(err, "a model", sizeof **model);
+    (*model)->ctx = ctx;
+    return MEMO_OK;
+}
+
+memo_status memo_model_open(memo_ctx *ctx, const char *path, const memo_model_options *options,
+                            memo_model **out, memo_err *err)
+{
+    memo_model_options o;
+    memo_model *model = NULL;
+    memo_status status = model_new(ctx, options, &o, &model, err);
+
+    if (status)
+        return status;
+    if ((status = memo_map_open(&model->map, path, err)) ||
+        (status = model_open_bytes(model, model->map.data, model->map.n_bytes, path, o.verify_all,
+                                   err))) {
+        memo_model_close(model);
+        return status;
+    }
+    *out = model;
+    return MEMO_OK;
+}
+
+memo_status memo_model_open_memory(memo_ctx *ctx, const void *bytes, size_t n_bytes,
+                                   const memo_model_options *options, memo_model **out,
+                                   memo_err *err)
+{
+    memo_model_options o;
+    memo_model *model = NULL;
+    memo_status status;
+
+    if ((uintptr_t)bytes % MEMO_SAFETENSORS_ALIGN)
+        return memo_fail(
+            err, MEMO_ERR_VALUE,
+            "the model's bytes begin %zu past a multiple of 64; they must begin at one",
+            (size_t)((uintptr_t)bytes % MEMO_SAFETENSORS_ALIGN));
+    if ((status = model_new(ctx, options, &o, &model, err)))
+        return status;
+    if ((status =
+             model_open_bytes(model, bytes, n_bytes, "the model in memory", o.verify_all, err))) {
+        memo_model_close(model);
+        return status;
+    }
+    *out = model;
+    return MEMO_OK;
+}
+
+void memo_model_close(memo_model *model)
+{
+    if (!model)
+        return;
+    memo_tokenizer_close(model->tokenizer);
+    memo_free(model->layers);
+    memo_compiled_close(&model->file);
+    memo_map_close(&model->map);
+    memo_free(model);
+}
+
+/* ---- facts --------------------------------------------------------------------------------- */
+
+size_t memo_model_n_special(const memo_model *model)
+{
+    const uint32_t *ids;
+    return memo_tokenizer_prefix(model->tokenizer, &ids) +
+           memo_tokenizer_suffix(model->tokenizer, &ids);
+}
+
+void memo_model_get_info(const memo_model *model, memo_model_info *info)
+{
+    const memo_compiled *file = &model->file;
+
+    *info = (memo_model_info){
+        .name = file->metadata_name,
+        .architecture = file->recipe.architecture,
+        .cls = MEMO_CLASS_F32,
+        .dim = file->recipe.hidden_size,
+        .max_tokens = file->recipe.max_tokens,
+        .n_special_tokens = memo_model_n_special(model),
+        .n_layers = file->recipe.n_layers,
+        .hidden_size = file->recipe.hidden_size,
+        .n_parameters = file->layout.n_parameters,
+        .file_bytes = file->n_bytes,
+        .recipe_json = file->recipe_json,
+        .tool_version = file->tool,
+    };
+    memcpy(info->fingerprint, file->fingerprint, sizeof info->fingerprint);
+}
+
+const memo_tokenizer *memo_model_tokenizer(const memo_model *model)
+{
+    return model->tokenizer;
+}
+
+const char *memo_model_token(const memo_model *model, uint32_t id, size_t *n_bytes)
+{
+    return memo_tokenizer_token(model->tokenizer, id, n_bytes);
+}
+
+/* ---- first use of weights ------------------------------------------------------------------ */
+
+memo_status memo_model_check_weights(memo_model *model, memo_err *err)
+{
+    memo_compiled *file = &model->file;
+    memo_status status = MEMO_OK;
+
+    if (atomic_load_explicit(&model->weights_checked, memory_order_acquire))
+        return MEMO_OK;
+    for (size_t i = 0; i < file->layout.n_slots && status == MEMO_OK; i++) {
+        const memo_st_tensor *t = file->slots[i];
+        if (file->layout.slots[i].weight != MEMO_WEIGHT_WORD)
+            status = memo_compiled_check_all(file, t->begin, t->end, model->ctx->pool, 0, err);
+    }
+    if (status == MEMO_OK)
+        atomic_store_explicit(&model->weights_checked, 1, memory_order_release);
+    return status;
+}
+
+memo_status memo_model_check_words(memo_model *model, const uint32_t *ids, size_t n_ids,
+                                   memo_err *err)
+{
+    uint64_t begin = (uint64_t)((const unsigned char *)model->transformer.word - model->file.bytes);
+    uint64_t row_bytes = model->transformer.config.hidden_size * sizeof(float);
+    memo_status status = MEMO_OK;
+
+    for (size_t i = 0; i < n_ids && status == MEMO_OK; i++)
+        status = memo_compiled_check(&model->file, begin + ids[i] * row_bytes,
+                                     begin + (ids[i] + (uint64_t)1) * row_bytes, err);
+    return status;
+}
+
+/* ---- tokenize ------------------------------------------------------------------------------ */
+
+/* Copy part of the result; spans of special tokens are {0, 0}. */
+static void model_put_tokens(uint32_t *ids, size_t (*offsets)[2], size_t *at, const uint32_t *from,
+                             const size_t (*spans)[2], size_t n)
+{
+    for (size_t i = 0; i < n; i++, (*at)++) {
+        ids[*at] = from[i];
+        offsets[*at][0] = spans ? spans[i][0] : 0;
+        offsets[*at][1] = spans ? spans[i][1] : 0;
+    }
+}
+
+/* One block: the struct, the offsets, the ids. */
+static memo_status model_make_tokens(const memo_model *model, const memo_token_list *list,
+                                     int specials, memo_tokens **out, memo_err *err)
+{
+    const uint32_t *prefix = NULL, *suffix = NULL;
+    size_t n_prefix = specials ? memo_tokenizer_prefix(model->tokenizer, &prefix) : 0;
+    size_t n_suffix = specials ? memo_tokenizer_suffix(model->tokenizer, &suffix) : 0;
+    size_t n = n_prefix + list->n + n_suffix, at = 0;
+    size_t n_bytes = sizeof(memo_tokens) + n * (sizeof(size_t[2]) + sizeof(uint32_t));
+    memo_tokens *tokens = memo_malloc(n_bytes);
+
+    if (!tokens)
+        return memo_fail_nomem(err, "tokens", n_bytes);
+    size_t(*offsets)[2] = (size_t(*)[2])(void *)(tokens + 1);
+    uint32_t *ids = (uint32_t *)(void *)(offsets + n);
+    model_put_tokens(ids, offsets, &at, prefix, NULL, n_prefix);
+    model_put_tokens(ids, offsets, &at, list->ids, (const size_t(*)[2])list->offsets, list->n);
+    model_put_tokens(ids, offsets, &at, suffix, NULL, n_suffix);
+    *tokens = (memo_tokens){n, ids, (const size_t(*)[2])offsets};
+    *out = tokens;
+    return MEMO_OK;
+}
+
+memo_status memo_model_tokenize(const memo_model *model, memo_text text,
+                                const memo_tokenize_options *options, memo_tokens **tokens,
+                                memo_err *err)
+{
+    memo_tokenize_options o;
+    memo_token_list list = {0};
+    unsigned flags = MEMO_ENCODE_OFFSETS;
+    memo_status status = memo_options_copy(&o, sizeof o, options, "memo_tokenize_options", err);
+
+    if (status)
+        return status;
+    if (o.replace_invalid_utf8)
+        flags |= MEMO_ENCODE_REPLACE_INVALID;
+    if (o.safe_specials)
+        flags |= MEMO_ENCODE_SAFE;
+    status = memo_tokenizer_encode(model->tokenizer, text.bytes, text.n_bytes, flags, &list, err);
+    if (status == MEMO_OK)
+        status = model_make_tokens(model, &list, !o.no_special_tokens, tokens, err);
+    memo_token_list_fini(&list);
+    return status;
+}
+
+void memo_tokens_free(memo_tokens *tokens)
+{
+    memo_free(tokens);
+}
