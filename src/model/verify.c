@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Prove an open model whole: checksums, fingerprint from unpacked weights, probes run again. */
+#include <memolith/model.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "model/handle.h"
+#include "model/probe.h"
+#include "quant/pack.h"
+
+/* A probe's vector may be this far from the stored one: levels differ in the last bits. */
+#define VERIFY_MAX_DIFF 1e-5
+
+/* Feed one slot to the fingerprint as the compiler did: 16 logical rows at a time. */
+static void verify_hash_slot(const memo_compiled *file, size_t index, float *rows, memo_sha256 *sha)
+{
+    const memo_slot *slot = &file->layout.slots[index];
+    const float *data = memo_compiled_data(file, file->slots[index]);
+    size_t panel = memo_pack_panel_f32(slot->n_cols);
+
+    memo_fingerprint_slot(sha, slot);
+    for (size_t row = 0; row < slot->n_rows; row += MEMO_PANEL) {
+        size_t left = slot->n_rows - row;
+        size_t n_rows = left < MEMO_PANEL ? left : MEMO_PANEL;
+        if (slot->packed) {
+            memo_unpack_f32(n_rows, slot->n_cols, data + row / MEMO_PANEL * panel, rows);
+            memo_fingerprint_rows(sha, rows, n_rows * slot->n_cols);
+        } else {
+            memo_fingerprint_rows(sha, data + row * slot->n_cols, n_rows * slot->n_cols);
+        }
+    }
+}
+
+static memo_status verify_fingerprint(const memo_compiled *file, int *matches, memo_err *err)
+{
+    const memo_st_tensor *tables = file->extra[MEMO_EXTRA_TOKENIZER];
+    unsigned char digest[MEMO_SHA256_BYTES];
+    char hex[2 * MEMO_SHA256_BYTES + 1];
+    size_t widest = 0;
+
+    for (size_t i = 0; i < file->layout.n_slots; i++)
+        if (file->layout.slots[i].n_cols > widest)
+            widest = file->layout.slots[i].n_cols;
+    memo_sha256 *sha = memo_sha256_new();
+    float *rows = memo_calloc(widest, MEMO_PANEL * sizeof *rows);
+    if (!sha || !rows) {
+        memo_sha256_final(sha, NULL);
+        memo_free(rows);
+        return memo_fail_nomem(err, "a strip of weights", widest * MEMO_PANEL * sizeof *rows);
+    }
+    memo_fingerprint_begin(sha, MEMO_CLASS_F32);
+    for (size_t i = 0; i < file->layout.n_slots; i++)
+        verify_hash_slot(file, i, rows, sha);
+    memo_fingerprint_rest(sha, memo_compiled_data(file, tables),
+                          (size_t)(tables->end - tables->begin), &file->recipe);
+    memo_sha256_final(sha, digest);
+    memo_free(rows);
+    memo_hex(digest, sizeof digest, hex);
+    *matches = !strcmp(hex, file->fingerprint);
+    return MEMO_OK;
+}
+
+/* How many of the stored texts give other ids now. */
+static memo_status verify_probe_ids(const memo_model *model, size_t *n_differ, memo_err *err)
+{
+    const memo_compiled *file = &model->file;
+    const char *text = memo_compiled_data(file, file->extra[MEMO_EXTRA_PROBE_TEXTS]);
+    const uint32_t *cu = memo_compiled_data(file, file->extra[MEMO_EXTRA_PROBE_CU_SEQLENS]);
+    const uint32_t *ids = memo_compiled_data(file, file->extra[MEMO_EXTRA_PROBE_IDS]);
+    const char *texts[MEMO_COMPILED_PROBES];
+    memo_probe_ids now = {0};
+
+    for (size_t i = 0; i < MEMO_COMPILED_PROBES; i++, text += strlen(text) + 1)
+        texts[i] = text;
+    memo_status status =
+        memo_probe_encode(model->tokenizer, texts, file->recipe.max_tokens, &now, err);
+    const uint32_t *found = (const uint32_t *)(const void *)now.ids.data;
+    for (size_t i = 0; i < MEMO_COMPILED_PROBES && status == MEMO_OK; i++) {
+        size_t n = cu[i + 1] - cu[i];
+        if (now.cu_seqlens[i + 1] - now.cu_seqlens[i] != n ||
+            memcmp(found + now.cu_seqlens[i], ids + cu[i], n * sizeof *ids) != 0)
+            (*n_differ)++;
+    }
+    memo_buf_fini(&now.ids);
+    return status;
+}
+
+static void verify_compare(const float *a, const float *b, size_t dim, memo_verify_report *report)
+{
+    double dot = 0, aa = 0, bb = 0;
+
+    for (size_t i = 0; i < dim; i++) {
+        double diff = fabs((double)a[i] - (double)b[i]);
+        if (!(diff <= report->probe_max_abs_diff)) /* also NaN */
+            report->probe_max_abs_diff = diff;
+        dot += (double)a[i] * b[i];
+        aa += (double)a[i] * a[i];
+        bb += (double)b[i] * b[i];
+    }
+    /* Two vectors that were refused on both sides are equal; one alone is not. */
+    double cosine = aa == 0 && bb == 0 ? 1 : dot / sqrt(aa * bb);
+    if (!(cosine >= report->probe_min_cosine))
+        report->probe_min_cosine = cosine;
+}
+
+static memo_status verify_probe_vectors(const memo_model *model, memo_verify_report *report,
+                                        memo_err *err)
+{
+    const memo_compiled *file = &model->file;
+    size_t dim = file->recipe.hidden_size;
+    unsigned char ok[MEMO_COMPILED_PROBES];
+    float *vectors = memo_calloc(MEMO_COMPILED_PROBES, dim * sizeof *vectors);
+
+    if (!vectors)
+        return memo_fail_nomem(err, "the probes", MEMO_COMPILED_PROBES * dim * sizeof *vectors);
+    memo_status status = memo_probe_run(
+        &model->transformer, memo_compiled_data(file, file->extra[MEMO_EXTRA_PROBE_IDS]),
+        memo_compiled_data(file, file->extra[MEMO_EXTRA_PROBE_CU_SEQLENS]), (memo_tap){0}, vectors,
+        ok, err);
+    const float *stored = memo_compiled_data(file, file->extra[MEMO_EXTRA_PROBE_VECTORS]);
+    for (size_t i = 0; i < MEMO_COMPILED_PROBES && status == MEMO_OK; i++)
+        verify_compare(vectors + i * dim, stored + i * dim, dim, report);
+    memo_free(vectors);
+    return status;
+}
+
+static memo_status verify_run(memo_model *model, memo_verify_report *report, memo_err *err)
+{
+    memo_compiled *file = &model->file;
+    memo_status status;
+
+    if ((status = memo_compiled_check_all(file, file->st->data_begin,
+                                          file->extra[MEMO_EXTRA_CHECKSUMS]->begin,
+                                          model->ctx->pool, 1, err)))
+        return status;
+    report->n_blocks_checked = file->n_blocks;
+    if ((status = verify_fingerprint(file, &report->fingerprint_matches, err)))
+        return status;
+    if (!report->fingerprint_matches)
+        return memo_fail(err, MEMO_ERR_CORRUPT,
+                         "the weights, tokenizer and recipe do not give the stored fingerprint "
+                         "%.12s...",
+                         file->fingerprint);
+    report->n_probes = MEMO_COMPILED_PROBES;
+    if ((status = verify_probe_ids(model, &report->n_probe_ids_differ, err)) ||
+        (status = verify_probe_vectors(model, report, err)))
+        return status;
+    if (report->n_probe_ids_differ)
+        return memo_fail(err, MEMO_ERR_VERIFY, "%zu of %zu probe texts give other token ids",
+                         report->n_probe_ids_differ, report->n_probes);
+    if (!(report->probe_max_abs_diff <= VERIFY_MAX_DIFF))
+        return memo_fail(err, MEMO_ERR_VERIFY,
+                         "a probe's vector differs from the stored one by %g, allowed %g",
+                         report->probe_max_abs_diff, VERIFY_MAX_DIFF);
+    return MEMO_OK;
+}
+
+memo_status memo_model_verify(memo_model *model, memo_verify_report *report, memo_err *err)
+{
+    memo_verify_report made = {.probe_min_cosine = 1};
+    memo_status status = verify_run(model, &made, err);
+
+    if (report && (status == MEMO_OK || status == MEMO_ERR_CORRUPT || status == MEMO_ERR_VERIFY))
+        *report = made;
+    return status;
+}
