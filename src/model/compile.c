@@ -576,7 +576,7 @@ memo_status memo_model_compile(memo_ctx *ctx, const char *source, const char *ou
         (status = compile_probes(&job, err)) || (status = compile_finish(&job, recipe_json, err)))
         goto done;
     memcpy(made->fingerprint, job.fingerprint, sizeof made->fingerprint);
-    made->file_bytes = job.out.n_bytes;
+    made->file_bytes = job.out.n_bytes; /* commit keeps it */
     if (report) {
         *report = made;
         made = NULL;

@@ -23,7 +23,8 @@ size_t memo_model_n_special(const memo_model *model);
 
 /* Checksums of everything that a forward pass reads but the word embeddings, once. */
 memo_status memo_model_check_weights(memo_model *model, memo_err *err);
-/* Checksums of the rows of the word embeddings for these ids; ids < vocab_size. */
+/* Checksums of the rows of the word embeddings for these ids. An id beyond the table, which only a
+ * hostile tokenizer gives, is MEMO_ERR_FORMAT. */
 memo_status memo_model_check_words(memo_model *model, const uint32_t *ids, size_t n_ids,
                                    memo_err *err);
 

@@ -208,9 +208,13 @@ memo_status memo_model_check_words(memo_model *model, const uint32_t *ids, size_
     uint64_t row_bytes = model->transformer.config.hidden_size * sizeof(float);
     memo_status status = MEMO_OK;
 
-    for (size_t i = 0; i < n_ids && status == MEMO_OK; i++)
+    for (size_t i = 0; i < n_ids && status == MEMO_OK; i++) {
+        if (ids[i] >= model->transformer.config.vocab_size)
+            return memo_fail(err, MEMO_ERR_FORMAT, "the tokenizer gives id %u, the model has %zu",
+                             ids[i], model->transformer.config.vocab_size);
         status = memo_compiled_check(&model->file, begin + ids[i] * row_bytes,
                                      begin + (ids[i] + (uint64_t)1) * row_bytes, err);
+    }
     return status;
 }
 

@@ -1,0 +1,568 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Texts to vectors.
+ *
+ * Texts are tokenized one after the other into a *window* of packed sequences. A full window is cut
+ * into *shards* of whole sequences, which the threads claim; one thread takes a shard through all
+ * layers. Vectors are gathered in a buffer of our own and copied out when everything went well.
+ * All memory is planned from the longest text and the number of texts, and allocated at once (but
+ * for the list of one text's tokens, which grows to its bound). */
+#include <memolith/model.h>
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/checked.h"
+#include "base/ctx.h"
+#include "base/error.h"
+#include "base/utf8.h"
+#include "model/handle.h"
+#include "nn/pooling.h"
+
+/* Tokens of a shard. Below, weights are streamed too often; above, activations leave the
+ * second-level cache (measured flat from 256 to 384 on MiniLM). */
+#define EMBED_SHARD_TOKENS ((size_t)320)
+/* ... and when a window is too small to give every thread such a shard. */
+#define EMBED_MIN_SHARD_TOKENS ((size_t)64)
+
+/* A window: enough shards that threads seldom wait for the last one. */
+#define EMBED_WINDOW_TOKENS ((size_t)16384)
+#define EMBED_WINDOW_SEQS   ((size_t)1024)
+
+/* Bytes a token list may take per byte of text: at most one token a byte, 4 bytes each, twice while
+ * the list grows to double its size, rounded up. */
+#define EMBED_LIST_BYTES ((size_t)16)
+
+/* One packed sequence: a text, or a chunk of one. */
+typedef struct embed_seq {
+    size_t text;
+    size_t weight; /* the text's own tokens in it, at least 1 */
+    int first, last;
+} embed_seq;
+
+typedef struct embed_shard {
+    size_t first_seq, n_seqs;
+} embed_shard;
+
+/* What a batch needs; offsets in bytes into one block. */
+typedef struct embed_sizes {
+    size_t n_workers;
+    size_t max_seq; /* tokens */
+    size_t window_tokens, window_seqs, shard_tokens;
+    memo_transformer_plan plan;
+    size_t staging, results, ids, seqs, cu, shards, ok, vectors, sum, starts, scratch;
+    size_t block_bytes; /* of the one block */
+    size_t total_bytes; /* and the token list */
+} embed_sizes;
+
+typedef struct embed_job {
+    memo_model *model;
+    memo_embed_options o;
+    const memo_text *texts;
+    size_t n_texts, dim;
+    embed_sizes sizes;
+    memo_deadline deadline;
+    unsigned encode_flags;
+    size_t max_tokens;
+    const uint32_t *prefix, *suffix;
+    size_t n_prefix, n_suffix;
+    const char *prompt;
+    size_t n_lead; /* tokens of the prompt */
+    memo_token_list list;
+    memo_buf prompted; /* prompt and text */
+    /* the block */
+    void *block;
+    float *staging;             /* [n_texts, dim] */
+    memo_embed_result *results; /* [n_texts] */
+    uint32_t *ids;
+    size_t n_ids;
+    embed_seq *seqs;
+    size_t *cu; /* [n_seqs + 1] */
+    size_t n_seqs;
+    embed_shard *shards;
+    unsigned char *ok;
+    float *vectors; /* [window_seqs, dim] */
+    double *sum;    /* [dim] of the chunks of one text */
+    double sum_weight;
+    /* shared by the workers */
+    atomic_size_t n_done; /* texts */
+    atomic_int stop;      /* a memo_status */
+} embed_job;
+
+/* ---- plan ---------------------------------------------------------------------------------- */
+
+static size_t embed_min(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Reserve n * item_bytes at a 64-byte boundary. */
+static int embed_reserve(size_t *end, size_t n, size_t item_bytes, size_t *offset)
+{
+    size_t bytes, total;
+
+    if (!memo_mul_size(n, item_bytes, &bytes) || !memo_add_size(*end, bytes, &total) ||
+        total > SIZE_MAX / 2)
+        return 0;
+    *offset = *end;
+    *end = memo_round_up(total, 64);
+    return 1;
+}
+
+/* How many tokens a window and a shard may hold. The largest text has at most as many tokens as
+ * bytes; a text counts as one sequence, and more than one only when it fills sequences. */
+static void embed_plan_window(const memo_model *model, size_t longest_bytes, size_t n_texts,
+                              int chunk, embed_sizes *s)
+{
+    size_t max_tokens = model->file.recipe.max_tokens;
+    size_t special = memo_model_n_special(model);
+    size_t prompt = strlen(model->file.recipe.prompt_query);
+    size_t all;
+
+    if (strlen(model->file.recipe.prompt_document) > prompt)
+        prompt = strlen(model->file.recipe.prompt_document);
+    s->max_seq = max_tokens;
+    if (longest_bytes < max_tokens && longest_bytes + prompt + special < max_tokens)
+        s->max_seq = longest_bytes + prompt + special;
+    if (!s->max_seq)
+        s->max_seq = 1;
+    s->window_tokens = EMBED_WINDOW_TOKENS > max_tokens ? EMBED_WINDOW_TOKENS : max_tokens;
+    s->window_seqs = EMBED_WINDOW_SEQS;
+    if (!chunk || s->max_seq < max_tokens) {
+        s->window_seqs = embed_min(s->window_seqs, n_texts);
+        if (memo_mul_size(n_texts, s->max_seq, &all))
+            s->window_tokens = embed_min(s->window_tokens, all);
+    }
+    s->shard_tokens = embed_min(s->window_tokens, EMBED_SHARD_TOKENS);
+    if (s->shard_tokens < s->max_seq)
+        s->shard_tokens = s->max_seq;
+}
+
+static memo_status embed_plan_sizes(const memo_model *model, size_t longest_bytes, size_t n_texts,
+                                    unsigned n_threads, int chunk, embed_sizes *s, memo_err *err)
+{
+    unsigned most = memo_pool_n_workers(model->ctx->pool);
+    size_t dim = model->transformer.config.hidden_size;
+    size_t end = 0, list;
+    memo_status status;
+
+    if (n_threads > most)
+        return memo_fail(err, MEMO_ERR_VALUE, "%u threads, but the context has %u", n_threads,
+                         most);
+    embed_plan_window(model, longest_bytes, n_texts, chunk, s);
+    s->n_workers = n_threads ? n_threads : most;
+    /* No more workers than the smallest shards of a full window. */
+    size_t shards = s->window_tokens / EMBED_MIN_SHARD_TOKENS + 1;
+    s->n_workers = embed_min(s->n_workers, embed_min(shards, s->window_seqs));
+    if ((status = memo_transformer_plan_run(&model->transformer.config, s->shard_tokens, s->max_seq,
+                                            &s->plan, err)))
+        return status;
+    size_t scratch = memo_round_up(s->plan.scratch_bytes, 64);
+    if (!embed_reserve(&end, n_texts, dim * sizeof(float), &s->staging) ||
+        !embed_reserve(&end, n_texts, sizeof(memo_embed_result), &s->results) ||
+        !embed_reserve(&end, s->window_tokens, sizeof(uint32_t), &s->ids) ||
+        !embed_reserve(&end, s->window_seqs, sizeof(embed_seq), &s->seqs) ||
+        !embed_reserve(&end, s->window_seqs + 1, sizeof(size_t), &s->cu) ||
+        !embed_reserve(&end, s->window_seqs, sizeof(embed_shard), &s->shards) ||
+        !embed_reserve(&end, s->window_seqs, 1, &s->ok) ||
+        !embed_reserve(&end, s->window_seqs, dim * sizeof(float), &s->vectors) ||
+        !embed_reserve(&end, dim, sizeof(double), &s->sum) ||
+        !embed_reserve(&end, s->n_workers * (s->shard_tokens + 1), sizeof(size_t), &s->starts) ||
+        !embed_reserve(&end, s->n_workers, scratch, &s->scratch) ||
+        !memo_mul_size(longest_bytes, EMBED_LIST_BYTES, &list) ||
+        !memo_add_size(end, list, &s->total_bytes))
+        return memo_fail(err, MEMO_ERR_LIMIT,
+                         "%zu texts of up to %zu bytes need more memory than there are addresses",
+                         n_texts, longest_bytes);
+    s->block_bytes = end;
+    return MEMO_OK;
+}
+
+memo_status memo_model_plan(const memo_model *model, size_t longest_bytes, size_t n_texts,
+                            unsigned n_threads, memo_plan *plan, memo_err *err)
+{
+    embed_sizes sizes = {0};
+    memo_status status = embed_plan_sizes(model, longest_bytes, n_texts, n_threads, 0, &sizes, err);
+
+    if (status)
+        return status;
+    plan->scratch_bytes = n_texts ? sizes.total_bytes : 0;
+    plan->mapped_bytes = model->file.n_bytes;
+    plan->n_threads = (unsigned)sizes.n_workers;
+    return MEMO_OK;
+}
+
+/* ---- run a window -------------------------------------------------------------------------- */
+
+/* Cut the window into shards of whole sequences. */
+static size_t embed_cut(embed_job *job)
+{
+    size_t target = (job->n_ids + job->sizes.n_workers - 1) / job->sizes.n_workers;
+    size_t n_shards = 0;
+
+    if (target < EMBED_MIN_SHARD_TOKENS)
+        target = EMBED_MIN_SHARD_TOKENS;
+    target = embed_min(target, embed_min(EMBED_SHARD_TOKENS, job->sizes.shard_tokens));
+    for (size_t seq = 0; seq < job->n_seqs;) {
+        size_t begin = job->cu[seq], n = 1;
+        while (seq + n < job->n_seqs && job->cu[seq + n + 1] - begin <= target)
+            n++;
+        job->shards[n_shards++] = (embed_shard){seq, n};
+        seq += n;
+    }
+    return n_shards;
+}
+
+/* Called by every worker before a shard; the progress function only on the caller's thread. */
+static int embed_may_go_on(embed_job *job, unsigned worker)
+{
+    if (atomic_load(&job->stop))
+        return 0;
+    if (memo_deadline_passed(job->deadline)) {
+        atomic_store(&job->stop, MEMO_ERR_DEADLINE);
+        return 0;
+    }
+    if (worker == 0 && memo_progress_call(job->o.progress, job->o.progress_user, "embed",
+                                          atomic_load(&job->n_done), job->n_texts, NULL, NULL)) {
+        atomic_store(&job->stop, MEMO_ERR_CANCELLED);
+        return 0;
+    }
+    return 1;
+}
+
+static void embed_run_shard(void *user, size_t task, unsigned worker)
+{
+    embed_job *job = user;
+    const embed_sizes *s = &job->sizes;
+    embed_shard shard = job->shards[task];
+    size_t *starts =
+        (size_t *)(void *)((char *)job->block + s->starts) + worker * (s->shard_tokens + 1);
+    void *scratch =
+        (char *)job->block + s->scratch + worker * memo_round_up(s->plan.scratch_bytes, 64);
+    size_t begin = job->cu[shard.first_seq], n_texts = 0;
+
+    if (!embed_may_go_on(job, worker))
+        return;
+    for (size_t i = 0; i <= shard.n_seqs; i++)
+        starts[i] = job->cu[shard.first_seq + i] - begin;
+    memo_batch batch = {shard.n_seqs, job->ids + begin, starts};
+    memo_transformer_run(&job->model->transformer, &s->plan, &batch, scratch, (memo_tap){0},
+                         job->vectors + shard.first_seq * job->dim, job->ok + shard.first_seq);
+    for (size_t i = 0; i < shard.n_seqs; i++)
+        n_texts += (size_t)job->seqs[shard.first_seq + i].last;
+    atomic_fetch_add(&job->n_done, n_texts);
+}
+
+static memo_status embed_refused(size_t text, memo_err *err)
+{
+    return memo_fail(err, MEMO_ERR_VALUE,
+                     "text %zu: its vector is not finite or has no length; the model's weights "
+                     "cannot represent it",
+                     text);
+}
+
+/* Mean of the chunks of a text weighted by their tokens, then as the recipe normalizes. */
+static memo_status embed_gather_chunk(embed_job *job, const embed_seq *seq, const float *vector,
+                                      memo_err *err)
+{
+    if (seq->first) {
+        memset(job->sum, 0, job->dim * sizeof *job->sum);
+        job->sum_weight = 0;
+    }
+    for (size_t d = 0; d < job->dim; d++)
+        job->sum[d] += (double)seq->weight * (double)vector[d];
+    job->sum_weight += (double)seq->weight;
+    if (!seq->last)
+        return MEMO_OK;
+    for (size_t d = 0; d < job->dim; d++)
+        job->sum[d] /= job->sum_weight;
+    if (!memo_pool_finish(job->sum, job->dim, job->model->transformer.config.normalize,
+                          job->staging + seq->text * job->dim))
+        return embed_refused(seq->text, err);
+    return MEMO_OK;
+}
+
+/* Vectors of the window to their texts, in input order. */
+static memo_status embed_gather(embed_job *job, memo_err *err)
+{
+    for (size_t i = 0; i < job->n_seqs; i++) {
+        const embed_seq *seq = &job->seqs[i];
+        const float *vector = job->vectors + i * job->dim;
+        if (!job->ok[i])
+            return embed_refused(seq->text, err);
+        if (seq->first && seq->last) {
+            memcpy(job->staging + seq->text * job->dim, vector, job->dim * sizeof *vector);
+        } else {
+            memo_status status = embed_gather_chunk(job, seq, vector, err);
+            if (status)
+                return status;
+        }
+    }
+    return MEMO_OK;
+}
+
+static memo_status embed_stopped(const embed_job *job, memo_err *err)
+{
+    if (atomic_load(&job->stop) == MEMO_ERR_DEADLINE)
+        return memo_fail(err, MEMO_ERR_DEADLINE,
+                         "the deadline of %" PRId64 " ms passed after %zu of %zu texts",
+                         job->o.deadline_ms, atomic_load(&job->n_done), job->n_texts);
+    return memo_fail(err, MEMO_ERR_CANCELLED, "cancelled after %zu of %zu texts",
+                     atomic_load(&job->n_done), job->n_texts);
+}
+
+static memo_status embed_flush(embed_job *job, memo_err *err)
+{
+    memo_status status;
+
+    if (!job->n_seqs)
+        return MEMO_OK;
+    if ((status = memo_model_check_words(job->model, job->ids, job->n_ids, err)))
+        return status;
+    size_t n_shards = embed_cut(job);
+    memo_pool_run(job->model->ctx->pool, (unsigned)job->sizes.n_workers, n_shards, embed_run_shard,
+                  job);
+    if (atomic_load(&job->stop))
+        return embed_stopped(job, err);
+    if ((status = embed_gather(job, err)))
+        return status;
+    job->n_ids = job->n_seqs = 0;
+    return MEMO_OK;
+}
+
+/* ---- fill a window ------------------------------------------------------------------------- */
+
+static void embed_put_ids(embed_job *job, const uint32_t *ids, size_t n)
+{
+    if (n)
+        memcpy(job->ids + job->n_ids, ids, n * sizeof *ids);
+    job->n_ids += n;
+}
+
+/* Append one sequence: specials, prompt, tokens first .. first + n of the body, specials. */
+static memo_status embed_put_seq(embed_job *job, embed_seq seq, size_t first, size_t n,
+                                 memo_err *err)
+{
+    size_t n_tokens = job->n_prefix + job->n_lead + n + job->n_suffix;
+
+    if (!n_tokens)
+        return memo_fail(err, MEMO_ERR_VALUE, "text %zu has no tokens", seq.text);
+    if (n_tokens > job->sizes.max_seq) /* a tokenizer that makes more tokens than bytes */
+        return memo_fail(err, MEMO_ERR_LIMIT, "text %zu has %zu tokens, %zu were planned", seq.text,
+                         n_tokens, job->sizes.max_seq);
+    if (job->n_seqs == job->sizes.window_seqs || job->n_ids + n_tokens > job->sizes.window_tokens) {
+        memo_status status = embed_flush(job, err);
+        if (status)
+            return status;
+    }
+    seq.weight = n ? n : 1;
+    job->cu[job->n_seqs] = job->n_ids;
+    job->seqs[job->n_seqs++] = seq;
+    embed_put_ids(job, job->prefix, job->n_prefix);
+    embed_put_ids(job, job->list.ids, job->n_lead);
+    embed_put_ids(job, job->list.ids + job->n_lead + first, n);
+    embed_put_ids(job, job->suffix, job->n_suffix);
+    job->cu[job->n_seqs] = job->n_ids;
+    return MEMO_OK;
+}
+
+static memo_status embed_put_chunks(embed_job *job, size_t text, size_t n_body, size_t room,
+                                    memo_err *err)
+{
+    size_t overlap = job->o.chunk_overlap ? job->o.chunk_overlap : room * 15 / 100;
+    memo_status status = MEMO_OK;
+
+    if (overlap >= room)
+        return memo_fail(err, MEMO_ERR_VALUE,
+                         "a chunk overlap of %zu tokens, but a chunk holds %zu", overlap, room);
+    for (size_t first = 0; status == MEMO_OK; first += room - overlap) {
+        size_t n = embed_min(room, n_body - first);
+        int last = first + n == n_body;
+        status = embed_put_seq(job, (embed_seq){text, 0, first == 0, last}, first, n, err);
+        if (last)
+            break;
+    }
+    return status;
+}
+
+/* Tokenize prompt and text into the list. The text's own bytes are checked first, so that an error
+ * counts from their start. */
+static memo_status embed_encode(embed_job *job, size_t index, memo_err *err)
+{
+    memo_text text = job->texts[index];
+    memo_status status;
+
+    if (!job->o.replace_invalid_utf8) {
+        size_t bad = memo_utf8_check(text.bytes, text.n_bytes);
+        if (bad != text.n_bytes)
+            return memo_fail(err, MEMO_ERR_VALUE, "text %zu: invalid UTF-8 at byte %zu of %zu",
+                             index, bad, text.n_bytes);
+    }
+    if (*job->prompt) {
+        memo_buf_clear(&job->prompted);
+        memo_buf_puts(&job->prompted, job->prompt);
+        memo_buf_append(&job->prompted, text.bytes, text.n_bytes);
+        if (job->prompted.failed)
+            return memo_fail_nomem(err, "prompt and text", text.n_bytes);
+        text = (memo_text){job->prompted.data, job->prompted.n};
+    }
+    job->list.n = 0;
+    status = memo_tokenizer_encode(job->model->tokenizer, text.bytes, text.n_bytes,
+                                   job->encode_flags, &job->list, err);
+    return status;
+}
+
+static memo_status embed_add_text(embed_job *job, size_t index, memo_err *err)
+{
+    size_t special = job->n_prefix + job->n_suffix;
+    size_t room = job->max_tokens - special - job->n_lead;
+    memo_status status = embed_encode(job, index, err);
+
+    if (status)
+        return status;
+    if (job->list.n < job->n_lead) /* prompt and text melted into fewer tokens */
+        return memo_fail(err, MEMO_ERR_VALUE, "text %zu: its prompt cannot be told from it", index);
+    size_t n_body = job->list.n - job->n_lead;
+    size_t total = special + job->list.n, seen = total, first = 0;
+    embed_seq whole = {index, 0, 1, 1};
+    if (n_body <= room) {
+        status = embed_put_seq(job, whole, 0, n_body, err);
+    } else if (job->o.overlong == MEMO_OVERLONG_CHUNK) {
+        status = embed_put_chunks(job, index, n_body, room, err);
+    } else if (job->o.overlong == MEMO_OVERLONG_ERROR) {
+        return memo_fail(err, MEMO_ERR_LIMIT, "text %zu has %zu tokens, at most %zu are allowed",
+                         index, total, job->max_tokens);
+    } else {
+        if (job->o.overlong == MEMO_OVERLONG_TAIL)
+            first = n_body - room;
+        seen = job->max_tokens;
+        status = embed_put_seq(job, whole, first, room, err);
+    }
+    job->results[index] =
+        (memo_embed_result){seen, total, seen < total, job->model->transformer.kernels->cpu};
+    return status;
+}
+
+/* ---- the call ------------------------------------------------------------------------------ */
+
+/* Prompt and lengths. */
+static memo_status embed_begin(embed_job *job, memo_err *err)
+{
+    const memo_recipe *recipe = &job->model->file.recipe;
+    memo_status status;
+
+    if ((unsigned)job->o.role > MEMO_ROLE_NONE || (unsigned)job->o.overlong > MEMO_OVERLONG_CHUNK)
+        return memo_fail(err, MEMO_ERR_USAGE, "role %d or overlong rule %d is not one of the list",
+                         (int)job->o.role, (int)job->o.overlong);
+    job->n_prefix = memo_tokenizer_prefix(job->model->tokenizer, &job->prefix);
+    job->n_suffix = memo_tokenizer_suffix(job->model->tokenizer, &job->suffix);
+    job->encode_flags = (job->o.replace_invalid_utf8 ? MEMO_ENCODE_REPLACE_INVALID : 0u) |
+                        (job->o.safe_specials ? MEMO_ENCODE_SAFE : 0u);
+    job->prompt = job->o.role == MEMO_ROLE_DOCUMENT ? recipe->prompt_document
+                  : job->o.role == MEMO_ROLE_QUERY  ? recipe->prompt_query
+                                                    : "";
+    if (*job->prompt) {
+        status = memo_tokenizer_encode(job->model->tokenizer, job->prompt, strlen(job->prompt),
+                                       job->encode_flags, &job->list, err);
+        if (status)
+            return status;
+        job->n_lead = job->list.n;
+    }
+    size_t fixed = job->n_prefix + job->n_lead + job->n_suffix;
+    job->max_tokens = job->o.max_tokens ? job->o.max_tokens : recipe->max_tokens;
+    if (job->max_tokens > recipe->max_tokens || job->max_tokens <= fixed)
+        return memo_fail(err, MEMO_ERR_VALUE,
+                         "max_tokens is %zu; it must be above the %zu of special tokens and prompt "
+                         "and at most the model's %zu",
+                         job->max_tokens, fixed, recipe->max_tokens);
+    return MEMO_OK;
+}
+
+/* Plan from the texts at hand, hold it against the limit, allocate. */
+static memo_status embed_allocate(embed_job *job, memo_err *err)
+{
+    embed_sizes *s = &job->sizes;
+    uint64_t limit = job->model->ctx->mem_limit_bytes;
+    size_t longest = 0;
+    memo_status status;
+
+    for (size_t i = 0; i < job->n_texts; i++)
+        if (job->texts[i].n_bytes > longest)
+            longest = job->texts[i].n_bytes;
+    status = embed_plan_sizes(job->model, longest, job->n_texts, job->o.n_threads,
+                              job->o.overlong == MEMO_OVERLONG_CHUNK, s, err);
+    if (status)
+        return status;
+    if (s->total_bytes > limit) {
+        memo_fail(err, MEMO_ERR_LIMIT,
+                  "%zu texts of up to %zu bytes need %zu bytes, allowed are %" PRIu64, job->n_texts,
+                  longest, s->total_bytes, limit);
+        return memo_hint(err, MEMO_ERR_LIMIT, "fewer texts in one call, or a higher memory limit");
+    }
+    char *block = memo_aligned_alloc(s->block_bytes);
+    if (!block)
+        return memo_fail_nomem(err, "scratch of embedding", s->block_bytes);
+    job->block = block;
+    job->staging = (float *)(void *)(block + s->staging);
+    job->results = (memo_embed_result *)(void *)(block + s->results);
+    job->ids = (uint32_t *)(void *)(block + s->ids);
+    job->seqs = (embed_seq *)(void *)(block + s->seqs);
+    job->cu = (size_t *)(void *)(block + s->cu);
+    job->shards = (embed_shard *)(void *)(block + s->shards);
+    job->ok = (unsigned char *)(block + s->ok);
+    job->vectors = (float *)(void *)(block + s->vectors);
+    job->sum = (double *)(void *)(block + s->sum);
+    return MEMO_OK;
+}
+
+static void embed_fini(embed_job *job)
+{
+    memo_token_list_fini(&job->list);
+    memo_buf_fini(&job->prompted);
+    memo_aligned_free(job->block);
+}
+
+static memo_status embed_all(embed_job *job, memo_err *err)
+{
+    memo_status status = MEMO_OK;
+
+    for (size_t i = 0; i < job->n_texts && status == MEMO_OK; i++) {
+        if (memo_deadline_passed(job->deadline)) {
+            atomic_store(&job->stop, MEMO_ERR_DEADLINE);
+            return embed_stopped(job, err);
+        }
+        status = embed_add_text(job, i, err);
+    }
+    if (status == MEMO_OK)
+        status = embed_flush(job, err);
+    if (status == MEMO_OK)
+        status = memo_progress_call(job->o.progress, job->o.progress_user, "embed", job->n_texts,
+                                    job->n_texts, NULL, err);
+    return status;
+}
+
+memo_status memo_model_embed(memo_model *model, const memo_embed_options *options,
+                             const memo_text *texts, size_t n_texts, float *vectors,
+                             memo_embed_result *results, memo_err *err)
+{
+    embed_job job = {.model = model, .texts = texts, .n_texts = n_texts};
+    memo_status status;
+
+    if (!model || (n_texts && (!texts || !vectors)))
+        return memo_fail(err, MEMO_ERR_USAGE,
+                         "embedding needs a model, texts and room for vectors");
+    if ((status = memo_options_copy(&job.o, sizeof job.o, options, "memo_embed_options", err)))
+        return status;
+    job.dim = model->transformer.config.hidden_size;
+    job.deadline = memo_deadline_in(job.o.deadline_ms);
+    if ((status = embed_begin(&job, err)) || !n_texts || (status = embed_allocate(&job, err)) ||
+        (status = memo_model_check_weights(model, err)) || (status = embed_all(&job, err)))
+        goto done;
+    memcpy(vectors, job.staging, n_texts * job.dim * sizeof *vectors);
+    if (results)
+        memcpy(results, job.results, n_texts * sizeof *results);
+done:
+    embed_fini(&job);
+    return status;
+}
