@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # ./dev check [--quick] [SUITE...]: run suites, print seconds and counts of each, and the sum last.
 # A suite is tools/dev/suites/NAME.sh; its output goes to build/logs/check-NAME.log.
-quick_suites="format layout build-gcc symbols headers tests golden-tokenizer examples fault"
-all_suites="format layout build-gcc symbols headers tests golden-tokenizer golden-models examples
+quick_suites="format layout build-gcc symbols headers docs tests golden-tokenizer examples fault"
+all_suites="format layout build-gcc symbols headers docs tests golden-tokenizer golden-models examples
 fault build-clang amalgamation install asan valgrind tidy"
 
 suites=$all_suites
