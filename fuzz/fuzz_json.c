@@ -11,7 +11,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const memo_json_limits fuzz_limits = {
-    .max_bytes = 1 << 16, .max_depth = 8, .max_values = 1000, .max_keys = 50};
+    .max_bytes = 1 << 16, .max_depth = 8, .max_values = 1000, .max_keys = 50, .max_expansion = 100};
 
 /* Values in the tree; aborts where a limit does not hold. */
 static size_t fuzz_count(const json_t *json, size_t depth)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* jansson recurses on nesting and allocates for each value, so both are bounded before it runs: the
- * scan below needs no memory but one counter per level. It counts exactly for every prefix that is
- * valid JSON, and jansson stops at the first byte that is not. */
+/* jansson recurses on nesting and allocates for each value, so depth, counts and memory are bounded
+ * before it runs: the scan below needs no memory but one counter per level. It counts exactly for
+ * every prefix that is valid JSON, and jansson stops at the first byte that is not. */
 #include "base/json.h"
 
 #include <inttypes.h>
@@ -12,12 +12,26 @@
 #include "base/error.h"
 #include "base/file.h"
 
-/* jansson takes about 250 bytes for an empty object, so 400,000 values stay below 16 times 8 MiB. */
-const memo_json_limits memo_json_request_limits = {8u << 20, 32, 400000, 10000};
-/* A vocabulary of 2 M tokens and merges, each a value or two. */
-const memo_json_limits memo_json_vocab_limits = {128u << 20, 32, 8000000, 2000000};
-/* 200,000 tensors with their metadata: at most 13 values each for 8 dimensions. */
-const memo_json_limits memo_json_header_limits = {100000000, 32, 3000000, 200001};
+/* At most 51 MB for 200,000 empty objects, the dearest values. */
+const memo_json_limits memo_json_request_limits = {8u << 20, 32, 200000, 10000, 100};
+/* 2 M tokens with their ids and 3 M merges; merges written as short pairs come to 26 times their
+ * text. */
+const memo_json_limits memo_json_vocab_limits = {128u << 20, 32, 8000000, 2000000, 32};
+/* 200,000 tensors with their metadata, 14 values each for 8 dimensions; tensors of the shortest
+ * names come to 20 times their text, of usual names to 10 times. */
+const memo_json_limits memo_json_header_limits = {100000000, 32, 3000000, 200001, 24};
+
+/* Bytes that jansson 2.14 takes on a 64-bit system, with the heap's overhead. They are bounds, read
+ * from its sources; test_json holds them against its peak. */
+enum {
+    JSON_OBJECT_BYTES = 240, /* with 8 buckets */
+    JSON_ARRAY_BYTES = 144,  /* with 8 slots */
+    JSON_STRING_BYTES = 80,  /* and its length; a key takes as much */
+    JSON_NUMBER_BYTES = 32,
+    JSON_GROWTH_BYTES =
+        48, /* for each item after the 8th: tables double, the old one still there */
+    JSON_FREE_BYTES = 1 << 20
+};
 
 enum { JSON_MAX_DEPTH = 64 };
 
@@ -29,7 +43,10 @@ typedef struct json_scan {
     memo_err *err;
     size_t depth;
     size_t n_values;
+    size_t longest_string;
+    uint64_t cost_bytes;               /* of the tree that jansson will build */
     size_t n_keys[JSON_MAX_DEPTH + 1]; /* colons seen in the container open at this depth */
+    size_t n_commas[JSON_MAX_DEPTH + 1];
 } json_scan;
 
 /* Line and column (in bytes, from 1) of an offset. */
@@ -80,6 +97,8 @@ static memo_status json_scan_open(json_scan *scan, size_t at)
     if (scan->depth >= max)
         return json_scan_fail(scan, at, MEMO_ERR_FORMAT, "nested too deep", max);
     scan->n_keys[++scan->depth] = 0;
+    scan->n_commas[scan->depth] = 0;
+    scan->cost_bytes += scan->text[at] == '{' ? JSON_OBJECT_BYTES : JSON_ARRAY_BYTES;
     return MEMO_OK;
 }
 
@@ -93,38 +112,72 @@ static memo_status json_scan_key(json_scan *scan, size_t at)
     return MEMO_OK;
 }
 
+/* One token at *at, which moves to its last byte. Returns in *is_value whether it begins a value. */
+static memo_status json_scan_token(json_scan *scan, size_t *at, int *is_value)
+{
+    size_t start = *at;
+    char c = scan->text[start];
+    *is_value = 0;
+    if (c == ']' || c == '}') {
+        scan->depth -= scan->depth > 0;
+    } else if (c == ',') {
+        if (++scan->n_commas[scan->depth] >= 8)
+            scan->cost_bytes += JSON_GROWTH_BYTES;
+    } else if (c == ':') {
+        return json_scan_key(scan, start);
+    } else if (c == '[' || c == '{') {
+        *is_value = 1;
+        return json_scan_open(scan, start);
+    } else if (c == '"') {
+        *at = json_string_end(scan->text, scan->n_bytes, start);
+        *is_value = 1;
+        scan->cost_bytes += JSON_STRING_BYTES + (*at - start);
+        if (*at - start > scan->longest_string)
+            scan->longest_string = *at - start;
+    } else if (json_is_scalar_byte(c)) {
+        while (*at + 1 < scan->n_bytes && json_is_scalar_byte(scan->text[*at + 1]))
+            ++*at;
+        *is_value = 1;
+        scan->cost_bytes += JSON_NUMBER_BYTES;
+    }
+    return MEMO_OK;
+}
+
 static memo_status json_scan_run(json_scan *scan)
 {
-    memo_status status = MEMO_OK;
-    for (size_t i = 0; status == MEMO_OK && i < scan->n_bytes; i++) {
-        char c = scan->text[i];
+    const memo_json_limits *limits = scan->limits;
+    const uint64_t max_cost = (uint64_t)scan->n_bytes * limits->max_expansion + JSON_FREE_BYTES;
+    for (size_t i = 0; i < scan->n_bytes; i++) {
         size_t start = i;
-        int is_value = 0;
-        if (c == '"') {
-            i = json_string_end(scan->text, scan->n_bytes, i);
-            is_value = 1;
-        } else if (c == '[' || c == '{') {
-            status = json_scan_open(scan, i);
-            is_value = 1;
-        } else if (c == ']' || c == '}') {
-            scan->depth -= scan->depth > 0;
-        } else if (c == ':') {
-            status = json_scan_key(scan, i);
-        } else if (json_is_scalar_byte(c)) {
-            while (i + 1 < scan->n_bytes && json_is_scalar_byte(scan->text[i + 1]))
-                i++;
-            is_value = 1;
-        }
+        int is_value;
+        memo_status status = json_scan_token(scan, &i, &is_value);
+        if (status != MEMO_OK)
+            return status;
         /* One more than the limit, for the key whose colon has not come yet. */
         scan->n_values += (size_t)is_value;
-        if (status == MEMO_OK && is_value && scan->n_values > scan->limits->max_values + 1)
-            status = json_scan_fail(scan, start, MEMO_ERR_LIMIT, "too many values",
-                                    scan->limits->max_values);
+        if (scan->n_values > limits->max_values + 1)
+            return json_scan_fail(scan, start, MEMO_ERR_LIMIT, "too many values",
+                                  limits->max_values);
+        if (scan->cost_bytes > max_cost)
+            return json_scan_fail(scan, start, MEMO_ERR_LIMIT, "too many small values, in bytes",
+                                  (size_t)max_cost);
     }
-    if (status == MEMO_OK && scan->n_values > scan->limits->max_values)
-        status = json_scan_fail(scan, scan->n_bytes, MEMO_ERR_LIMIT, "too many values",
-                                scan->limits->max_values);
-    return status;
+    if (scan->n_values > limits->max_values)
+        return json_scan_fail(scan, scan->n_bytes, MEMO_ERR_LIMIT, "too many values",
+                              limits->max_values);
+    return MEMO_OK;
+}
+
+/* jansson answers a failed allocation in the middle of a token with a shortened string, and no
+ * error. So make sure first that what it will need is there. */
+static memo_status json_check_memory(const json_scan *scan)
+{
+    uint64_t need = scan->cost_bytes + 4 * (uint64_t)scan->longest_string; /* its buffer doubles */
+    void *p = need <= SIZE_MAX ? memo_malloc((size_t)need) : NULL;
+    if (!p)
+        return memo_fail_nomem(scan->err, scan->what, need);
+    memo_free(p);
+    return MEMO_OK;
 }
 
 memo_status memo_json_parse(const char *text, size_t n_bytes, const memo_json_limits *limits,
@@ -145,6 +198,8 @@ memo_status memo_json_parse(const char *text, size_t n_bytes, const memo_json_li
     }
     json_scan scan = {.text = text, .n_bytes = n_bytes, .limits = limits, .what = what, .err = err};
     memo_status status = json_scan_run(&scan);
+    if (status == MEMO_OK)
+        status = json_check_memory(&scan);
     if (status != MEMO_OK)
         return status;
     json_error_t e = {0};

@@ -17,9 +17,12 @@ typedef struct memo_json_limits {
     size_t max_depth;  /* but MEMO_ERR_FORMAT; at most 64 */
     size_t max_values; /* values of all kinds, over the whole text */
     size_t max_keys;   /* per object */
+    /* Memory that the values may take, as a multiple of the text's bytes, beyond 1 MiB: a short text
+     * of empty objects must not cost a hundred times its size. */
+    size_t max_expansion;
 } memo_json_limits;
 
-/* 8 MiB, depth 32, 10,000 keys an object. */
+/* 8 MiB, depth 32, 10,000 keys an object, 200,000 values. */
 extern const memo_json_limits memo_json_request_limits;
 /* tokenizer.json: 128 MiB, depth 32, 8 M values. */
 extern const memo_json_limits memo_json_vocab_limits;

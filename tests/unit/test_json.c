@@ -11,7 +11,7 @@
 #include "base/json.h"
 
 static const memo_json_limits small_limits = {
-    .max_bytes = 1000, .max_depth = 4, .max_values = 6, .max_keys = 3};
+    .max_bytes = 1000, .max_depth = 4, .max_values = 6, .max_keys = 3, .max_expansion = 100};
 
 static memo_status parse_n(const char *text, size_t n, const memo_json_limits *limits,
                            memo_err *err)
@@ -284,7 +284,106 @@ static void test_json_survives_allocation_failures(void **state)
 {
     char path[512];
     memo_test_write_file(memo_test_path(path, *state, "j"), "[1]", 3);
-    assert_int_equal(memo_test_alloc_sweep(sweep_json, path), 4);
+    assert_int_equal(memo_test_alloc_sweep(sweep_json, path), 6); /* name, text, jansson's share */
+}
+
+/* "[UNIT,UNIT,...]"; a '#' in the unit becomes the item's number. */
+static void put_repeated(memo_buf *buf, const char *open, const char *unit, size_t n)
+{
+    memo_buf_puts(buf, open);
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            memo_buf_putc(buf, ',');
+        for (const char *c = unit; *c; c++) {
+            if (*c == '#')
+                memo_buf_printf(buf, "%zu", i);
+            else
+                memo_buf_putc(buf, *c);
+        }
+    }
+    memo_buf_putc(buf, *open == '[' ? ']' : '}');
+    assert_int_equal(buf->failed, 0);
+}
+
+static size_t jansson_live, jansson_peak;
+
+static void *jansson_malloc(size_t n)
+{
+    size_t *p = malloc(n + 16);
+    if (!p)
+        return NULL;
+    *p = n;
+    jansson_live += (n + 8 + 15) / 16 * 16; /* as glibc rounds */
+    if (jansson_live > jansson_peak)
+        jansson_peak = jansson_live;
+    return p + 2;
+}
+
+static void jansson_free(void *p)
+{
+    if (!p)
+        return;
+    size_t *block = (size_t *)p - 2;
+    jansson_live -= (*block + 8 + 15) / 16 * 16;
+    free(block);
+}
+
+/* Parses under an expansion limit that just passes and checks jansson's peak against it. */
+static void check_memory(const char *open, const char *unit)
+{
+    memo_buf buf = {0};
+    memo_err err = {0};
+    memo_json_limits limits = memo_json_vocab_limits;
+    put_repeated(&buf, open, unit, 20000);
+    limits.max_expansion = 0;
+    while (parse_n(buf.data, buf.n, &limits, &err) == MEMO_ERR_LIMIT)
+        limits.max_expansion++;
+    jansson_live = jansson_peak = 0;
+    json_set_alloc_funcs(jansson_malloc, jansson_free);
+    assert_memo_ok(parse_n(buf.data, buf.n, &limits, &err), err);
+    json_set_alloc_funcs(malloc, free);
+    assert_int_equal(jansson_live, 0);
+    if (jansson_peak > buf.n * limits.max_expansion + (1 << 20))
+        fail_msg("%s%s: jansson takes %.1f times the text, the estimate is %zu", open, unit,
+                 (double)jansson_peak / (double)buf.n, limits.max_expansion);
+    memo_buf_fini(&buf);
+}
+
+static void test_json_memory_stays_below_the_estimate(void **state)
+{
+    (void)state;
+    static const char *const units[] = {"[]",       "{}",          "1",          "\"\"",
+                                        "\"#\"",    "{\"\":1}",    "{\"a\":{}}", "[\"a\",\"b\"]",
+                                        "[[[[]]]]", "{\"#\":[#]}", "-1.5e3",     "true"};
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        check_memory("[", units[i]);
+    check_memory("{", "\"#\":0");
+    check_memory("{", "\"#\":{}");
+    check_memory("{", "\"layer.#\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[#,#]}");
+}
+
+static void check_expansion(const char *open, const char *unit, const memo_json_limits *limits,
+                            memo_status wanted)
+{
+    memo_buf buf = {0};
+    memo_err err = {0};
+    put_repeated(&buf, open, unit, 20000);
+    assert_memo_status(parse_n(buf.data, buf.n, limits, &err), wanted, err);
+    if (wanted != MEMO_OK)
+        assert_contains(err.message, "too many small values");
+    memo_buf_fini(&buf);
+}
+
+static void test_json_limit_of_memory(void **state)
+{
+    (void)state;
+    check_expansion("[", "{}", &memo_json_header_limits, MEMO_ERR_LIMIT);
+    check_expansion("[", "{}", &memo_json_vocab_limits, MEMO_ERR_LIMIT);
+    check_expansion("[", "[]", &memo_json_header_limits, MEMO_ERR_LIMIT);
+    check_expansion("[", "[\"ab\",\"cd\"]", &memo_json_vocab_limits, MEMO_OK);
+    check_expansion("{", "\"t#\":#", &memo_json_vocab_limits, MEMO_OK);
+    check_expansion("{", "\"t#\":{\"dtype\":\"F32\",\"shape\":[#],\"data_offsets\":[#,#]}",
+                    &memo_json_header_limits, MEMO_OK);
 }
 
 /* Time per byte must not grow with the text: 8 times the text in at most 24 times the time. */
@@ -293,11 +392,7 @@ static double seconds_to_parse(size_t n_items)
     memo_buf buf = {0};
     memo_err err = {0};
     struct timespec a, b;
-    memo_buf_putc(&buf, '{');
-    for (size_t i = 0; i < n_items; i++)
-        memo_buf_printf(&buf, "%s\"key%zu\":\"value\"", i ? "," : "", i);
-    memo_buf_putc(&buf, '}');
-    assert_int_equal(buf.failed, 0);
+    put_repeated(&buf, "{", "\"key#\":\"value\"", n_items);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
     assert_memo_ok(parse_n(buf.data, buf.n, &memo_json_vocab_limits, &err), err);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
@@ -308,7 +403,7 @@ static double seconds_to_parse(size_t n_items)
 static void test_json_parses_in_linear_time(void **state)
 {
     (void)state;
-    double small = seconds_to_parse(20000), large = seconds_to_parse(160000);
+    double small = seconds_to_parse(20000), large = seconds_to_parse(120000);
     if (large > 24 * small + 0.05)
         fail_msg("8 times the text takes %.1f times as long", large / small);
 }
@@ -400,6 +495,8 @@ int main(void)
         cmocka_unit_test(test_json_string_and_bool_members),
         JSON_TEST_DIR(test_json_load_names_the_file),
         JSON_TEST_DIR(test_json_survives_allocation_failures),
+        cmocka_unit_test(test_json_memory_stays_below_the_estimate),
+        cmocka_unit_test(test_json_limit_of_memory),
         cmocka_unit_test(test_json_parses_in_linear_time),
         JSON_TEST_DIR(test_json_suite),
     };
