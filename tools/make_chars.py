@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Write src/text/chars_table.c: what BERT's normalizer and pre-tokenizer do to each character.
+
+The tables are asked of the reference itself (the Python package `tokenizers`, which wraps the
+published Rust crate), one code point at a time, because it mixes several versions of Unicode:
+its categories are old and keep unassigned characters, its lower case is new. No library installed
+where memolith runs can change them. Usage: make_chars.py > src/text/chars_table.c
+"""
+import sys
+import unicodedata
+
+import tokenizers
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
+
+DROP, SPACE, PUNCT, CJK, WORD, MARK, HANGUL = 1, 2, 4, 8, 16, 32, 64
+BLOCK = 128
+
+
+def bert(**on):
+    flags = dict(clean_text=False, handle_chinese_chars=False, strip_accents=False, lowercase=False)
+    return normalizers.BertNormalizer(**{**flags, **on}).normalize_str
+
+
+clean, cjk = bert(clean_text=True), bert(handle_chinese_chars=True)
+strip, lower = bert(strip_accents=True), bert(lowercase=True)
+nfd = normalizers.NFD().normalize_str
+split = pre_tokenizers.BertPreTokenizer().pre_tokenize_str
+
+words = Tokenizer(models.WordLevel({"u": 0}, unk_token="u"))
+words.add_tokens([AddedToken("\ue000", single_word=True, normalized=False)])
+alone = words.encode("\ue000").ids[0]
+
+
+def reorders(c):
+    """Does the reference move `c` before a mark of the highest class, or behind one of the lowest?"""
+    return nfd("a\u0345" + c) == "a" + c + "\u0345" or nfd("a" + c + "\u0334") == "a\u0334" + c
+
+
+def combining_classes():
+    """(class, a character of it) in order: Python knows the numbers, the reference who has one."""
+    found = {}
+    for cp in range(0x300, 0x1F000):
+        k, c = unicodedata.combining(chr(cp)), chr(cp)
+        if k not in found and k and nfd(c) == c and reorders(c):
+            found[k] = c
+    return sorted(found.items())
+
+
+CLASSES = combining_classes()
+
+
+def combining_class(c):
+    """The class by which the reference orders marks: asked by where `c` moves among others."""
+    if not reorders(c):
+        return 0
+    for k, r in CLASSES:
+        if nfd("a" + r + c) == "a" + r + c and nfd("a" + c + r) == "a" + c + r:
+            return k
+    raise SystemExit(f"U+{ord(c):04X}: its combining class is not among the known ones")
+
+
+def hangul_parts(cp):
+    s = cp - 0xAC00
+    parts = [0x1100 + s // 588, 0x1161 + s % 588 // 28]
+    return parts + [0x11A7 + s % 28] if s % 28 else parts
+
+
+def describe(cp):
+    """(flags, class, decomposition, lower case) of a code point; empty lists: itself."""
+    if 0xD800 <= cp <= 0xDFFF:
+        return 0, 0, (), ()
+    c = chr(cp)
+    flags = 0
+    pieces = [p for p, _ in split("a" + c + "a")]
+    if pieces == ["a", "a"]:
+        flags |= SPACE
+    elif pieces == ["a", c, "a"]:
+        flags |= PUNCT
+    elif pieces != ["a" + c + "a"]:
+        raise SystemExit(f"U+{cp:04X}: split into {pieces}")
+    cleaned = clean(c)
+    if cleaned == "":
+        flags |= DROP
+    elif cleaned != (" " if flags & SPACE else c):
+        raise SystemExit(f"U+{cp:04X}: cleaned to {cleaned!r}")
+    if cjk(c) == " " + c + " ":
+        flags |= CJK
+    if words.encode(c + "\ue000").ids[-1:] != [alone]:
+        flags |= WORD
+    parts, low = [ord(x) for x in nfd(c)], [ord(x) for x in lower(c)]
+    if strip(c) == "" and parts == [cp]:
+        flags |= MARK
+    if 0xAC00 <= cp <= 0xD7A3:
+        assert parts == hangul_parts(cp), hex(cp)
+        flags, parts = flags | HANGUL, [cp]
+    ccc = combining_class(c) if parts == [cp] and not 0xAC00 <= cp <= 0xD7A3 else 0
+    return flags, ccc, () if parts == [cp] else tuple(parts), () if low == [cp] else tuple(low)
+
+
+def pool_index(pool, values):
+    """Where `values` lie in the pool, appending them if they do not."""
+    if not values:
+        return 0
+    for i in range(len(pool) - len(values) + 1):
+        if pool[i : i + len(values)] == list(values):
+            return i
+    pool.extend(values)
+    return len(pool) - len(values)
+
+
+def print_array(declaration, values, form):
+    print(f"{declaration} = {{")
+    line = "   "
+    for value in values:
+        text = " " + form(value) + ","
+        if len(line) + len(text) > 100:
+            print(line)
+            line = "   "
+        line += text
+    print(line + "\n};\n")
+
+
+def main():
+    pool, records, rows = [], {}, []
+    for cp in range(0x110000):
+        flags, ccc, parts, low = describe(cp)
+        key = (flags, ccc, len(parts), len(low), pool_index(pool, parts), pool_index(pool, low))
+        rows.append(records.setdefault(key, len(records)))
+        if cp % 0x8000 == 0:
+            print(f"U+{cp:04X}", file=sys.stderr)
+    blocks, index = {}, []
+    for i in range(0, 0x110000, BLOCK):
+        index.append(blocks.setdefault(tuple(rows[i : i + BLOCK]), len(blocks)))
+    assert len(records) < 65536 and len(blocks) < 256 and len(pool) < 65536
+    print("// SPDX-License-Identifier: Apache-2.0")
+    print(f"/* generated by tools/make_chars.py from tokenizers {tokenizers.__version__}. */")
+    print("// clang-format off")
+    print('#include "text/chars.h"\n')
+    print_array("const unsigned char memo_chars_block[8704]", index, str)
+    print_array(f"const uint16_t memo_chars_row[{len(blocks)}][128]",
+                blocks, lambda b: "{" + ",".join(map(str, b)) + "}")
+    print_array(f"const memo_char memo_chars_record[{len(records)}]",
+                records, lambda r: "{" + ",".join(map(str, r)) + "}")
+    print_array(f"const uint32_t memo_chars_pool[{len(pool)}]", pool, lambda v: f"0x{v:X}")
+
+
+main()
