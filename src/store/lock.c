@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/sysmacros.h>
+#else
+#include <sys/mount.h>
+#include <sys/param.h>
+#endif
+
+#include "base/alloc.h"
+#include "base/ctx.h"
+#include "base/error.h"
+#include "base/file.h"
+
+enum {
+    LOCK_FIRST_NAP_US = 500, /* a commit takes a few ms; naps double up to the longest */
+    LOCK_LONGEST_NAP_US = 8000,
+};
+
+/* ---- the lock ------------------------------------------------------------------------------ */
+
+memo_status memo_lock_init(memo_lock *lock, const char *store_path, memo_err *err)
+{
+    size_t n = strlen(store_path);
+    *lock = (memo_lock){.fd = -1, .path = memo_malloc(n + sizeof "-lock")};
+    if (!lock->path)
+        return memo_fail_nomem(err, "the lock's name", n);
+    memcpy(lock->path, store_path, n);
+    memcpy(lock->path + n, "-lock", sizeof "-lock");
+    return MEMO_OK;
+}
+
+void memo_lock_fini(memo_lock *lock)
+{
+    if (!lock->path)
+        return;
+    memo_lock_drop(lock);
+    if (lock->fd >= 0)
+        memo_sys_get()->close(lock->fd);
+    memo_free(lock->path);
+    *lock = (memo_lock){.fd = -1};
+}
+
+static void lock_nap(long us)
+{
+    struct timespec t = {0, us * 1000};
+    (void)nanosleep(&t, NULL);
+}
+
+/* The pid in the lock file, 0 when none can be read. */
+static long lock_holder(const memo_lock *lock)
+{
+    char text[24];
+    long pid = 0;
+    ssize_t n = memo_sys_get()->pread(lock->fd, text, sizeof text, 0);
+    for (ssize_t i = 0; i < n && text[i] >= '0' && text[i] <= '9' && pid < 1000000000; i++)
+        pid = pid * 10 + (text[i] - '0');
+    return pid;
+}
+
+static memo_status lock_fail_busy(const memo_lock *lock, int64_t timeout_ms, memo_err *err)
+{
+    long pid = lock_holder(lock);
+    char who[48];
+    if (pid)
+        snprintf(who, sizeof who, "process %ld", pid);
+    else
+        snprintf(who, sizeof who, "another process");
+    memo_fail(err, MEMO_ERR_BUSY, "%s is held by %s; waited %" PRId64 " ms", lock->path, who,
+              timeout_ms > 0 ? timeout_ms : 0);
+    return memo_hint(err, MEMO_ERR_BUSY, "wait for %s to finish, or allow a longer wait", who);
+}
+
+/* Tell those who wait who we are. Best effort: the lock is the flock, not the text. */
+static void lock_write_pid(memo_lock *lock)
+{
+    const memo_sys *sys = memo_sys_get();
+    char text[24];
+    int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    if (sys->ftruncate(lock->fd, 0) == 0 && sys->pwrite(lock->fd, text, (size_t)n, 0) != n)
+        (void)sys->ftruncate(lock->fd, 0);
+}
+
+memo_status memo_lock_take(memo_lock *lock, int64_t timeout_ms, memo_err *err)
+{
+    double until = memo_monotonic_ms() + (double)timeout_ms;
+    long nap_us = LOCK_FIRST_NAP_US;
+    if (lock->held)
+        return MEMO_OK;
+    if (lock->fd < 0)
+        lock->fd =
+            memo_sys_get()->open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (lock->fd < 0)
+        return memo_fail_errno(err, errno, lock->path, "open the writer lock");
+    while (flock(lock->fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EINTR)
+            continue;
+        if (errno != EWOULDBLOCK)
+            return memo_fail_errno(err, errno, lock->path, "lock");
+        if (timeout_ms < 0 || memo_monotonic_ms() >= until)
+            return lock_fail_busy(lock, timeout_ms, err);
+        lock_nap(nap_us);
+        nap_us = nap_us * 2 < LOCK_LONGEST_NAP_US ? nap_us * 2 : LOCK_LONGEST_NAP_US;
+    }
+    lock->held = 1;
+    lock_write_pid(lock);
+    return MEMO_OK;
+}
+
+void memo_lock_drop(memo_lock *lock)
+{
+    if (!lock->held)
+        return;
+    (void)memo_sys_get()->ftruncate(lock->fd, 0);
+    (void)flock(lock->fd, LOCK_UN);
+    lock->held = 0;
+}
+
+/* ---- the place ----------------------------------------------------------------------------- */
+
+/* The folder of a path, resolved, joined with its last part. */
+static char *lock_resolve_new(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    char *folder =
+        slash ? memo_strndup(path, slash == path ? 1 : (size_t)(slash - path)) : memo_strdup(".");
+    char *real = NULL, *out = NULL;
+    if (!*name)
+        errno = EISDIR;
+    else if (!folder)
+        errno = ENOMEM;
+    else
+        real = realpath(folder, NULL);
+    if (real) {
+        out = memo_path_join(real, name);
+        if (!out)
+            errno = ENOMEM;
+    }
+    free(real);
+    memo_free(folder);
+    return out;
+}
+
+memo_status memo_lock_resolve(const char *path, char **out, int *exists, memo_err *err)
+{
+    struct stat st;
+    char *real;
+    if (!path || !*path)
+        return memo_fail(err, MEMO_ERR_USAGE, "the path of the store is empty");
+    if (stat(path, &st) != 0) {
+        if (errno != ENOENT)
+            return memo_fail_errno(err, errno, path, "look at the store");
+        if (lstat(path, &st) == 0)
+            return memo_fail(err, MEMO_ERR_IO, "%s: a link to a file that does not exist", path);
+        *exists = 0;
+        *out = lock_resolve_new(path);
+        return *out ? MEMO_OK : memo_fail_errno(err, errno, path, "find the folder of the store");
+    }
+    if (!S_ISREG(st.st_mode))
+        return memo_fail(err, MEMO_ERR_IO, "%s: a store is a regular file, this is a %s", path,
+                         S_ISDIR(st.st_mode)    ? "folder"
+                         : S_ISFIFO(st.st_mode) ? "pipe"
+                         : S_ISSOCK(st.st_mode) ? "socket"
+                                                : "device");
+    real = realpath(path, NULL);
+    if (!real)
+        return memo_fail_errno(err, errno, path, "resolve the path of the store");
+    *exists = 1;
+    *out = memo_strdup(real);
+    free(real);
+    return *out ? MEMO_OK : memo_fail_nomem(err, "the path of the store", strlen(path));
+}
+
+/* Locks and shared memory of one machine are not those of another: SQLite's log cannot work where
+ * two machines see one file. */
+int memo_lock_is_network_type(const char *type)
+{
+    static const char *const types[] = {
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "smb2",
+        "9p",
+        "afs",
+        "coda",
+        "ncpfs",
+        "ceph",
+        "lustre",
+        "gfs2",
+        "ocfs2",
+        "glusterfs",
+        "beegfs",
+        "gpfs",
+        "afpfs",
+        "webdav",
+        "davfs",
+        "orangefs",
+        "pvfs2",
+        "vboxsf",
+        "fuse.sshfs",
+        "fuse.glusterfs",
+        "fuse.rclone",
+        "fuse.s3fs",
+        "fuse.gcsfuse",
+        "fuse.davfs2",
+        "fuse.davfs",
+        "fuse.juicefs",
+        "fuse.ceph",
+        "fuse.curlftpfs",
+        "fuse.smbnetfs",
+        "fuse.mfs",
+        "fuse.goofys",
+        "fuse.cephfs",
+        "fuse.moosefs",
+        "fuse.lizardfs",
+        "fuse.seaweedfs",
+        "fuse.vmhgfs-fuse",
+    };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(type, types[i]) == 0)
+            return 1;
+    return 0;
+}
+
+#ifdef __linux__
+/* The mount type of a device number: the magic of statfs() cannot tell sshfs from a local FUSE file
+ * system. A line of mountinfo: "36 35 98:0 /root /mnt options - type source options". */
+static int lock_mount_type(dev_t device, char type[32])
+{
+    char line[4096], want[32];
+    int found = 0;
+    FILE *f = fopen("/proc/self/mountinfo", "re");
+    if (!f)
+        return 0;
+    snprintf(want, sizeof want, "%u:%u", major(device), minor(device));
+    while (!found && fgets(line, sizeof line, f)) {
+        char *at = strchr(line, ' '), *end;
+        at = at ? strchr(at + 1, ' ') : NULL;
+        if (!at || strncmp(at + 1, want, strlen(want)) != 0 || at[1 + strlen(want)] != ' ')
+            continue;
+        at = strstr(at, " - ");
+        end = at ? strchr(at + 3, ' ') : NULL;
+        if (end && end - (at + 3) < 32) {
+            memcpy(type, at + 3, (size_t)(end - (at + 3)));
+            type[end - (at + 3)] = '\0';
+            found = 1;
+        }
+    }
+    fclose(f);
+    return found;
+}
+
+const char *memo_lock_network_fs(const char *path, char buf[32])
+{
+    struct stat st;
+    if (stat(path, &st) != 0 || !lock_mount_type(st.st_dev, buf))
+        return NULL;
+    return memo_lock_is_network_type(buf) ? buf : NULL;
+}
+#else
+const char *memo_lock_network_fs(const char *path, char buf[32])
+{
+    struct statfs fs;
+    if (statfs(path, &fs) != 0)
+        return NULL;
+    snprintf(buf, 32, "%s", fs.f_fstypename);
+    return memo_lock_is_network_type(buf) ? buf : NULL;
+}
+#endif

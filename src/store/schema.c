@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Schema version 1.
+ *
+ *   meta        one row: identity, counters
+ *   namespaces  name, current space
+ *   spaces      one per model fingerprint
+ *   records     current version of every record; the text is stored here, once
+ *   versions    earlier versions, same columns
+ *   chunks      byte spans of a record's text
+ *   vectors     one row per chunk and space: little-endian f32
+ *   fts         full-text index over chunks, contentless: rowid is the chunk's; the title belongs
+ *               to the first chunk. A row is removed by giving FTS5 the same words again, so
+ *               nothing is stored twice
+ *   tombstones  what was forgotten, and when
+ *   quarantine  damaged rows taken out of service
+ *
+ * `seq` is the change sequence: it grows by one with every record written or forgotten, so a row's
+ * seq orders changes whatever the clock did. Row ids of records and chunks are never reused.
+ * Checksums are XXH64 as rows.h defines them, stored as signed integers. Small columns come before
+ * long ones: a filter on them reads no overflow page. `trust`, `pinned`, `tier` and `parent` have
+ * their default until something sets them. */
+#include "store/schema.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/rng.h"
+#include "store/vfs.h"
+
+#define SCHEMA_RECORD_COLUMNS                                                                      \
+    " ns INTEGER NOT NULL REFERENCES namespaces(id), id TEXT NOT NULL, key TEXT,"                  \
+    " version INTEGER NOT NULL, seq INTEGER NOT NULL,"                                             \
+    " created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"      \
+    " trust INTEGER NOT NULL DEFAULT 0, pinned INTEGER NOT NULL DEFAULT 0,"                        \
+    " tier INTEGER NOT NULL DEFAULT 2, parent INTEGER,"                                            \
+    " chunking INTEGER NOT NULL, chunk_tokens INTEGER NOT NULL, chunk_overlap INTEGER NOT NULL,"   \
+    " n_chunks INTEGER NOT NULL, content_hash INTEGER NOT NULL, checksum INTEGER NOT NULL,"        \
+    " source TEXT NOT NULL, title TEXT NOT NULL, tags TEXT NOT NULL, metadata TEXT NOT NULL,"      \
+    " text TEXT NOT NULL"
+
+static const char *const schema_create_1[] = {
+    "CREATE TABLE meta(one INTEGER PRIMARY KEY CHECK(one = 1), uuid TEXT NOT NULL,"
+    " created_ms INTEGER NOT NULL, n_commits INTEGER NOT NULL, change_seq INTEGER NOT NULL) STRICT",
+
+    "CREATE TABLE spaces(id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE,"
+    " name TEXT NOT NULL, model_path TEXT NOT NULL, dim INTEGER NOT NULL, kind INTEGER NOT NULL,"
+    " created_ms INTEGER NOT NULL) STRICT",
+
+    "CREATE TABLE namespaces(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    " space INTEGER REFERENCES spaces(id), created_ms INTEGER NOT NULL) STRICT",
+
+    "CREATE TABLE records(rid INTEGER PRIMARY KEY AUTOINCREMENT," SCHEMA_RECORD_COLUMNS
+    ", UNIQUE(id), UNIQUE(ns, key), UNIQUE(seq)) STRICT",
+    "CREATE INDEX records_by_time ON records(ns, created_ms, id)",
+    "CREATE INDEX records_by_expiry ON records(ns, expires_ms) WHERE expires_ms > 0",
+
+    "CREATE TABLE versions(rid INTEGER NOT NULL," SCHEMA_RECORD_COLUMNS
+    ", PRIMARY KEY(rid, version)) STRICT",
+
+    "CREATE TABLE chunks(cid INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " rid INTEGER NOT NULL REFERENCES records(rid), position INTEGER NOT NULL,"
+    " span_begin INTEGER NOT NULL, span_end INTEGER NOT NULL, n_tokens INTEGER NOT NULL,"
+    " checksum INTEGER NOT NULL, UNIQUE(rid, position)) STRICT",
+
+    "CREATE TABLE vectors(vid INTEGER PRIMARY KEY, cid INTEGER NOT NULL REFERENCES chunks(cid),"
+    " space INTEGER NOT NULL REFERENCES spaces(id), ns INTEGER NOT NULL, rid INTEGER NOT NULL,"
+    " checksum INTEGER NOT NULL, vector BLOB NOT NULL, UNIQUE(cid, space)) STRICT",
+    "CREATE INDEX vectors_by_space ON vectors(space, ns, cid)",
+
+    "CREATE VIRTUAL TABLE fts USING fts5(title, body, content='',"
+    " tokenize='unicode61 remove_diacritics 2')",
+
+    "CREATE TABLE tombstones(seq INTEGER PRIMARY KEY, ns INTEGER NOT NULL, id TEXT NOT NULL,"
+    " key TEXT, deleted_ms INTEGER NOT NULL) STRICT",
+
+    "CREATE TABLE quarantine(qid INTEGER PRIMARY KEY, area TEXT NOT NULL, row INTEGER NOT NULL,"
+    " id TEXT NOT NULL, reason TEXT NOT NULL, moved_ms INTEGER NOT NULL, content BLOB) STRICT",
+};
+
+static const char *const schema_implied_1[] = {
+    "CREATE TABLE sqlite_sequence(name,seq)",
+    "CREATE TABLE 'fts_data'(id INTEGER PRIMARY KEY, block BLOB)",
+    "CREATE TABLE 'fts_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID",
+    "CREATE TABLE 'fts_docsize'(id INTEGER PRIMARY KEY, sz BLOB)",
+    "CREATE TABLE 'fts_config'(k PRIMARY KEY, v) WITHOUT ROWID",
+};
+
+#define SCHEMA_COUNT(a) (sizeof(a) / sizeof *(a))
+
+const memo_schema_step memo_schema_steps[] = {
+    {schema_create_1, SCHEMA_COUNT(schema_create_1), schema_implied_1,
+     SCHEMA_COUNT(schema_implied_1), NULL},
+};
+const size_t memo_schema_n_steps = SCHEMA_COUNT(memo_schema_steps);
+
+/* ---- header -------------------------------------------------------------------------------- */
+
+static uint32_t schema_be32(const unsigned char *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static memo_status schema_fail_version(const char *path, uint32_t version, size_t n_steps,
+                                       memo_err *err)
+{
+    memo_fail(err, MEMO_ERR_UNSUPPORTED,
+              "%s: schema version %" PRIu32 "; this library (%s) knows versions up to %zu", path,
+              version, memo_version(), n_steps);
+    return memo_hint(err, MEMO_ERR_UNSUPPORTED,
+                     "open it with the newer memolith that wrote it, or update this one");
+}
+
+memo_status memo_schema_check_header(memo_sql *sql, size_t n_steps, int64_t *version, memo_err *err)
+{
+    unsigned char head[100];
+    uint32_t page_bytes, application, user;
+    int n_read = 0;
+    int64_t n_bytes = memo_vfs_file_bytes(sql->db);
+    memo_status status;
+    if (n_bytes == 0) {
+        *version = 0;
+        return MEMO_OK;
+    }
+    status = memo_vfs_raw_read(sql->db, 0, head, sizeof head, &n_read, err);
+    if (status)
+        return status;
+    if (n_read == 0 || memcmp(head, "SQLite format 3", 16) != 0)
+        return memo_fail(err, MEMO_ERR_CORRUPT, "%s: not a memolith store: no SQLite header",
+                         sql->path);
+    page_bytes = (uint32_t)head[16] << 8 | head[17];
+    user = schema_be32(head + 60);
+    application = schema_be32(head + 68);
+    if (application != MEMO_SCHEMA_APPLICATION_ID)
+        return memo_fail(err, MEMO_ERR_CORRUPT,
+                         "%s: not a memolith store: a SQLite file with application id 0x%08" PRIx32
+                         " instead of 0x%08x",
+                         sql->path, application, (unsigned)MEMO_SCHEMA_APPLICATION_ID);
+    if (page_bytes != MEMO_PAGE_BYTES || head[20] != MEMO_PAGE_SUM)
+        return memo_fail(err, MEMO_ERR_CORRUPT,
+                         "%s: damaged header: pages of %" PRIu32 " bytes with %d reserved; a store "
+                         "has %d with %d",
+                         sql->path, page_bytes, head[20], MEMO_PAGE_BYTES, MEMO_PAGE_SUM);
+    if (user == 0)
+        return memo_fail(err, MEMO_ERR_CORRUPT, "%s: damaged header: schema version 0", sql->path);
+    if (user > n_steps)
+        return schema_fail_version(sql->path, user, n_steps, err);
+    *version = user;
+    return MEMO_OK;
+}
+
+/* ---- whitelist ----------------------------------------------------------------------------- */
+
+/* The expected text at position i of all steps below `version`, or NULL at the end. */
+static const char *schema_expected(const memo_schema_step *steps, int64_t version, size_t i)
+{
+    for (int64_t v = 0; v < version; v++) {
+        if (i < steps[v].n_create)
+            return steps[v].create[i];
+        i -= steps[v].n_create;
+        if (i < steps[v].n_implied)
+            return steps[v].implied[i];
+        i -= steps[v].n_implied;
+    }
+    return NULL;
+}
+
+static int schema_knows(const memo_schema_step *steps, int64_t version, memo_text text)
+{
+    const char *expected;
+    for (size_t i = 0; (expected = schema_expected(steps, version, i)) != NULL; i++)
+        if (strlen(expected) == text.n_bytes && memcmp(expected, text.bytes, text.n_bytes) == 0)
+            return 1;
+    return 0;
+}
+
+memo_status memo_schema_check(memo_sql *sql, const memo_schema_step *steps, int64_t version,
+                              memo_err *err)
+{
+    size_t n_expected = 0, n_found = 0;
+    int row;
+    memo_status status;
+    memo_stmt st =
+        memo_stmt_once(sql, "SELECT type, name, sql FROM sqlite_schema", "read its schema");
+    while (schema_expected(steps, version, n_expected))
+        n_expected++;
+    while (!(status = memo_stmt_step(&st, &row, err)) && row) {
+        memo_text type = memo_stmt_col_text(&st, 0), name = memo_stmt_col_text(&st, 1);
+        memo_text text = memo_stmt_col_text(&st, 2);
+        int own_index = !text.bytes && type.bytes && strcmp(type.bytes, "index") == 0 &&
+                        name.bytes && strncmp(name.bytes, "sqlite_autoindex_", 17) == 0;
+        if (own_index)
+            continue;
+        if (!text.bytes || !schema_knows(steps, version, text)) {
+            status =
+                memo_fail(err, MEMO_ERR_CORRUPT, "%s: unexpected schema object: %s \"%s\"",
+                          sql->path, type.bytes ? type.bytes : "?", name.bytes ? name.bytes : "?");
+            memo_hint(err, status,
+                      "somebody changed the file with another program; restore a backup");
+            break;
+        }
+        n_found++;
+    }
+    memo_stmt_done(&st);
+    if (!status && n_found != n_expected)
+        status = memo_fail(err, MEMO_ERR_CORRUPT,
+                           "%s: %zu schema objects instead of the %zu of version %" PRId64,
+                           sql->path, n_found, n_expected, version);
+    return status;
+}
+
+/* ---- making and upgrading ------------------------------------------------------------------ */
+
+static memo_status schema_run_steps(memo_sql *sql, const memo_schema_step *steps, size_t n_steps,
+                                    int64_t from, memo_err *err)
+{
+    char set_version[64];
+    for (size_t v = (size_t)from; v < n_steps; v++) {
+        for (size_t i = 0; i < steps[v].n_create; i++) {
+            memo_status status = memo_sql_exec(sql, steps[v].create[i], "make its tables", err);
+            if (status)
+                return status;
+        }
+        if (steps[v].fill) {
+            memo_status status =
+                memo_sql_exec(sql, steps[v].fill, "bring its rows up to date", err);
+            if (status)
+                return status;
+        }
+    }
+    snprintf(set_version, sizeof set_version, "PRAGMA user_version = %zu", n_steps);
+    return memo_sql_exec(sql, set_version, "set its version", err);
+}
+
+static memo_status schema_insert_meta(memo_sql *sql, int64_t now_ms, memo_err *err)
+{
+    unsigned char bytes[16];
+    char uuid[33];
+    memo_stmt st;
+    memo_status status = memo_random_bytes(bytes, sizeof bytes, err);
+    if (status)
+        return status;
+    memo_hex(bytes, sizeof bytes, uuid);
+    st = memo_stmt_once(sql, "INSERT INTO meta VALUES(1, ?, ?, 0, 0)", "write its identity");
+    memo_stmt_str(&st, uuid);
+    memo_stmt_int(&st, now_ms);
+    return memo_stmt_run(&st, err);
+}
+
+/* Made with a rollback journal: the file comes into being whole or stays empty, and an empty file
+ * never has a write-ahead log (SQLite would throw that away). */
+memo_status memo_schema_create(memo_sql *sql, int64_t now_ms, memo_err *err)
+{
+    char text[160];
+    int reserve = MEMO_PAGE_SUM;
+    memo_status status;
+    (void)sqlite3_file_control(sql->db, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserve);
+    snprintf(text, sizeof text,
+             "PRAGMA page_size = %d; PRAGMA encoding = 'UTF-8'; PRAGMA auto_vacuum = NONE;"
+             "PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE; PRAGMA application_id = %d;",
+             MEMO_PAGE_BYTES, MEMO_SCHEMA_APPLICATION_ID);
+    status = memo_sql_exec(sql, text, "make it", err);
+    if (!status)
+        status = schema_run_steps(sql, memo_schema_steps, memo_schema_n_steps, 0, err);
+    if (!status)
+        status = schema_insert_meta(sql, now_ms, err);
+    if (!status)
+        status = memo_sql_exec(sql, "COMMIT", "make it", err);
+    if (status)
+        (void)sqlite3_exec(sql->db, "ROLLBACK", NULL, NULL, NULL);
+    return status;
+}
+
+static memo_status schema_copy_pages(memo_sql *from, memo_sql *to, memo_err *err)
+{
+    sqlite3_backup *backup = sqlite3_backup_init(to->db, "main", from->db, "main");
+    int rc;
+    if (!backup)
+        return memo_sql_fail(to, sqlite3_extended_errcode(to->db), "write a backup", err);
+    (void)sqlite3_backup_step(backup, -1);
+    rc = sqlite3_backup_finish(backup);
+    return rc == SQLITE_OK ? MEMO_OK : memo_sql_fail(to, rc, "write a backup", err);
+}
+
+/* Copy to a temporary name, then rename: an older copy is not lost to a failed new one. The copy is
+ * synced by SQLite when its connection commits. */
+static memo_status schema_backup(memo_sql *sql, int64_t version, memo_err *err)
+{
+    memo_buf part = {0}, name = {0};
+    memo_sql copy = {0};
+    memo_status status;
+    memo_buf_printf(&name, "%s.v%" PRId64 ".bak", sql->path, version);
+    memo_buf_printf(&part, "%s.part", name.data ? name.data : "");
+    if (name.failed || part.failed) {
+        status = memo_fail_nomem(err, "the name of the backup", strlen(sql->path));
+        goto done;
+    }
+    (void)memo_sys_get()->unlink(part.data);
+    status = memo_sql_open(&copy, part.data, MEMO_SQL_CREATE, 0, 0, err);
+    if (!status)
+        status = schema_copy_pages(sql, &copy, err);
+    memo_sql_close(&copy, 0);
+    if (!status && memo_sys_get()->rename(part.data, name.data) != 0)
+        status = memo_fail(err, MEMO_ERR_IO, "%s: cannot name the backup", name.data);
+    if (status)
+        (void)memo_sys_get()->unlink(part.data);
+done:
+    memo_buf_fini(&name);
+    memo_buf_fini(&part);
+    return status;
+}
+
+memo_status memo_schema_upgrade(memo_sql *sql, const memo_schema_step *steps, size_t n_steps,
+                                int64_t version, memo_err *err)
+{
+    memo_status status = schema_backup(sql, version, err);
+    if (!status)
+        status = memo_sql_exec(sql, "BEGIN IMMEDIATE", "upgrade it", err);
+    if (status)
+        return status;
+    status = schema_run_steps(sql, steps, n_steps, version, err);
+    if (!status)
+        status = memo_sql_exec(sql, "COMMIT", "upgrade it", err);
+    if (status)
+        (void)sqlite3_exec(sql->db, "ROLLBACK", NULL, NULL, NULL);
+    return status;
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/* store/vfs.h -- a layer between SQLite and the operating system that checks every page it reads.
+ *
+ * Each page of the store file ends in 8 reserved bytes: XXH64 (little-endian) of the page before
+ * them, seeded with the page number, so a page moved to another place fails too. Pages in the
+ * write-ahead log are checked with the frame checksum that SQLite wrote there (and itself looks at
+ * in recovery only). A page that fails is SQLITE_IOERR_DATA; its number is kept for the message.
+ *
+ * The layer is also the seam for fault injection: memo_vfs_hook sees every call that touches a
+ * file before it happens. */
+#ifndef MEMO_STORE_VFS_H
+#define MEMO_STORE_VFS_H
+
+#include <sqlite3.h>
+#include <stdint.h>
+
+#include <memolith/status.h>
+
+#define MEMO_VFS_NAME    "memolith"
+#define MEMO_PAGE_BYTES  8192
+#define MEMO_PAGE_SUM    8 /* reserved bytes at the end of a page */
+#define MEMO_VFS_N_PAGES 32
+
+/* Register with SQLite; any thread, any number of times. */
+memo_status memo_vfs_register(memo_err *err);
+
+/* What went wrong on one connection's files since it was last asked. */
+typedef struct memo_vfs_faults {
+    uint64_t n_pages; /* failed reads, repeats of a page already listed not counted */
+    uint32_t pages[MEMO_VFS_N_PAGES]; /* the first of them */
+    int sync_failed;
+} memo_vfs_faults;
+
+/* Copy the faults of an open connection and forget them. */
+void memo_vfs_take_faults(sqlite3 *db, memo_vfs_faults *faults);
+
+/* From now on let bad pages pass on this connection (they are still listed). Only for a read-only
+ * one: a page written back would get a fresh checksum. */
+void memo_vfs_set_lenient(sqlite3 *db);
+
+/* XXH64 of a page as it stands in its last bytes. */
+uint64_t memo_vfs_page_sum(const void *page, uint32_t number);
+
+/* Raw access to the store file through SQLite's own descriptor (the process must never open and
+ * close another: that would drop SQLite's locks). Page sums are not looked at. *n_read is n_bytes,
+ * or 0 when the file ends before. */
+memo_status memo_vfs_raw_read(sqlite3 *db, int64_t offset, void *out, int n_bytes, int *n_read,
+                              memo_err *err);
+int64_t memo_vfs_file_bytes(sqlite3 *db); /* -1: cannot be told */
+int64_t memo_vfs_wal_bytes(sqlite3 *db);
+
+/* ---- fault injection ----------------------------------------------------------------------- */
+
+typedef enum memo_vfs_op {
+    MEMO_VFS_OPEN,
+    MEMO_VFS_READ,
+    MEMO_VFS_WRITE,
+    MEMO_VFS_TRUNCATE,
+    MEMO_VFS_SYNC,
+    MEMO_VFS_DELETE,
+    MEMO_VFS_N_OPS,
+} memo_vfs_op;
+
+/* Called before the operation. Returns SQLITE_OK to let it happen, else the SQLite code it shall
+ * fail with; *n_bytes is then how much of a read or write still takes place (it arrives as 0). */
+typedef int (*memo_vfs_hook_fn)(void *user, memo_vfs_op op, const char *path, int64_t offset,
+                                int amount, int *n_bytes);
+
+/* Process-wide, for tests; fn NULL: none. Set it while no store is in use. */
+void memo_vfs_set_hook(memo_vfs_hook_fn fn, void *user);
+
+#endif
