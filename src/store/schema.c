@@ -107,11 +107,11 @@ static uint32_t schema_be32(const unsigned char *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static memo_status schema_fail_version(const char *path, uint32_t version, size_t n_steps,
-                                       memo_err *err)
+memo_status memo_schema_fail_version(const char *path, int64_t version, size_t n_steps,
+                                     memo_err *err)
 {
     memo_fail(err, MEMO_ERR_UNSUPPORTED,
-              "%s: schema version %" PRIu32 "; this library (%s) knows versions up to %zu", path,
+              "%s: schema version %" PRId64 "; this library (%s) knows versions up to %zu", path,
               version, memo_version(), n_steps);
     return memo_hint(err, MEMO_ERR_UNSUPPORTED,
                      "open it with the newer memolith that wrote it, or update this one");
@@ -150,7 +150,7 @@ memo_status memo_schema_check_header(memo_sql *sql, size_t n_steps, int64_t *ver
     if (user == 0)
         return memo_fail(err, MEMO_ERR_CORRUPT, "%s: damaged header: schema version 0", sql->path);
     if (user > n_steps)
-        return schema_fail_version(sql->path, user, n_steps, err);
+        return memo_schema_fail_version(sql->path, user, n_steps, err);
     *version = user;
     return MEMO_OK;
 }

@@ -31,6 +31,10 @@ extern const size_t memo_schema_n_steps; /* the version this library writes */
 memo_status memo_schema_check_header(memo_sql *sql, size_t n_steps, int64_t *version,
                                      memo_err *err);
 
+/* MEMO_ERR_UNSUPPORTED: the file is newer than this library. */
+memo_status memo_schema_fail_version(const char *path, int64_t version, size_t n_steps,
+                                     memo_err *err);
+
 /* Compare sqlite_schema with the whitelist of `version`. */
 memo_status memo_schema_check(memo_sql *sql, const memo_schema_step *steps, int64_t version,
                               memo_err *err);

@@ -10,6 +10,7 @@
  *     memo_store_close() is safe there.
  *   - Everything that changes rows ("write") needs memo_store_begin_write() .. commit(). Only then
  *     the writer lock is held; embed before, not inside.
+ *     After a failed write call roll back; what it had done so far is not undone by itself.
  *   - Reads outside a transaction each see the newest commit; memo_store_begin_read() .. end_read()
  *     gives several reads one snapshot. Inside a write transaction reads see its own changes.
  *   - Results lie in the caller's arena or in structs by value, and stay valid when the store
@@ -125,7 +126,7 @@ typedef int (*memo_store_space_fn)(void *user, const memo_store_space *space, ui
 memo_status memo_store_each_space(memo_store *store, memo_store_space_fn fn, void *user,
                                   memo_err *err);
 
-/* ---- writing records (write.c) ------------------------------------------------------------- */
+/* ---- writing records (put.c) ------------------------------------------------------------- */
 
 typedef struct memo_store_chunk {
     size_t begin, end;   /* byte span in the record's text, begin < end, at character boundaries */
@@ -162,7 +163,7 @@ typedef struct memo_store_put {
 memo_status memo_store_compare(memo_store *store, int64_t ns, const memo_store_put *put,
                                memo_add_result *result, memo_err *err);
 
-/* memo_store_put() -- write: add a record, or a new version of the one with this id or key.
+/* memo_store_put_record() -- write: add a record, or a new version of the one with this id or key.
  *
  * The old version goes to the history, its chunks, vectors and full-text rows are replaced. The
  * change sequence grows by one. With nothing to change: MEMO_OUTCOME_UNCHANGED, nothing written.
@@ -180,7 +181,7 @@ memo_status memo_store_forget(memo_store *store, int64_t ns, const char *id, int
 memo_status memo_store_forget_where(memo_store *store, int64_t ns, const memo_filter *filter,
                                     uint64_t *n_forgotten, memo_err *err);
 
-/* ---- reading records (read.c) -------------------------------------------------------------- */
+/* ---- reading records (records.c) -------------------------------------------------------------- */
 
 /* Rows left out because a checksum failed. Zero it with an arena set; ids beyond the first
  * MEMO_STORE_MAX_DAMAGED are counted, not named. A bad page adds one entry "page N". */
@@ -288,7 +289,7 @@ typedef struct memo_store_chunk_row {
 memo_status memo_store_fetch(memo_store *store, const int64_t *chunks, size_t n, memo_arena *arena,
                              memo_store_chunk_row **rows, memo_store_damage *damage, memo_err *err);
 
-/* ---- health (check.c) ---------------------------------------------------------------------- */
+/* ---- health (audit.c) ---------------------------------------------------------------------- */
 
 typedef void (*memo_store_finding_fn)(void *user, memo_finding_level level, const char *area,
                                       const char *message, const char *hint);

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The check of a whole store. Each area collects what it finds and reports at its end, because a
+ * read that meets a bad page is run twice (see handle.h). */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "store/handle.h"
+#include "store/rows.h"
+#include "store/schema.h"
+#include "store/vfs.h"
+
+enum { AUDIT_MAX_LINES = 20 }; /* of one area; the rest is counted */
+
+typedef struct audit {
+    memo_store *store;
+    memo_store_finding_fn fn;
+    void *user;
+    memo_arena arena;
+    memo_store_damage damage; /* of the area that runs */
+    uint64_t n;               /* rows looked at */
+} audit;
+
+static const char audit_restore[] =
+    "the other rows are served; restore the named ones from a backup or add them again";
+
+static void audit_say(audit *a, memo_finding_level level, const char *area, const char *hint,
+                      const char *fmt, ...) MEMO_PRINTF(5, 6);
+
+static void audit_say(audit *a, memo_finding_level level, const char *area, const char *hint,
+                      const char *fmt, ...)
+{
+    char message[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(message, sizeof message, fmt, args);
+    va_end(args);
+    a->fn(a->user, level, area, message, hint);
+}
+
+/* A call that failed for a reason of the data becomes a finding; others end the check. */
+static memo_status audit_absorb(audit *a, memo_status status, const char *area, memo_err *inner,
+                                memo_err *err)
+{
+    if (status == MEMO_ERR_CORRUPT) {
+        a->fn(a->user, MEMO_FINDING_BAD, area, inner->message, inner->hint);
+        return MEMO_OK;
+    }
+    if (status && err)
+        *err = *inner;
+    return status;
+}
+
+static void audit_begin(audit *a)
+{
+    a->damage.n = a->damage.n_ids = 0;
+    a->n = 0;
+}
+
+static void audit_report_rows(audit *a, const char *area, const char *what)
+{
+    for (size_t i = 0; i < a->damage.n_ids && i < AUDIT_MAX_LINES; i++)
+        audit_say(a, MEMO_FINDING_BAD, area, audit_restore, "%s: checksum does not match",
+                  a->damage.ids[i]);
+    if (a->damage.n > AUDIT_MAX_LINES)
+        audit_say(a, MEMO_FINDING_BAD, area, audit_restore, "and %zu more",
+                  a->damage.n - AUDIT_MAX_LINES);
+    if (!a->damage.n)
+        audit_say(a, MEMO_FINDING_OK, area, "", "%" PRIu64 " %s, all checksums match", a->n, what);
+}
+
+/* ---- pages --------------------------------------------------------------------------------- */
+
+static memo_status audit_pages(audit *a, memo_err *err)
+{
+    memo_store *store = a->store;
+    memo_vfs_faults faults;
+    memo_err inner = {0};
+    size_t n_lines = 0;
+    int row;
+    memo_status status;
+    memo_stmt st;
+    (void)sqlite3_db_release_memory(store->sql.db); /* look at the disk, not at the cache */
+    st = memo_stmt_once(&store->sql, "PRAGMA integrity_check(100)", "check its structure");
+    while (!(status = memo_stmt_step(&st, &row, &inner)) && row) {
+        memo_text line = memo_stmt_col_text(&st, 0);
+        if (line.bytes && strcmp(line.bytes, "ok") != 0 && n_lines++ < AUDIT_MAX_LINES)
+            audit_say(a, MEMO_FINDING_BAD, "pages", "restore a backup of the file", "%.400s",
+                      line.bytes);
+    }
+    memo_stmt_done(&st);
+    memo_vfs_take_faults(store->sql.db, &faults);
+    for (size_t i = 0; i < faults.n_pages && i < MEMO_VFS_N_PAGES; i++, n_lines++)
+        audit_say(a, MEMO_FINDING_BAD, "pages", "restore a backup of the file",
+                  "page %" PRIu32 ": checksum does not match", faults.pages[i]);
+    if (status)
+        return audit_absorb(a, status, "pages", &inner, err);
+    if (!n_lines)
+        audit_say(a, MEMO_FINDING_OK, "pages", "",
+                  "%" PRId64 " pages of %d bytes: structure and checksums are right",
+                  memo_vfs_file_bytes(store->sql.db) / MEMO_PAGE_BYTES, MEMO_PAGE_BYTES);
+    return MEMO_OK;
+}
+
+static memo_status audit_schema(audit *a, memo_err *err)
+{
+    memo_err inner = {0};
+    memo_status status =
+        memo_schema_check(&a->store->sql, memo_schema_steps, MEMO_STORE_SCHEMA_VERSION, &inner);
+    if (status)
+        return audit_absorb(a, status, "schema", &inner, err);
+    audit_say(a, MEMO_FINDING_OK, "schema", "", "version %d, nothing foreign in it",
+              MEMO_STORE_SCHEMA_VERSION);
+    return MEMO_OK;
+}
+
+/* ---- rows ---------------------------------------------------------------------------------- */
+
+static memo_status audit_record_rows(audit *a, memo_sql *sql, const char *text, memo_err *err)
+{
+    int more;
+    memo_status status;
+    memo_stmt st = memo_stmt_once(sql, text, "read its records");
+    while (!(status = memo_stmt_step(&st, &more, err)) && more) {
+        memo_row row;
+        char name[40];
+        memo_row_read(&st, &row);
+        a->n++;
+        snprintf(name, sizeof name, "record row %" PRId64, row.rid);
+        if (!memo_row_good(&row))
+            memo_damage_add(&a->damage, row.id.bytes ? row.id.bytes : name);
+    }
+    memo_stmt_done(&st);
+    return status;
+}
+
+static memo_status audit_chunk_rows(audit *a, memo_sql *sql, memo_err *err)
+{
+    int more;
+    memo_status status;
+    memo_stmt st = memo_stmt_once(sql,
+                                  "SELECT " MEMO_CHUNK_COLUMNS
+                                  ", (SELECT length(CAST(r.text AS BLOB)) FROM records r"
+                                  " WHERE r.rid = chunks.rid) FROM chunks",
+                                  "read its chunks");
+    while (!(status = memo_stmt_step(&st, &more, err)) && more) {
+        memo_chunk chunk;
+        char name[40];
+        memo_row row = {.rid = 0};
+        memo_chunk_read(&st, &chunk);
+        row.rid = chunk.rid;
+        row.text.n_bytes = (size_t)memo_stmt_col_int(&st, 7);
+        snprintf(name, sizeof name, "chunk %" PRId64, chunk.cid);
+        if (!memo_chunk_good(&chunk, &row))
+            memo_damage_add(&a->damage, name);
+    }
+    memo_stmt_done(&st);
+    return status;
+}
+
+static memo_status audit_read_records(memo_store *store, memo_sql *sql, void *user, memo_err *err)
+{
+    audit *a = user;
+    memo_status status;
+    (void)store;
+    audit_begin(a);
+    status = audit_record_rows(a, sql, "SELECT " MEMO_ROW_COLUMNS " FROM records", err);
+    if (!status)
+        status = audit_record_rows(a, sql, "SELECT " MEMO_ROW_COLUMNS " FROM versions", err);
+    return status ? status : audit_chunk_rows(a, sql, err);
+}
+
+static memo_status audit_read_vectors(memo_store *store, memo_sql *sql, void *user, memo_err *err)
+{
+    audit *a = user;
+    int more;
+    memo_status status;
+    memo_stmt st = memo_stmt_once(sql,
+                                  "SELECT v.cid, v.space, v.ns, v.rid, v.checksum, v.vector,"
+                                  " coalesce(s.dim, 0) FROM vectors v"
+                                  " LEFT JOIN spaces s ON s.id = v.space",
+                                  "read its vectors");
+    (void)store;
+    audit_begin(a);
+    while (!(status = memo_stmt_step(&st, &more, err)) && more) {
+        int64_t v[5], dim = memo_stmt_col_int(&st, 6);
+        const void *bytes = sqlite3_column_blob(st.s, 5);
+        int n_bytes = sqlite3_column_bytes(st.s, 5);
+        char name[48];
+        for (int i = 0; i < 5; i++)
+            v[i] = memo_stmt_col_int(&st, i);
+        a->n++;
+        snprintf(name, sizeof name, "vector of chunk %" PRId64, v[0]);
+        if (!bytes || n_bytes != dim * (int64_t)sizeof(float) ||
+            memo_vector_sum(v[0], v[1], v[2], v[3], bytes, (size_t)n_bytes) != v[4])
+            memo_damage_add(&a->damage, name);
+    }
+    memo_stmt_done(&st);
+    return status;
+}
+
+static memo_status audit_rows(audit *a, memo_store_read_fn fn, const char *area, const char *what,
+                              memo_err *err)
+{
+    memo_err inner = {0};
+    memo_status status = memo_store_read(a->store, fn, a, &a->damage, &inner);
+    if (status)
+        return audit_absorb(a, status, area, &inner, err);
+    audit_report_rows(a, area, what);
+    return MEMO_OK;
+}
+
+/* ---- one table against another ------------------------------------------------------------- */
+
+typedef struct audit_count {
+    const char *area, *query, *what; /* the query counts what is wrong */
+} audit_count;
+
+static const audit_count audit_counts[] = {
+    {"records", "SELECT count(*) FROM pragma_foreign_key_check", "rows that refer to missing ones"},
+    {"records",
+     "SELECT count(*) FROM records r WHERE r.n_chunks <>"
+     " (SELECT count(*) FROM chunks c WHERE c.rid = r.rid)",
+     "records with too few or too many chunks"},
+    {"records",
+     "SELECT change_seq <> max(coalesce((SELECT max(seq) FROM records), 0),"
+     " coalesce((SELECT max(seq) FROM tombstones), 0)) FROM meta",
+     "change sequence that does not fit the rows (a copy made while the store was written?)"},
+    {"vectors", "SELECT count(*) FROM chunks WHERE cid NOT IN (SELECT cid FROM vectors)",
+     "chunks without a vector"},
+    {"fulltext", "SELECT count(*) FROM chunks WHERE cid NOT IN (SELECT id FROM fts_docsize)",
+     "chunks that the full-text index does not know"},
+    {"fulltext", "SELECT count(*) FROM fts_docsize WHERE id NOT IN (SELECT cid FROM chunks)",
+     "full-text rows without a chunk"},
+};
+
+static memo_status audit_relations(audit *a, const char *area, memo_err *err)
+{
+    for (size_t i = 0; i < sizeof audit_counts / sizeof *audit_counts; i++) {
+        const audit_count *c = &audit_counts[i];
+        int64_t n = 0;
+        memo_err inner = {0};
+        memo_status status;
+        if (strcmp(c->area, area) != 0)
+            continue;
+        status = memo_sql_int(&a->store->sql, c->query, &n, &inner);
+        if (status)
+            status = audit_absorb(a, status, c->area, &inner, err);
+        else if (n)
+            audit_say(a, MEMO_FINDING_BAD, c->area, "restore a backup of the file",
+                      "%" PRId64 " %s", n, c->what);
+        if (status)
+            return status;
+    }
+    return MEMO_OK;
+}
+
+/* FTS5 checks its own structure by a command that has the form of an insert, so it needs the writer
+ * lock; nothing is changed. */
+static memo_status audit_fulltext(audit *a, memo_err *err)
+{
+    memo_store *store = a->store;
+    memo_err inner = {0};
+    int64_t n = 0;
+    memo_status status;
+    if (memo_store_read_only(store)) {
+        audit_say(a, MEMO_FINDING_OK, "fulltext", "",
+                  "rows compared; FTS5's own check needs a store opened for writing");
+        return audit_relations(a, "fulltext", err);
+    }
+    status = memo_store_begin_write(store, &inner);
+    if (!status) {
+        status = memo_sql_exec(&store->sql, "INSERT INTO fts(fts) VALUES('integrity-check')",
+                               "check the full-text index", &inner);
+        memo_store_rollback(store);
+    }
+    if (!status)
+        status = memo_sql_int(&store->sql, "SELECT count(*) FROM fts_docsize", &n, &inner);
+    if (status)
+        return audit_absorb(a, status, "fulltext", &inner, err);
+    audit_say(a, MEMO_FINDING_OK, "fulltext", "", "%" PRId64 " rows, index structure is right", n);
+    return audit_relations(a, "fulltext", err);
+}
+
+memo_status memo_store_check(memo_store *store, memo_store_finding_fn fn, void *user, memo_err *err)
+{
+    audit a = {.store = store, .fn = fn, .user = user};
+    memo_status status = memo_store_check_use(store, err);
+    if (status)
+        return status;
+    if (store->in_write || store->in_read)
+        return memo_fail(err, MEMO_ERR_USAGE, "%s: a transaction is open", store->path);
+    a.damage.arena = &a.arena;
+    status = audit_pages(&a, err);
+    if (!status)
+        status = audit_schema(&a, err);
+    if (!status)
+        status = audit_rows(&a, audit_read_records, "records", "records and versions", err);
+    if (!status)
+        status = audit_relations(&a, "records", err);
+    if (!status)
+        status = audit_rows(&a, audit_read_vectors, "vectors", "vectors", err);
+    if (!status)
+        status = audit_relations(&a, "vectors", err);
+    if (!status)
+        status = audit_fulltext(&a, err);
+    memo_arena_fini(&a.arena);
+    return status;
+}

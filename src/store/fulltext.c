@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/fulltext.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+/* ---- rows ---------------------------------------------------------------------------------- */
+
+static memo_status fulltext_change(memo_store *store, const char *constant, const memo_chunk *chunk,
+                                   const memo_row *row, memo_err *err)
+{
+    memo_stmt st = memo_stmt_keep(&store->sql, constant, "change the full-text index");
+    memo_stmt_int(&st, chunk->cid);
+    if (chunk->position == 0)
+        memo_stmt_text(&st, row->title.bytes, row->title.n_bytes);
+    else
+        memo_stmt_str(&st, "");
+    memo_stmt_text(&st, row->text.bytes + chunk->begin, (size_t)(chunk->end - chunk->begin));
+    return memo_stmt_run(&st, err);
+}
+
+memo_status memo_fulltext_add(memo_store *store, const memo_chunk *chunk, const memo_row *row,
+                              memo_err *err)
+{
+    return fulltext_change(store, "INSERT INTO fts(rowid, title, body) VALUES(?, ?, ?)", chunk, row,
+                           err);
+}
+
+memo_status memo_fulltext_delete(memo_store *store, const memo_chunk *chunk, const memo_row *row,
+                                 memo_err *err)
+{
+    return fulltext_change(store,
+                           "INSERT INTO fts(fts, rowid, title, body) VALUES('delete', ?, ?, ?)",
+                           chunk, row, err);
+}
+
+static memo_status fulltext_add_record(memo_store *store, const memo_row *row, memo_err *err)
+{
+    int more;
+    memo_status status;
+    memo_stmt st = memo_stmt_keep(
+        &store->sql, "SELECT " MEMO_CHUNK_COLUMNS " FROM chunks WHERE rid = ? ORDER BY position",
+        "read its chunks");
+    memo_stmt_int(&st, row->rid);
+    while (!(status = memo_stmt_step(&st, &more, err)) && more) {
+        memo_chunk chunk;
+        memo_chunk_read(&st, &chunk);
+        if (memo_chunk_good(&chunk, row))
+            status = memo_fulltext_add(store, &chunk, row, err);
+        if (status)
+            break;
+    }
+    memo_stmt_done(&st);
+    return status;
+}
+
+memo_status memo_fulltext_rebuild(memo_store *store, memo_err *err)
+{
+    int more;
+    memo_stmt st;
+    memo_status status = memo_sql_exec(&store->sql, "INSERT INTO fts(fts) VALUES('delete-all')",
+                                       "clear the full-text index", err);
+    if (status)
+        return status;
+    st = memo_stmt_once(&store->sql, "SELECT " MEMO_ROW_COLUMNS " FROM records ORDER BY rid",
+                        "read its records");
+    while (!(status = memo_stmt_step(&st, &more, err)) && more) {
+        memo_row row;
+        memo_row_read(&st, &row);
+        if (memo_row_good(&row))
+            status = fulltext_add_record(store, &row, err);
+        if (status)
+            break;
+    }
+    memo_stmt_done(&st);
+    return status;
+}
+
+/* ---- search -------------------------------------------------------------------------------- */
+
+typedef struct fulltext_hits {
+    memo_store_hit *hits; /* [cap], arena */
+    size_t n, cap;
+    memo_arena *arena;
+} fulltext_hits;
+
+static memo_status fulltext_push(fulltext_hits *list, int64_t chunk, int64_t record, double score,
+                                 memo_err *err)
+{
+    if (list->n == list->cap) {
+        size_t cap = list->cap ? list->cap * 2 : 64;
+        memo_store_hit *more = memo_arena_array(list->arena, cap, sizeof *more);
+        if (!more)
+            return memo_fail_nomem(err, "full-text hits", cap * sizeof *more);
+        if (list->n)
+            memcpy(more, list->hits, list->n * sizeof *more);
+        list->hits = more;
+        list->cap = cap;
+    }
+    list->hits[list->n++] = (memo_store_hit){chunk, record, score};
+    return MEMO_OK;
+}
+
+void memo_store_quote_term(memo_buf *match, const char *term, size_t n_bytes)
+{
+    memo_buf_putc(match, '"');
+    for (size_t i = 0; i < n_bytes; i++) {
+        if (term[i] == '"')
+            memo_buf_putc(match, '"');
+        memo_buf_putc(match, term[i] ? term[i] : ' ');
+    }
+    memo_buf_putc(match, '"');
+}
+
+typedef struct fulltext_args {
+    const memo_store_scope *scope;
+    const char *match;
+    double title_weight;
+    size_t limit;
+    fulltext_hits *out;
+} fulltext_args;
+
+/* FTS5 reports a bad expression as SQLITE_ERROR when it is first stepped. */
+static memo_status fulltext_step(memo_stmt *st, int *row, const char *match, memo_err *err)
+{
+    memo_status status = memo_stmt_step(st, row, err);
+    if (status == MEMO_ERR_IO && (st->rc & 0xff) == SQLITE_ERROR)
+        return memo_fail(err, MEMO_ERR_VALUE, "full-text expression %.200s: %s", match,
+                         sqlite3_errmsg(st->sql->db));
+    return status;
+}
+
+static memo_status fulltext_run(memo_store *store, memo_sql *sql, void *user, memo_err *err)
+{
+    const fulltext_args *a = user;
+    memo_buf text = {0};
+    memo_stmt st;
+    memo_status status;
+    int row;
+    if (sql == &store->salvage) /* nothing proves a hit, or that one is missing */
+        return MEMO_ERR_CORRUPT;
+    a->out->n = 0;
+    memo_buf_puts(&text, "SELECT c.cid, c.rid, bm25(fts, ?4, 1.0) FROM fts"
+                         " CROSS JOIN chunks c ON c.cid = fts.rowid"
+                         " CROSS JOIN records r ON r.rid = c.rid WHERE fts MATCH ?3 AND ");
+    memo_scope_sql(&text, a->scope);
+    memo_buf_puts(&text, " ORDER BY 3, 1 LIMIT ?5");
+    st = memo_stmt_built(sql, &text, "search the full text");
+    memo_scope_bind(&st, a->scope);
+    st.next = 3;
+    memo_stmt_str(&st, a->match);
+    memo_stmt_double(&st, a->title_weight);
+    memo_stmt_int(&st, a->limit > INT32_MAX ? INT32_MAX : (int64_t)a->limit);
+    while (!(status = fulltext_step(&st, &row, a->match, err)) && row) {
+        status = fulltext_push(a->out, memo_stmt_col_int(&st, 0), memo_stmt_col_int(&st, 1),
+                               -sqlite3_column_double(st.s, 2), err);
+        if (status)
+            break;
+    }
+    memo_stmt_done(&st);
+    memo_buf_fini(&text);
+    return status;
+}
+
+memo_status memo_store_fulltext(memo_store *store, const memo_store_scope *scope, const char *match,
+                                double title_weight, size_t limit, memo_arena *arena,
+                                memo_store_hit **hits, size_t *n_hits, memo_err *err)
+{
+    fulltext_hits list = {.arena = arena};
+    fulltext_args args = {scope, match, title_weight, limit, &list};
+    memo_status status = memo_store_read(store, fulltext_run, &args, NULL, err);
+    if (status)
+        return status;
+    *hits = list.hits;
+    *n_hits = list.n;
+    return MEMO_OK;
+}
+
+/* ---- verbatim ------------------------------------------------------------------------------ */
+
+enum {
+    EXACT_KEY_SCORE = 1000,
+    EXACT_CANDIDATES = 2000, /* best by BM25; each costs reading its text */
+};
+
+typedef struct exact_args {
+    const memo_store_scope *scope;
+    memo_text needle;
+    size_t limit;
+    fulltext_hits *out;
+} exact_args;
+
+static size_t exact_count(const char *text, size_t n, memo_text needle)
+{
+    size_t count = 0;
+    const char *at = text;
+    while (n >= needle.n_bytes && (at = memmem(text, n, needle.bytes, needle.n_bytes)) != NULL) {
+        count++;
+        n -= (size_t)(at - text) + needle.n_bytes;
+        text = at + needle.n_bytes;
+    }
+    return count;
+}
+
+static memo_status exact_keys(memo_sql *sql, const exact_args *a, memo_err *err)
+{
+    memo_buf text = {0};
+    memo_stmt st;
+    memo_status status;
+    int row;
+    memo_buf_puts(&text, "SELECT c.cid, c.rid FROM records r JOIN chunks c"
+                         " ON c.rid = r.rid AND c.position = 0"
+                         " WHERE (r.key = ?3 OR r.id = ?3) AND ");
+    memo_scope_sql(&text, a->scope);
+    st = memo_stmt_built(sql, &text, "look up a key");
+    memo_scope_bind(&st, a->scope);
+    st.next = 3;
+    memo_stmt_text(&st, a->needle.bytes, a->needle.n_bytes);
+    while (!(status = memo_stmt_step(&st, &row, err)) && row) {
+        status = fulltext_push(a->out, memo_stmt_col_int(&st, 0), memo_stmt_col_int(&st, 1),
+                               EXACT_KEY_SCORE, err);
+        if (status)
+            break;
+    }
+    memo_stmt_done(&st);
+    memo_buf_fini(&text);
+    return status;
+}
+
+/* Occurrences of the needle in one chunk (and the title, for the first); 0 for a damaged row. */
+static memo_status exact_look(memo_sql *sql, int64_t cid, memo_text needle, size_t *count,
+                              memo_err *err)
+{
+    int row;
+    memo_stmt st = memo_stmt_keep(sql,
+                                  "SELECT c.position, c.span_begin, c.span_end, r.title, r.text"
+                                  " FROM chunks c JOIN records r ON r.rid = c.rid WHERE c.cid = ?",
+                                  "read a chunk");
+    memo_status status;
+    memo_stmt_int(&st, cid);
+    status = memo_stmt_step(&st, &row, err);
+    *count = 0;
+    if (!status && row) {
+        int64_t begin = memo_stmt_col_int(&st, 1), end = memo_stmt_col_int(&st, 2);
+        memo_text title = memo_stmt_col_text(&st, 3), text = memo_stmt_col_text(&st, 4);
+        if (begin >= 0 && begin <= end && (uint64_t)end <= text.n_bytes)
+            *count = exact_count(text.bytes + begin, (size_t)(end - begin), needle);
+        if (memo_stmt_col_int(&st, 0) == 0 && title.bytes)
+            *count += exact_count(title.bytes, title.n_bytes, needle);
+    }
+    memo_stmt_done(&st);
+    return status;
+}
+
+static int exact_compare(const void *a, const void *b)
+{
+    const memo_store_hit *x = a, *y = b;
+    if (x->score != y->score)
+        return x->score > y->score ? -1 : 1;
+    return x->chunk < y->chunk ? -1 : x->chunk > y->chunk;
+}
+
+static memo_status exact_merge(memo_sql *sql, const exact_args *a, const fulltext_hits *candidates,
+                               memo_err *err)
+{
+    size_t n_keys = a->out->n;
+    for (size_t i = 0; i < candidates->n; i++) {
+        const memo_store_hit *c = &candidates->hits[i];
+        size_t count, k = 0;
+        memo_status status = exact_look(sql, c->chunk, a->needle, &count, err);
+        if (status)
+            return status;
+        if (!count)
+            continue;
+        while (k < n_keys && a->out->hits[k].chunk != c->chunk)
+            k++;
+        if (k < n_keys)
+            a->out->hits[k].score += (double)count;
+        else
+            status = fulltext_push(a->out, c->chunk, c->record, (double)count, err);
+        if (status)
+            return status;
+    }
+    if (a->out->n > 1)
+        qsort(a->out->hits, a->out->n, sizeof *a->out->hits, exact_compare);
+    if (a->out->n > a->limit)
+        a->out->n = a->limit;
+    return MEMO_OK;
+}
+
+static memo_status exact_run(memo_store *store, memo_sql *sql, void *user, memo_err *err)
+{
+    const exact_args *a = user;
+    fulltext_hits candidates = {.arena = a->out->arena};
+    fulltext_args phrase = {a->scope, NULL, 1.0, EXACT_CANDIDATES, &candidates};
+    memo_buf match = {0};
+    memo_status status;
+    if (sql == &store->salvage)
+        return MEMO_ERR_CORRUPT;
+    a->out->n = 0;
+    memo_store_quote_term(&match, a->needle.bytes, a->needle.n_bytes);
+    phrase.match = match.data;
+    status = match.failed ? memo_fail_nomem(err, "a full-text expression", a->needle.n_bytes)
+                          : exact_keys(sql, a, err);
+    if (!status)
+        status = fulltext_run(store, sql, &phrase, err);
+    if (!status)
+        status = exact_merge(sql, a, &candidates, err);
+    memo_buf_fini(&match);
+    return status;
+}
+
+memo_status memo_store_exact(memo_store *store, const memo_store_scope *scope, memo_text needle,
+                             size_t limit, memo_arena *arena, memo_store_hit **hits, size_t *n_hits,
+                             memo_err *err)
+{
+    fulltext_hits list = {.arena = arena};
+    exact_args args = {scope, needle, limit, &list};
+    memo_status status;
+    if (!needle.n_bytes)
+        return memo_fail(err, MEMO_ERR_VALUE, "nothing to look for");
+    status = memo_store_read(store, exact_run, &args, NULL, err);
+    if (status)
+        return status;
+    *hits = list.hits;
+    *n_hits = list.n;
+    return MEMO_OK;
+}

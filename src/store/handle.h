@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+/* store/handle.h -- what the files of this room share: the open store, and the query text that says
+ * what a read may see. */
+#ifndef MEMO_STORE_HANDLE_H
+#define MEMO_STORE_HANDLE_H
+
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/ctx.h"
+#include "store/lock.h"
+#include "store/sql.h"
+#include "store/store.h"
+
+#define MEMO_STORE_UUID_CHARS 32
+
+struct memo_store {
+    memo_ctx *ctx;
+    char *path;
+    char uuid[MEMO_STORE_UUID_CHARS + 1];
+    pid_t pid; /* that opened it: SQLite and its locks do not survive fork() */
+    memo_lock lock;
+    int64_t busy_ms;
+    memo_sql sql;
+    memo_sql salvage; /* lenient and read-only, opened at the first bad page */
+    int read_only;
+    int immutable;
+    int poisoned; /* a commit or a sync failed: no more writes */
+    int in_write, in_read;
+    int wrote;            /* something was committed through this handle */
+    int64_t seq;          /* change sequence, inside a write transaction */
+    int rebuild_fulltext; /* rows were removed whose words are not known any more */
+    int n_log_frames;     /* in the write-ahead log after the last commit */
+    int64_t ulid_ms;      /* time and random part of the last id made */
+    unsigned char ulid_tail[10];
+};
+
+/* MEMO_ERR_USAGE in a forked child or for NULL. */
+memo_status memo_store_check_use(const memo_store *store, memo_err *err);
+/* And outside a write transaction. */
+memo_status memo_store_check_write(const memo_store *store, memo_err *err);
+
+/* Run a read; when it meets a bad page, run it once more on the lenient connection. `fn` starts
+ * its results afresh each time. What the second run cannot prove ("not found") stays the first
+ * one's error. A second run that succeeds adds the bad pages to `damage` (may be NULL). */
+typedef memo_status (*memo_store_read_fn)(memo_store *store, memo_sql *sql, void *args,
+                                          memo_err *err);
+memo_status memo_store_read(memo_store *store, memo_store_read_fn fn, void *args,
+                            memo_store_damage *damage, memo_err *err);
+
+/* Append the condition on records `r`, and bind its values: parameters 1, 2 and those of the
+ * filter. The rest of the query uses ?3 ... */
+void memo_scope_sql(memo_buf *sql, const memo_store_scope *scope);
+void memo_scope_bind(memo_stmt *st, const memo_store_scope *scope);
+/* Prepare a built text, once; a failed buffer is MEMO_ERR_NOMEM at the first step. */
+memo_stmt memo_stmt_built(memo_sql *sql, const memo_buf *text, const char *doing);
+
+void memo_damage_add(memo_store_damage *damage, const char *id);
+
+#endif

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Reading records: one, a page of them, chunks of them, and how many there are. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "store/handle.h"
+#include "store/rows.h"
+#include "store/vfs.h"
+
+/* ---- one ----------------------------------------------------------------------------------- */
+
+static memo_status records_ns_name(memo_sql *sql, int64_t ns, memo_arena *arena, const char **name,
+                                   memo_err *err)
+{
+    int row;
+    memo_stmt st =
+        memo_stmt_keep(sql, "SELECT name FROM namespaces WHERE id = ?", "read a namespace");
+    memo_status status;
+    memo_stmt_int(&st, ns);
+    status = memo_stmt_step(&st, &row, err);
+    if (!status && !row)
+        status = memo_fail(err, MEMO_ERR_NOTFOUND, "%s: no namespace %" PRId64, sql->path, ns);
+    if (!status && !(*name = memo_arena_strdup(arena, memo_stmt_col_text(&st, 0).bytes)))
+        status = memo_fail_nomem(err, "a namespace", 0);
+    memo_stmt_done(&st);
+    return status;
+}
+
+typedef struct get_args {
+    int64_t ns;
+    const char *id;
+    memo_arena *arena;
+    memo_record *out;
+} get_args;
+
+static memo_status records_get_by(memo_sql *sql, const char *constant, const get_args *a,
+                                  const char *ns, int *found, memo_err *err)
+{
+    memo_row row;
+    memo_status status;
+    memo_stmt st = memo_stmt_keep(sql, constant, "read a record");
+    memo_stmt_int(&st, a->ns);
+    memo_stmt_str(&st, a->id);
+    status = memo_stmt_step(&st, found, err);
+    if (!status && *found) {
+        memo_row_read(&st, &row);
+        if (memo_row_good(&row))
+            status = memo_row_publish(&row, ns, 1, a->arena, a->out, err);
+        else
+            status =
+                memo_fail(err, MEMO_ERR_CORRUPT, "record %s: its checksum does not match", a->id);
+    }
+    memo_stmt_done(&st);
+    return status;
+}
+
+static memo_status records_get(memo_store *store, memo_sql *sql, void *user, memo_err *err)
+{
+    const get_args *a = user;
+    const char *ns;
+    int found = 0;
+    memo_status status = records_ns_name(sql, a->ns, a->arena, &ns, err);
+    (void)store;
+    if (!status)
+        status =
+            records_get_by(sql, "SELECT " MEMO_ROW_COLUMNS " FROM records WHERE ns = ? AND id = ?",
+                           a, ns, &found, err);
+    if (!status && !found)
+        status =
+            records_get_by(sql, "SELECT " MEMO_ROW_COLUMNS " FROM records WHERE ns = ? AND key = ?",
+                           a, ns, &found, err);
+    if (!status && !found)
+        status =
+            memo_fail(err, MEMO_ERR_NOTFOUND, "no record \"%s\" in namespace \"%s\"", a->id, ns);
+    return status;
+}
+
+memo_status memo_store_get(memo_store *store, int64_t ns, const char *id, memo_arena *arena,
+                           memo_record *record, memo_err *err)
+{
+    memo_record found;
+    get_args args = {ns, id, arena, &found};
+    memo_status status = memo_store_read(store, records_get, &args, NULL, err);
+    if (!status)
+        *record = found;
+    return status;
+}
+
+/* ---- a page of them ------------------------------------------------------------------------ */
+
+/* A cursor names the last record seen: "<created_ms>.<id>". */
+typedef struct list_cursor {
+    int given;
+    int64_t created_ms;
+    const char *id;
+} list_cursor;
+
+static memo_status list_read_cursor(const char *text, list_cursor *cursor, memo_err *err)
+{
+    const char *p = text;
+    uint64_t ms = 0;
+    int negative;
+    if (!text)
+        return MEMO_OK;
+    negative = *p == '-';
+    p += negative;
+    while (*p >= '0' && *p <= '9' && ms < UINT64_C(100000000000000000))
+        ms = ms * 10 + (uint64_t)(*p++ - '0');
+    if (p == text + negative || *p != '.' || strlen(p + 1) != MEMO_ID_BYTES - 1)
+        return memo_fail(err, MEMO_ERR_VALUE, "\"%.60s\" is not a cursor of an earlier list", text);
+    *cursor = (list_cursor){1, negative ? -(int64_t)ms : (int64_t)ms, p + 1};
+    return MEMO_OK;
+}
+
+typedef struct list_args {
+    const memo_store_scope *scope;
+    const memo_store_list_options *options;
+    list_cursor cursor;
+    memo_arena *arena;
+    memo_records *out;
+    memo_store_damage *damage;
+} list_args;
+
+static memo_stmt list_prepare(memo_sql *sql, const list_args *a)
+{
+    memo_buf text = {0};
+    memo_stmt st;
+    const char *than = a->options->oldest_first ? ">" : "<";
+    const char *order = a->options->oldest_first ? "ASC" : "DESC";
+    memo_buf_puts(&text, "SELECT " MEMO_ROW_COLUMNS " FROM records r WHERE ");
+    memo_scope_sql(&text, a->scope);
+    if (a->cursor.given)
+        memo_buf_printf(&text, " AND (r.created_ms, r.id) %s (?4, ?5)", than);
+    memo_buf_printf(&text, " ORDER BY r.created_ms %s, r.id %s LIMIT ?3", order, order);
+    st = memo_stmt_built(sql, &text, "list its records");
+    memo_scope_bind(&st, a->scope);
+    st.next = 3;
+    memo_stmt_int(&st, (int64_t)a->options->limit + 1);
+    if (a->cursor.given) {
+        memo_stmt_int(&st, a->cursor.created_ms);
+        memo_stmt_str(&st, a->cursor.id);
+    }
+    memo_buf_fini(&text);
+    return st;
+}
+
+static memo_status list_set_next(const list_args *a, const memo_row *last, memo_err *err)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%" PRId64 ".%.40s", last->created_ms, last->id.bytes);
+    a->out->next = memo_arena_strdup(a->arena, text);
+    return a->out->next ? MEMO_OK : memo_fail_nomem(err, "a cursor", sizeof text);
+}
+
+static memo_status list_run(memo_store *store, memo_sql *sql, void *user, memo_err *err)
+{
+    list_args *a = user;
+    memo_record *records;
+    const char *ns;
+    size_t n_seen = 0;
+    memo_row row;
+    memo_stmt st;
+    int more;
+    memo_status status = records_ns_name(sql, a->scope->ns, a->arena, &ns, err);
+    (void)store;
+    if (status)
+        return status;
+    memset(a->out, 0, sizeof *a->out);
+    a->damage->n = a->damage->n_ids = 0;
+    records = memo_arena_array(a->arena, a->options->limit, sizeof *records);
+    if (!records)
+        return memo_fail_nomem(err, "a list of records", a->options->limit * sizeof *records);
+    a->out->records = records;
+    st = list_prepare(sql, a);
+    while (!(status = memo_stmt_step(&st, &more, err)) && more) {
+        memo_row_read(&st, &row);
+        if (++n_seen > a->options->limit)
+            break; /* only to know that there is more */
+        if (!memo_row_good(&row))
+            memo_damage_add(a->damage, row.id.bytes ? row.id.bytes : "?");
+        else
+            status = memo_row_publish(&row, ns, 1, a->arena, &records[a->out->n++], err);
+        if (!status && n_seen == a->options->limit)
+            status = list_set_next(a, &row, err);
+        if (status)
+            break;
+    }
+    memo_stmt_done(&st);
+    if (n_seen <= a->options->limit)
+        a->out->next = NULL;
+    return status;
+}
+
+memo_status memo_store_list(memo_store *store, const memo_store_scope *scope,
+                            const memo_store_list_options *options, memo_arena *arena,
+                            memo_records *out, memo_err *err)
+{
+    memo_store_damage damage = {.arena = arena};
+    memo_records found;
+    list_args args = {
+        .scope = scope, .options = options, .arena = arena, .out = &found, .damage = &damage};
+    memo_status status = list_read_cursor(options->after, &args.cursor, err);
+    if (!status && (options->limit == 0 || options->limit > 1000000))
+        status = memo_fail(err, MEMO_ERR_LIMIT, "a page of %zu records", options->limit);
+    if (!status)
+        status = memo_store_read(store, list_run, &args, &damage, err);
+    if (status)
+        return status;
+    found.n_damaged = damage.n_ids;
+    if (damage.n_ids) {
+        const char **ids = memo_arena_array(arena, damage.n_ids, sizeof *ids);
+        if (!ids)
+            return memo_fail_nomem(err, "a list of ids", damage.n_ids * sizeof *ids);
+        memcpy(ids, damage.ids, damage.n_ids * sizeof *ids);
+        found.damaged = ids;
+    }
+    *out = found;
+    return MEMO_OK;
+}
+
+/* ---- how many ------------------------------------------------------------------------------ */
+
+memo_status memo_store_count(memo_store *store, const memo_store_scope *scope, uint64_t *n_records,
+                             uint64_t *n_chunks, memo_err *err)
+{
+    memo_buf text = {0};
+    memo_stmt st;
+    int row;
+    memo_status status = memo_store_check_use(store, err);
+    if (status)
+        return status;
+    memo_buf_puts(&text, "SELECT count(*), coalesce(sum(r.n_chunks), 0) FROM records r WHERE ");
+    memo_scope_sql(&text, scope);
+    st = memo_stmt_built(&store->sql, &text, "count its records");
+    memo_scope_bind(&st, scope);
+    status = memo_stmt_step(&st, &row, err);
+    if (!status && row) {
+        *n_records = (uint64_t)memo_stmt_col_int(&st, 0);
+        *n_chunks = (uint64_t)memo_stmt_col_int(&st, 1);
+    }
+    memo_stmt_done(&st);
+    memo_buf_fini(&text);
+    return status;
+}
+
+memo_status memo_store_get_stats(memo_store *store, memo_db_stats *stats, memo_err *err)
+{
+    static const char query[] =
+        "SELECT (SELECT count(*) FROM records), (SELECT count(*) FROM chunks),"
+        " (SELECT count(*) FROM vectors), (SELECT count(*) FROM tombstones),"
+        " (SELECT count(*) FROM versions), (SELECT count(*) FROM namespaces),"
+        " (SELECT change_seq FROM meta)";
+    memo_stmt st;
+    int row;
+    int64_t file, wal;
+    memo_status status = memo_store_check_use(store, err);
+    if (status)
+        return status;
+    st = memo_stmt_keep(&store->sql, query, "count what is in it");
+    status = memo_stmt_step(&st, &row, err);
+    if (!status && row) {
+        uint64_t *const out[] = {&stats->n_records,    &stats->n_chunks,   &stats->n_vectors,
+                                 &stats->n_tombstones, &stats->n_versions, &stats->n_namespaces,
+                                 &stats->change_seq};
+        for (int i = 0; i < 7; i++)
+            *out[i] = (uint64_t)memo_stmt_col_int(&st, i);
+        file = memo_vfs_file_bytes(store->sql.db);
+        wal = memo_vfs_wal_bytes(store->sql.db);
+        stats->file_bytes = file > 0 ? (uint64_t)file : 0;
+        stats->wal_bytes = wal > 0 ? (uint64_t)wal : 0;
+        stats->schema_version = MEMO_STORE_SCHEMA_VERSION;
+    }
+    memo_stmt_done(&st);
+    return status;
+}
+
+/* ---- chunks -------------------------------------------------------------------------------- */
+
+typedef struct fetch_args {
+    const int64_t *chunks;
+    size_t n;
+    memo_arena *arena;
+    memo_store_chunk_row *rows;
+    memo_store_damage *damage;
+} fetch_args;
+
+static memo_status fetch_find_chunk(memo_sql *sql, int64_t cid, memo_chunk *chunk, int *found,
+                                    memo_err *err)
+{
+    memo_status status;
+    memo_stmt st = memo_stmt_keep(sql, "SELECT " MEMO_CHUNK_COLUMNS " FROM chunks WHERE cid = ?",
+                                  "read a chunk");
+    memo_stmt_int(&st, cid);
+    status = memo_stmt_step(&st, found, err);
+    if (!status && *found)
+        memo_chunk_read(&st, chunk);
+    memo_stmt_done(&st);
+    return status;
+}
+
+static memo_status fetch_fill(memo_sql *sql, const memo_chunk *chunk, const memo_row *row,
+                              memo_arena *arena, memo_store_chunk_row *out, memo_err *err)
+{
+    const char *ns, *text;
+    size_t n = (size_t)(chunk->end - chunk->begin);
+    memo_status status = records_ns_name(sql, row->ns, arena, &ns, err);
+    if (!status)
+        status = memo_row_publish(row, ns, 0, arena, &out->record_info, err);
+    if (status)
+        return status;
+    text = memo_arena_strndup(arena, row->text.bytes + chunk->begin, n);
+    if (!text)
+        return memo_fail_nomem(err, "a chunk", n);
+    out->record = chunk->rid;
+    out->damaged = 0;
+    out->position = (size_t)chunk->position;
+    out->begin = (size_t)chunk->begin;
+    out->end = (size_t)chunk->end;
+    out->n_tokens = (size_t)chunk->n_tokens;
+    out->text = (memo_text){text, n};
+    return MEMO_OK;
+}
+
+static memo_status fetch_one(memo_sql *sql, int64_t cid, const fetch_args *a,
+                             memo_store_chunk_row *out, memo_err *err)
+{
+    memo_chunk chunk;
+    memo_row row;
+    memo_stmt st;
+    char name[40];
+    int found;
+    memo_status status = fetch_find_chunk(sql, cid, &chunk, &found, err);
+    *out = (memo_store_chunk_row){.chunk = cid, .damaged = 1};
+    if (status)
+        return status;
+    snprintf(name, sizeof name, "chunk %" PRId64, cid);
+    if (!found) {
+        memo_damage_add(a->damage, name);
+        return MEMO_OK;
+    }
+    st = memo_stmt_keep(sql, "SELECT " MEMO_ROW_COLUMNS " FROM records WHERE rid = ?",
+                        "read a record");
+    memo_stmt_int(&st, chunk.rid);
+    status = memo_stmt_step(&st, &found, err);
+    if (!status && found) {
+        memo_row_read(&st, &row);
+        if (memo_row_good(&row) && memo_chunk_good(&chunk, &row))
+            status = fetch_fill(sql, &chunk, &row, a->arena, out, err);
+        else
+            memo_damage_add(a->damage, row.id.bytes ? row.id.bytes : name);
+    } else if (!status) {
+        memo_damage_add(a->damage, name);
+    }
+    memo_stmt_done(&st);
+    return status;
+}
+
+static memo_status fetch_run(memo_store *store, memo_sql *sql, void *user, memo_err *err)
+{
+    const fetch_args *a = user;
+    memo_status status = MEMO_OK;
+    (void)store;
+    if (a->damage)
+        a->damage->n = a->damage->n_ids = 0;
+    for (size_t i = 0; !status && i < a->n; i++)
+        status = fetch_one(sql, a->chunks[i], a, &a->rows[i], err);
+    return status;
+}
+
+memo_status memo_store_fetch(memo_store *store, const int64_t *chunks, size_t n, memo_arena *arena,
+                             memo_store_chunk_row **rows, memo_store_damage *damage, memo_err *err)
+{
+    fetch_args args = {chunks, n, arena, NULL, damage};
+    memo_status status;
+    args.rows = memo_arena_array(arena, n ? n : 1, sizeof *args.rows);
+    if (!args.rows)
+        return memo_fail_nomem(err, "chunks", n * sizeof *args.rows);
+    status = memo_store_read(store, fetch_run, &args, damage, err);
+    if (!status)
+        *rows = args.rows;
+    return status;
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The exact scan: every vector of a space, checked and laid side by side for a kernel. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "store/handle.h"
+#include "store/rows.h"
+
+/* Big enough that calls do not show, small enough for a second-level cache. */
+enum { SCAN_BLOCK_BYTES = 512 << 10, SCAN_BLOCK_ROWS = 1024 };
+
+typedef struct scan_args {
+    const memo_store_scope *scope;
+    int64_t space;
+    size_t dim;
+    memo_store_block_fn fn;
+    void *user;
+    memo_store_damage *damage;
+    size_t cap; /* rows of a block */
+    size_t n;
+    int64_t *chunks, *records; /* [cap] */
+    float *vectors;            /* [cap, dim] */
+    int stopped;
+    int64_t done; /* the last chunk given to fn: a second run continues after it */
+} scan_args;
+
+static void scan_flush(scan_args *a)
+{
+    memo_store_block block = {a->n, a->chunks, a->records, a->vectors};
+    if (!a->n)
+        return;
+    a->done = a->chunks[a->n - 1];
+    a->n = 0;
+    a->stopped = a->fn(a->user, &block) != 0;
+}
+
+static void scan_note_damage(const scan_args *a, memo_sql *sql, int64_t rid, int64_t cid)
+{
+    char name[40];
+    int row = 0;
+    memo_stmt st = memo_stmt_keep(sql, "SELECT id FROM records WHERE rid = ?", "read an id");
+    memo_stmt_int(&st, rid);
+    if (memo_stmt_step(&st, &row, NULL) == MEMO_OK && row && memo_stmt_col_text(&st, 0).bytes) {
+        memo_damage_add(a->damage, memo_stmt_col_text(&st, 0).bytes);
+    } else {
+        snprintf(name, sizeof name, "chunk %" PRId64, cid);
+        memo_damage_add(a->damage, name);
+    }
+    memo_stmt_done(&st);
+}
+
+static void scan_take_row(scan_args *a, memo_sql *sql, const memo_stmt *st)
+{
+    int64_t cid = memo_stmt_col_int(st, 0), rid = memo_stmt_col_int(st, 1);
+    const void *bytes = sqlite3_column_blob(st->s, 3);
+    size_t n_bytes = (size_t)sqlite3_column_bytes(st->s, 3);
+    if (!bytes || n_bytes != a->dim * sizeof(float) ||
+        memo_vector_sum(cid, a->space, a->scope->ns, rid, bytes, n_bytes) !=
+            memo_stmt_col_int(st, 2)) {
+        scan_note_damage(a, sql, rid, cid);
+        return;
+    }
+    a->chunks[a->n] = cid;
+    a->records[a->n] = rid;
+    memcpy(a->vectors + a->n * a->dim, bytes, n_bytes);
+    if (++a->n == a->cap)
+        scan_flush(a);
+}
+
+/* Without a filter only the few expired records are looked up; with one, the records that pass it
+ * are found first. Either set is made once. */
+static memo_stmt scan_prepare(memo_sql *sql, const scan_args *a)
+{
+    memo_buf text = {0};
+    memo_stmt st;
+    memo_buf_puts(&text, "SELECT v.cid, v.rid, v.checksum, v.vector FROM vectors v"
+                         " WHERE v.space = ?3 AND v.ns = ?1 AND v.cid > ?4 AND v.rid ");
+    if (a->scope->filter) {
+        memo_buf_puts(&text, "IN (SELECT r.rid FROM records r WHERE ");
+        memo_scope_sql(&text, a->scope);
+    } else {
+        memo_buf_puts(&text, "NOT IN (SELECT r.rid FROM records r WHERE r.ns = ?1"
+                             " AND r.expires_ms > 0 AND r.expires_ms <= ?2");
+    }
+    memo_buf_puts(&text, ") ORDER BY v.cid");
+    st = memo_stmt_built(sql, &text, "read its vectors");
+    memo_scope_bind(&st, a->scope);
+    st.next = 3;
+    memo_stmt_int(&st, a->space);
+    memo_stmt_int(&st, a->done);
+    memo_buf_fini(&text);
+    return st;
+}
+
+static memo_status scan_run(memo_store *store, memo_sql *sql, void *user, memo_err *err)
+{
+    scan_args *a = user;
+    int row;
+    memo_status status;
+    memo_stmt st = scan_prepare(sql, a);
+    (void)store;
+    a->n = 0;
+    while (!(status = memo_stmt_step(&st, &row, err)) && row && !a->stopped)
+        scan_take_row(a, sql, &st);
+    memo_stmt_done(&st);
+    if (!status && !a->stopped)
+        scan_flush(a);
+    return status;
+}
+
+static memo_status scan_find_dim(memo_store *store, int64_t id, size_t *dim, memo_err *err)
+{
+    memo_arena arena = {0};
+    memo_store_space space;
+    memo_status status = memo_store_get_space(store, id, &arena, &space, err);
+    if (!status)
+        *dim = space.dim;
+    memo_arena_fini(&arena);
+    if (!status && (*dim == 0 || *dim > MEMO_STORE_MAX_DIM))
+        status = memo_fail(err, MEMO_ERR_CORRUPT, "%s: space %" PRId64 " has dimension %zu",
+                           store->path, id, *dim);
+    return status;
+}
+
+memo_status memo_store_scan(memo_store *store, const memo_store_scope *scope, int64_t space,
+                            memo_store_block_fn fn, void *user, memo_store_damage *damage,
+                            memo_err *err)
+{
+    scan_args args = {.scope = scope, .space = space, .fn = fn, .user = user, .damage = damage};
+    memo_status status = memo_store_check_use(store, err);
+    if (!status)
+        status = scan_find_dim(store, space, &args.dim, err);
+    if (status)
+        return status;
+    args.cap = SCAN_BLOCK_BYTES / (args.dim * sizeof(float));
+    if (args.cap > SCAN_BLOCK_ROWS)
+        args.cap = SCAN_BLOCK_ROWS;
+    if (args.cap == 0)
+        args.cap = 1;
+    args.chunks = memo_reallocarray(NULL, args.cap, sizeof *args.chunks);
+    args.records = memo_reallocarray(NULL, args.cap, sizeof *args.records);
+    args.vectors = memo_aligned_alloc(args.cap * args.dim * sizeof(float));
+    if (args.chunks && args.records && args.vectors)
+        status = memo_store_read(store, scan_run, &args, damage, err);
+    else
+        status = memo_fail_nomem(err, "a block of vectors", args.cap * args.dim * sizeof(float));
+    memo_free(args.chunks);
+    memo_free(args.records);
+    memo_aligned_free(args.vectors);
+    return status;
+}
