@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/date.h"
+#include "base/dates.h"
 #include "base/error.h"
 
 /* ---- words --------------------------------------------------------------------------------- */

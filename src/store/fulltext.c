@@ -179,6 +179,27 @@ memo_status memo_store_fulltext(memo_store *store, const memo_store_scope *scope
     return MEMO_OK;
 }
 
+memo_status memo_store_match_chunks(memo_store *store, const char *match, const int64_t *chunks,
+                                    size_t n, unsigned char *found, memo_err *err)
+{
+    memo_stmt st;
+    memo_status status = memo_store_check_use(store, err);
+    if (status)
+        return status;
+    st = memo_stmt_keep(&store->sql, "SELECT 1 FROM fts WHERE fts MATCH ? AND rowid = ?",
+                        "look into a chunk");
+    for (size_t i = 0; !status && i < n; i++) {
+        int row;
+        memo_stmt_again(&st);
+        memo_stmt_str(&st, match);
+        memo_stmt_int(&st, chunks[i]);
+        status = fulltext_step(&st, &row, match, err);
+        found[i] = (unsigned char)row;
+    }
+    memo_stmt_done(&st);
+    return status;
+}
+
 /* ---- verbatim ------------------------------------------------------------------------------ */
 
 enum {

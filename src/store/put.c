@@ -81,12 +81,6 @@ static memo_text put_str(const char *s, const char *otherwise)
     return (memo_text){s, s ? strlen(s) : 0};
 }
 
-/* A size as a column: SIZE_MAX ("none") is -1. */
-static int64_t put_size(size_t n)
-{
-    return n > INT64_MAX ? -1 : (int64_t)n;
-}
-
 /* The row that `put` asks for, apart from what the store decides (ids, version, times it fills in,
  * checksum). `tags` is owned by the caller. */
 static void put_make_row(const memo_store_put *put, int64_t ns, const memo_buf *tags, memo_row *row)
@@ -96,9 +90,9 @@ static void put_make_row(const memo_store_put *put, int64_t ns, const memo_buf *
     row->created_ms = put->created_ms;
     row->expires_ms = put->expires_ms;
     row->chunking = put->chunking;
-    row->chunk_tokens = put_size(put->chunk_tokens);
-    row->chunk_overlap = put_size(put->chunk_overlap);
-    row->n_chunks = put_size(put->n_chunks);
+    row->chunk_tokens = memo_size_to_column(put->chunk_tokens);
+    row->chunk_overlap = memo_size_to_column(put->chunk_overlap);
+    row->n_chunks = memo_size_to_column(put->n_chunks);
     row->source = put_str(put->source, "");
     row->title = put_str(put->title, "");
     row->tags = (memo_text){tags->data, tags->n};

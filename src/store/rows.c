@@ -161,6 +161,16 @@ void memo_chunk_read(const memo_stmt *st, memo_chunk *chunk)
     chunk->checksum = memo_stmt_col_int(st, 6);
 }
 
+int64_t memo_size_to_column(size_t n)
+{
+    return n > INT64_MAX ? -1 : (int64_t)n;
+}
+
+size_t memo_size_from_column(int64_t v)
+{
+    return v < 0 ? SIZE_MAX : (size_t)v;
+}
+
 void memo_tags_write(memo_buf *out, const char *const *tags, size_t n_tags)
 {
     memo_buf_putc(out, '[');

@@ -48,6 +48,10 @@ int memo_chunk_good(const memo_chunk *chunk, const memo_row *row);
 int64_t memo_vector_sum(int64_t cid, int64_t space, int64_t ns, int64_t rid, const void *bytes,
                         size_t n_bytes);
 
+/* A size as a column and back; SIZE_MAX ("none") is -1. */
+int64_t memo_size_to_column(size_t n);
+size_t memo_size_from_column(int64_t v);
+
 /* Append a JSON array of the tags. */
 void memo_tags_write(memo_buf *out, const char *const *tags, size_t n_tags);
 

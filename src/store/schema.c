@@ -257,7 +257,7 @@ static memo_status schema_insert_meta(memo_sql *sql, int64_t now_ms, memo_err *e
  * never has a write-ahead log (SQLite would throw that away). */
 memo_status memo_schema_create(memo_sql *sql, int64_t now_ms, memo_err *err)
 {
-    char text[160];
+    char text[200];
     int reserve = MEMO_PAGE_SUM;
     memo_status status;
     (void)sqlite3_file_control(sql->db, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserve);

@@ -181,7 +181,7 @@ memo_status memo_store_forget(memo_store *store, int64_t ns, const char *id, int
 memo_status memo_store_forget_where(memo_store *store, int64_t ns, const memo_filter *filter,
                                     uint64_t *n_forgotten, memo_err *err);
 
-/* ---- reading records (records.c) -------------------------------------------------------------- */
+/* ---- reading records (lookup.c) -------------------------------------------------------------- */
 
 /* Rows left out because a checksum failed. Zero it with an arena set; ids beyond the first
  * MEMO_STORE_MAX_DAMAGED are counted, not named. A bad page adds one entry "page N". */

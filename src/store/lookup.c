@@ -11,8 +11,8 @@
 
 /* ---- one ----------------------------------------------------------------------------------- */
 
-static memo_status records_ns_name(memo_sql *sql, int64_t ns, memo_arena *arena, const char **name,
-                                   memo_err *err)
+static memo_status lookup_ns_name(memo_sql *sql, int64_t ns, memo_arena *arena, const char **name,
+                                  memo_err *err)
 {
     int row;
     memo_stmt st =
@@ -35,8 +35,8 @@ typedef struct get_args {
     memo_record *out;
 } get_args;
 
-static memo_status records_get_by(memo_sql *sql, const char *constant, const get_args *a,
-                                  const char *ns, int *found, memo_err *err)
+static memo_status lookup_record_by(memo_sql *sql, const char *constant, const get_args *a,
+                                    const char *ns, int *found, memo_err *err)
 {
     memo_row row;
     memo_status status;
@@ -56,21 +56,21 @@ static memo_status records_get_by(memo_sql *sql, const char *constant, const get
     return status;
 }
 
-static memo_status records_get(memo_store *store, memo_sql *sql, void *user, memo_err *err)
+static memo_status lookup_record(memo_store *store, memo_sql *sql, void *user, memo_err *err)
 {
     const get_args *a = user;
     const char *ns;
     int found = 0;
-    memo_status status = records_ns_name(sql, a->ns, a->arena, &ns, err);
+    memo_status status = lookup_ns_name(sql, a->ns, a->arena, &ns, err);
     (void)store;
     if (!status)
-        status =
-            records_get_by(sql, "SELECT " MEMO_ROW_COLUMNS " FROM records WHERE ns = ? AND id = ?",
-                           a, ns, &found, err);
+        status = lookup_record_by(
+            sql, "SELECT " MEMO_ROW_COLUMNS " FROM records WHERE ns = ? AND id = ?", a, ns, &found,
+            err);
     if (!status && !found)
-        status =
-            records_get_by(sql, "SELECT " MEMO_ROW_COLUMNS " FROM records WHERE ns = ? AND key = ?",
-                           a, ns, &found, err);
+        status = lookup_record_by(
+            sql, "SELECT " MEMO_ROW_COLUMNS " FROM records WHERE ns = ? AND key = ?", a, ns, &found,
+            err);
     if (!status && !found)
         status =
             memo_fail(err, MEMO_ERR_NOTFOUND, "no record \"%s\" in namespace \"%s\"", a->id, ns);
@@ -82,10 +82,51 @@ memo_status memo_store_get(memo_store *store, int64_t ns, const char *id, memo_a
 {
     memo_record found;
     get_args args = {ns, id, arena, &found};
-    memo_status status = memo_store_read(store, records_get, &args, NULL, err);
+    memo_status status = memo_store_read(store, lookup_record, &args, NULL, err);
     if (!status)
         *record = found;
     return status;
+}
+
+static memo_status lookup_chunking(memo_sql *sql, const char *constant, int64_t ns, const char *id,
+                                   int64_t out[3], int *found, memo_err *err)
+{
+    memo_status status;
+    memo_stmt st = memo_stmt_keep(sql, constant, "read a record");
+    memo_stmt_int(&st, ns);
+    memo_stmt_str(&st, id);
+    status = memo_stmt_step(&st, found, err);
+    for (int i = 0; !status && *found && i < 3; i++)
+        out[i] = memo_stmt_col_int(&st, i);
+    memo_stmt_done(&st);
+    return status;
+}
+
+memo_status memo_store_get_chunking(memo_store *store, int64_t ns, const char *id,
+                                    memo_chunking *chunking, size_t *chunk_tokens,
+                                    size_t *chunk_overlap, memo_err *err)
+{
+    int64_t v[3];
+    int found = 0;
+    memo_status status = memo_store_check_use(store, err);
+    if (!status)
+        status = lookup_chunking(&store->sql,
+                                 "SELECT chunking, chunk_tokens, chunk_overlap FROM records"
+                                 " WHERE ns = ? AND id = ?",
+                                 ns, id, v, &found, err);
+    if (!status && !found)
+        status = lookup_chunking(&store->sql,
+                                 "SELECT chunking, chunk_tokens, chunk_overlap FROM records"
+                                 " WHERE ns = ? AND key = ?",
+                                 ns, id, v, &found, err);
+    if (!status && !found)
+        status = memo_fail(err, MEMO_ERR_NOTFOUND, "no record \"%s\"", id);
+    if (status)
+        return status;
+    *chunking = (memo_chunking)v[0];
+    *chunk_tokens = memo_size_from_column(v[1]);
+    *chunk_overlap = memo_size_from_column(v[2]);
+    return MEMO_OK;
 }
 
 /* ---- a page of them ------------------------------------------------------------------------ */
@@ -163,7 +204,7 @@ static memo_status list_run(memo_store *store, memo_sql *sql, void *user, memo_e
     memo_row row;
     memo_stmt st;
     int more;
-    memo_status status = records_ns_name(sql, a->scope->ns, a->arena, &ns, err);
+    memo_status status = lookup_ns_name(sql, a->scope->ns, a->arena, &ns, err);
     (void)store;
     if (status)
         return status;
@@ -305,7 +346,7 @@ static memo_status fetch_fill(memo_sql *sql, const memo_chunk *chunk, const memo
 {
     const char *ns, *text;
     size_t n = (size_t)(chunk->end - chunk->begin);
-    memo_status status = records_ns_name(sql, row->ns, arena, &ns, err);
+    memo_status status = lookup_ns_name(sql, row->ns, arena, &ns, err);
     if (!status)
         status = memo_row_publish(row, ns, 0, arena, &out->record_info, err);
     if (status)
