@@ -56,15 +56,14 @@ memo_status memo_set_allocator(const memo_allocator *allocator, memo_err *err)
     if (!allocator || !allocator->malloc || !allocator->realloc || !allocator->free)
         return memo_fail(err, MEMO_ERR_USAGE,
                          "the allocator needs all of malloc, realloc and free");
-    if (atomic_load(&allocator_in_force) || atomic_exchange(&caller_allocator_claimed, 1))
-        return memo_fail(err, MEMO_ERR_USAGE,
-                         "the allocator is already in use; set it once, before any other call");
-    caller_allocator = *allocator;
     const memo_allocator *none = NULL;
-    if (!atomic_compare_exchange_strong(&allocator_in_force, &none, &caller_allocator))
-        return memo_fail(err, MEMO_ERR_USAGE,
-                         "another thread allocated first; set the allocator before any other call");
-    return MEMO_OK;
+    if (!atomic_exchange(&caller_allocator_claimed, 1)) {
+        caller_allocator = *allocator;
+        if (atomic_compare_exchange_strong(&allocator_in_force, &none, &caller_allocator))
+            return MEMO_OK;
+    }
+    return memo_fail(err, MEMO_ERR_USAGE,
+                     "an allocator is already in use; set it once, before any other call");
 }
 
 /* Counts one allocation and says whether it is one that has to fail. */

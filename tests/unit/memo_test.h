@@ -43,8 +43,9 @@
 /* `text` must contain `part`. */
 #define assert_contains(text, part)                                                                \
     do {                                                                                           \
-        if (!strstr((text), (part)))                                                               \
-            fail_msg("\"%s\" does not contain \"%s\"", (text), (part));                            \
+        const char *part_ = (part);                                                                \
+        if (!strstr((text), part_))                                                                \
+            fail_msg("\"%s\" does not contain \"%s\"", (text), part_);                             \
     } while (0)
 
 /* End this test as skipped, with the reason on a line of its own. */

@@ -70,6 +70,7 @@ static void test_arena_unused_bytes_are_poisoned(void **state)
     for (size_t n = 0; n < 70; n++) {
         char *p = memo_arena_alloc(&arena, n);
         assert_int_equal(n && __asan_region_is_poisoned(p, n), 0);
+        memo_arena_alloc(&arena, 1); /* a neighbour: poison must remain between the two */
         assert_int_equal(__asan_address_is_poisoned(p + n), 1);
         assert_int_equal(__asan_address_is_poisoned(p + n + 15), 1);
     }

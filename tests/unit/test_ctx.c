@@ -304,8 +304,8 @@ static void test_machine_reads_version_2_groups(void **state)
 static void test_machine_reads_version_1_groups(void **state)
 {
     write_text(*state, "proc/self", "cgroup",
-               "9:name=systemd:/x\n4:memory:/pod\n1:cpu,cpuacct:/pod\n0::/\n");
-    write_text(*state, "sys/fs/cgroup/memory", "memory.limit_in_bytes",
+               "9:name=systemd:/x\n4:hugetlb,memory:/pod\n1:cpu,cpuacct:/pod\n0::/\n");
+    write_text(*state, "sys/fs/cgroup/hugetlb,memory", "memory.limit_in_bytes",
                "7000\n"); /* no /pod here */
     write_text(*state, "sys/fs/cgroup/cpu,cpuacct/pod", "cpu.cfs_quota_us", "250000\n");
     write_text(*state, "sys/fs/cgroup/cpu,cpuacct/pod", "cpu.cfs_period_us", "100000\n");

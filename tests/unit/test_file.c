@@ -467,6 +467,27 @@ static void test_file_mkdirs_makes_parents_once(void **state)
     assert_memo_status(memo_mkdirs("", &err), MEMO_ERR_USAGE, err);
 }
 
+/* A folder that could not be made durable is an error that names its parent. */
+static void test_file_mkdirs_syncs_the_parent(void **state)
+{
+    char path[512];
+    memo_err err = {0};
+    int fd = next_fd();
+    memo_test_path(path, *state, "a");
+    faults_on(0, 0);
+    assert_memo_ok(memo_mkdirs(path, &err), err);
+    faults_off();
+    assert_string_equal(faulty.log, "open fsync close ");
+    for (int fail_at = 1; fail_at <= 2; fail_at++) {
+        rmdir(path);
+        faults_on(fail_at, EIO);
+        assert_memo_status(memo_mkdirs(path, &err), MEMO_ERR_IO, err);
+        faults_off();
+        assert_contains(err.message, *state);
+        assert_int_equal(next_fd(), fd);
+    }
+}
+
 static void check_folder_of(const char *path, const char *expected)
 {
     char *folder = memo_path_folder(path);
@@ -553,6 +574,7 @@ int main(void)
         FILE_TEST(test_file_replace_syncs_before_and_after_the_rename),
         FILE_TEST(test_file_reading_survives_each_failing_call),
         FILE_TEST(test_file_mkdirs_makes_parents_once),
+        FILE_TEST(test_file_mkdirs_syncs_the_parent),
         FILE_TEST(test_file_paths_are_split_and_joined),
         FILE_TEST(test_file_same_file_sees_hard_links),
         FILE_TEST(test_file_survives_allocation_failures),

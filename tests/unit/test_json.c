@@ -114,7 +114,9 @@ static void test_json_limit_of_keys_is_per_object(void **state)
     (void)state;
     memo_err err = {0};
     assert_memo_ok(parse_small("{\"a\":{\"a\":1,\"b\":1},\"b\":1,\"c\":1}", &err), err);
-    assert_memo_ok(parse_small("[{\"a\":1,\"b\":2},{\"a\":1}]", &err), err);
+    memo_json_limits one_key = small_limits;
+    one_key.max_keys = 1;
+    assert_memo_ok(parse_n("[{\"a\":1},{\"a\":1}]", 17, &one_key, &err), err);
     assert_memo_ok(parse_small("{\"a\":\":::::\"}", &err), err);
     assert_memo_status(parse_small("{\"a\":1,\"b\":1,\"c\":1,\"d\":1}", &err), MEMO_ERR_LIMIT, err);
     assert_contains(err.message, "too many keys in one object; at most 3");

@@ -5,8 +5,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 
+#include "base/poison.h"
 #include "base/pool.h"
 
 static memo_pool *new_pool(unsigned n_workers)
@@ -225,6 +228,37 @@ static void test_pool_needs_a_worker(void **state)
     memo_pool_free(NULL);
 }
 
+/* 1,000 stacks of 1 MiB in 300 MiB of address space: some threads start, the rest cannot. */
+static int refused_pool_leaves_nothing(void)
+{
+    const struct rlimit limit = {300 << 20, 300 << 20};
+    memo_pool *pool = NULL;
+    memo_err err = {0};
+    int64_t live = memo_alloc_live();
+    return setrlimit(RLIMIT_AS, &limit) == 0 &&
+           memo_pool_new(1000, &pool, &err) == MEMO_ERR_LIMIT && !pool &&
+           strstr(err.message, "of 1000 threads") && strstr(err.hint, "ask for at most") &&
+           memo_alloc_live() == live;
+}
+
+static void test_pool_says_when_there_are_no_more_threads(void **state)
+{
+    (void)state;
+#if defined(MEMO_ASAN) || defined(__SANITIZE_THREAD__)
+    const int is_sanitized = 1;
+#else
+    const int is_sanitized = 0;
+#endif
+    if (is_sanitized)
+        memo_test_skip("sanitizers need more address space than the test allows");
+    pid_t child = fork();
+    if (child == 0)
+        _exit(refused_pool_leaves_nothing() ? 0 : 1);
+    int wait_status = -1;
+    assert_int_equal(waitpid(child, &wait_status, 0), child);
+    assert_int_equal(wait_status, 0);
+}
+
 static memo_status sweep_pool(void *user, memo_err *err)
 {
     (void)user;
@@ -252,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_pool_used_by_two_threads),
         cmocka_unit_test(test_pool_workers_leave_signals_to_the_caller),
         cmocka_unit_test(test_pool_needs_a_worker),
+        cmocka_unit_test(test_pool_says_when_there_are_no_more_threads),
         cmocka_unit_test(test_pool_survives_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
