@@ -40,10 +40,9 @@ typedef struct compile_job {
     memo_buf sums;        /* uint64_t values */
     unsigned char *block; /* [MEMO_COMPILED_BLOCK] of the data section, hashed when full */
     size_t n_block;
-    uint64_t at; /* bytes of the data section so far */
-    void *raw;   /* one strip as the source has it */
-    float *rows; /* as float */
-    float *panel;
+    uint64_t at;      /* bytes of the data section so far */
+    memo_strip strip; /* 16 rows of the widest weight; one block of memory with the panel */
+    float *panel;     /* the same, packed */
     char name[256];
     char fingerprint[2 * MEMO_SHA256_BYTES + 1];
 } compile_job;
@@ -58,7 +57,7 @@ static void compile_fini(compile_job *job)
     memo_buf_fini(&job->probe_texts);
     memo_tokenizer_close(job->tokenizer);
     memo_aligned_free(job->tables);
-    memo_aligned_free(job->raw);
+    memo_aligned_free(job->strip.raw);
     memo_free(job->block);
     memo_weight_map_fini(&job->map);
     memo_layout_fini(&job->layout);
@@ -127,22 +126,21 @@ static memo_status compile_slot(compile_job *job, size_t index, memo_err *err)
         size_t n = n_rows * slot->n_cols;
         status =
             memo_weight_read(&job->source, &job->map.slots[index], (uint64_t)row * slot->n_cols, n,
-                             !job->options.allow_nonfinite, job->raw, job->rows, err);
+                             !job->options.allow_nonfinite, job->strip, err);
         if (status)
             return status;
-        memo_fingerprint_rows(job->sha, job->rows, n);
+        memo_fingerprint_rows(job->sha, job->strip.rows, n);
         if (slot->packed) {
-            memo_pack_f32(n_rows, slot->n_cols, job->rows, job->panel);
+            memo_pack_f32(n_rows, slot->n_cols, job->strip.rows, job->panel);
             status = compile_append(job, index, job->panel,
                                     memo_pack_panel_f32(slot->n_cols) * sizeof(float), err);
         } else {
-            status = compile_append(job, index, job->rows, n * sizeof(float), err);
+            status = compile_append(job, index, job->strip.rows, n * sizeof(float), err);
         }
     }
     return status;
 }
 
-/* One strip of the widest weight, in its three forms. */
 static memo_status compile_alloc_strip(compile_job *job, memo_err *err)
 {
     size_t widest = 0;
@@ -151,13 +149,13 @@ static memo_status compile_alloc_strip(compile_job *job, memo_err *err)
         if (job->layout.slots[i].n_cols > widest)
             widest = job->layout.slots[i].n_cols;
     size_t n = memo_pack_panel_f32(widest); /* at most 65,536 * 3 columns of 16 rows */
-    size_t n_bytes = MEMO_WEIGHT_RAW_BYTES(n) + 2 * n * sizeof(float);
-    job->raw = memo_aligned_alloc(n_bytes);
+    size_t n_bytes = MEMO_STRIP_RAW_BYTES(n) + 2 * n * sizeof(float);
+    job->strip.raw = memo_aligned_alloc(n_bytes);
     job->block = memo_malloc(MEMO_COMPILED_BLOCK);
-    if (!job->raw || !job->block)
+    if (!job->strip.raw || !job->block)
         return memo_fail_nomem(err, "a strip of weights", n_bytes + MEMO_COMPILED_BLOCK);
-    job->rows = (float *)(void *)((char *)job->raw + MEMO_WEIGHT_RAW_BYTES(n));
-    job->panel = job->rows + n;
+    job->strip.rows = (float *)(void *)((char *)job->strip.raw + MEMO_STRIP_RAW_BYTES(n));
+    job->panel = job->strip.rows + n;
     return MEMO_OK;
 }
 

@@ -130,29 +130,29 @@ static memo_status compiled_read_metadata(memo_compiled *c, const char *what, me
 
 /* ---- extents ------------------------------------------------------------------------------- */
 
-static int compiled_fits(const memo_st_tensor *t, memo_dtype dtype, size_t n_dims,
-                         const uint64_t *shape)
+/* The tensor must be of the wanted type and rank; also of the wanted extents, when shape is given. */
+static int compiled_fits(const memo_st_tensor *t, const memo_st_spec *wanted)
 {
-    if (t->dtype != dtype || t->n_dims != n_dims || t->begin % MEMO_SAFETENSORS_ALIGN)
+    if (t->dtype != wanted->dtype || t->n_dims != wanted->n_dims ||
+        t->begin % MEMO_SAFETENSORS_ALIGN)
         return 0;
-    for (size_t d = 0; shape && d < n_dims; d++)
-        if (t->shape[d] != shape[d])
+    for (size_t d = 0; wanted->shape && d < t->n_dims; d++)
+        if (t->shape[d] != wanted->shape[d])
             return 0;
     return 1;
 }
 
-static memo_status compiled_find(const memo_compiled *c, const char *name, memo_dtype dtype,
-                                 size_t n_dims, const uint64_t *shape, const char *what,
+static memo_status compiled_find(const memo_compiled *c, memo_st_spec wanted, const char *what,
                                  const memo_st_tensor **out, memo_err *err)
 {
-    *out = memo_safetensors_find(c->st, name);
+    *out = memo_safetensors_find(c->st, wanted.name);
     if (!*out)
-        return memo_fail(err, MEMO_ERR_FORMAT, "%s: tensor \"%s\" is missing", what, name);
-    if (!compiled_fits(*out, dtype, n_dims, shape))
+        return memo_fail(err, MEMO_ERR_FORMAT, "%s: tensor \"%s\" is missing", what, wanted.name);
+    if (!compiled_fits(*out, &wanted))
         return memo_fail(err, MEMO_ERR_FORMAT,
                          "%s: tensor \"%s\" has not the type, shape or alignment that the recipe "
                          "asks for",
-                         what, name);
+                         what, wanted.name);
     return MEMO_OK;
 }
 
@@ -166,8 +166,8 @@ static memo_status compiled_find_weights(memo_compiled *c, const char *what, mem
         return memo_fail_nomem(err, "the list of weights", c->layout.n_slots * sizeof *c->slots);
     for (size_t i = 0; i < c->layout.n_slots && status == MEMO_OK; i++) {
         const memo_slot *slot = &c->layout.slots[i];
-        status = compiled_find(c, slot->name, MEMO_DTYPE_F32, slot->n_dims, slot->shape, what,
-                               &c->slots[i], err);
+        memo_st_spec wanted = {slot->name, MEMO_DTYPE_F32, slot->n_dims, slot->shape};
+        status = compiled_find(c, wanted, what, &c->slots[i], err);
     }
     return status;
 }
@@ -200,12 +200,12 @@ static memo_status compiled_find_extras(memo_compiled *c, const char *what, memo
     uint64_t seqlens = MEMO_COMPILED_PROBES + 1;
 
     for (size_t i = 0; i < MEMO_EXTRAS; i++) {
-        const memo_st_spec *spec = &memo_extra_specs[i];
-        const uint64_t *shape = i == MEMO_EXTRA_PROBE_VECTORS      ? vectors
-                                : i == MEMO_EXTRA_PROBE_CU_SEQLENS ? &seqlens
-                                                                   : NULL;
-        memo_status status =
-            compiled_find(c, spec->name, spec->dtype, spec->n_dims, shape, what, &c->extra[i], err);
+        memo_st_spec wanted = memo_extra_specs[i];
+        if (i == MEMO_EXTRA_PROBE_VECTORS)
+            wanted.shape = vectors;
+        if (i == MEMO_EXTRA_PROBE_CU_SEQLENS)
+            wanted.shape = &seqlens;
+        memo_status status = compiled_find(c, wanted, what, &c->extra[i], err);
         if (status)
             return status;
     }

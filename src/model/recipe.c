@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/recipe.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -146,6 +148,18 @@ static json_t *recipe_value(const memo_recipe *recipe, size_t field)
     return NULL;
 }
 
+/* The fewest digits that give the number back: 1e-12, not 9.9999999999999998e-13. */
+static size_t recipe_digits(double value)
+{
+    for (int digits = 1; digits < 17; digits++) {
+        char text[40];
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) /* one locale on both sides */
+            return (size_t)digits;
+    }
+    return 17;
+}
+
 memo_status memo_recipe_write(const memo_recipe *recipe, char **json, memo_err *err)
 {
     memo_status status = MEMO_OK;
@@ -165,7 +179,8 @@ memo_status memo_recipe_write(const memo_recipe *recipe, char **json, memo_err *
         }
     }
     if (status == MEMO_OK)
-        dump = json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER);
+        dump = json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER |
+                                    JSON_REAL_PRECISION(recipe_digits(recipe->norm_eps)));
     char *copy = dump ? memo_strdup(dump) : NULL;
     json_decref(root);
     free(dump); /* jansson's own allocator */

@@ -191,10 +191,11 @@ static memo_status weights_check_values(const memo_st_tensor *tensor, uint64_t f
 }
 
 memo_status memo_weight_read(const memo_source *source, const memo_weight_source *weight,
-                             uint64_t first, size_t n_values, int strict, void *raw, float *out,
+                             uint64_t first, size_t n_values, int strict, memo_strip strip,
                              memo_err *err)
 {
     memo_status status = MEMO_OK;
+    float *out = strip.rows;
 
     for (size_t p = 0; p < weight->n_parts && n_values && status == MEMO_OK; p++) {
         const memo_st_tensor *tensor = weight->parts[p];
@@ -205,12 +206,12 @@ memo_status memo_weight_read(const memo_source *source, const memo_weight_source
         uint64_t left = tensor->n_values - first;
         size_t n = n_values < left ? n_values : (size_t)left;
         size_t value_bytes = memo_dtype_bits(tensor->dtype) / 8;
-        status = memo_file_read(&source->file, tensor->begin + first * value_bytes, raw,
+        status = memo_file_read(&source->file, tensor->begin + first * value_bytes, strip.raw,
                                 n * value_bytes, err);
         if (status)
             return status;
-        weights_convert(tensor->dtype, raw, n, out);
-        status = weights_check_values(tensor, first, raw, n, strict, out, err);
+        weights_convert(tensor->dtype, strip.raw, n, out);
+        status = weights_check_values(tensor, first, strip.raw, n, strict, out, err);
         out += n;
         n_values -= n;
         first = 0;

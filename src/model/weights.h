@@ -28,16 +28,20 @@ memo_status memo_weight_map_init(memo_weight_map *map, const memo_source *source
                                  const memo_layout *layout, memo_err *err);
 void memo_weight_map_fini(memo_weight_map *map);
 
-/* Bytes of raw values of one read: what `raw` below must hold for n_values. */
-#define MEMO_WEIGHT_RAW_BYTES(n_values) (8 * (n_values))
+/* Room for a few rows: as the source has them, and as float. */
+typedef struct memo_strip {
+    void *raw;   /* [MEMO_STRIP_RAW_BYTES(n_values)] */
+    float *rows; /* [n_values] */
+} memo_strip;
 
-/* memo_weight_read() -- values first .. first + n_values of a slot, row by row, as float.
+#define MEMO_STRIP_RAW_BYTES(n_values) (8 * (n_values))
+
+/* memo_weight_read() -- values first .. first + n_values of a slot, row by row, into strip.rows.
  *
- *   raw     [MEMO_WEIGHT_RAW_BYTES(n_values)] scratch
  *   strict  refuse NaN and infinity: MEMO_ERR_VALUE naming tensor and index. A double that is
  *           finite and does not fit a float is refused in any case. */
 memo_status memo_weight_read(const memo_source *source, const memo_weight_source *weight,
-                             uint64_t first, size_t n_values, int strict, void *raw, float *out,
+                             uint64_t first, size_t n_values, int strict, memo_strip strip,
                              memo_err *err);
 
 #endif

@@ -1,0 +1,645 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Token ids, hidden states, vectors and neighbours against the reference implementation's.
+ *
+ *     golden_models COMPILED_MODEL FOLDER [--sts FILE]
+ *
+ * FOLDER has the form of data/models: all-minilm-l6-v2/ is compared with COMPILED_MODEL, each
+ * tiny/ARCH/ with its own model/, compiled here. FILE is a table of score, sentence, sentence; by
+ * default FOLDER/../sts/stsb/dev.tsv. What is not supported or not there is skipped by name. */
+#include <ctype.h>
+#include <dirent.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <jansson.h>
+#include <memolith/memolith.h>
+
+#include "base/alloc.h"
+#include "golden/npy.h"
+#include "model/handle.h"
+
+/* The reference computed in double and rounded once. Its own float run is within 3e-7. */
+#define MIN_COSINE 0.999999
+#define MAX_DIFF   2e-6
+
+/* States: largest difference over the largest value of the same stage. Each of up to 7 stages adds
+ * a few hundred roundings of sums of up to 1,536 products: some 50 eps. */
+#define MAX_STATE_DIFF 6e-6
+
+/* Cosines of top10.json are written with 8 decimals; two vectors off by MAX_DIFF each. */
+#define MAX_COSINE_DIFF 2e-6
+#define TIE_GAP         1e-6
+
+static size_t n_passed, n_failed, n_skipped;
+
+static void *need(void *p)
+{
+    if (!p) {
+        fprintf(stderr, "golden_models: out of memory\n");
+        exit(1);
+    }
+    return p;
+}
+
+static int check(int ok, const char *suite, const char *fmt, ...) MEMO_PRINTF(3, 4);
+static int check(int ok, const char *suite, const char *fmt, ...)
+{
+    va_list args;
+
+    n_passed += ok != 0;
+    n_failed += ok == 0;
+    if (!ok && n_failed <= 20) {
+        printf("FAILED %s: ", suite);
+        va_start(args, fmt);
+        vprintf(fmt, args);
+        va_end(args);
+        printf("\n");
+    }
+    return ok;
+}
+
+static void skip(const char *suite, const char *reason)
+{
+    n_skipped++;
+    printf("SKIPPED %s: %s\n", suite, reason);
+}
+
+static int exists(const char *folder, const char *name)
+{
+    char path[2048];
+    struct stat info;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return stat(path, &info) == 0;
+}
+
+static json_t *load_json(const char *folder, const char *name)
+{
+    char path[2048];
+    json_error_t why;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return json_load_file(path, 0, &why);
+}
+
+/* One JSON value a line, as an array; empty when the file is not there. */
+static json_t *load_lines(const char *folder, const char *name)
+{
+    char path[2048];
+    char *line = NULL;
+    size_t cap = 0;
+    ssize_t n;
+    json_t *all = need(json_array());
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "r");
+    while (f && (n = getline(&line, &cap, f)) > 0) {
+        json_t *value = json_loadb(line, (size_t)n, JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, NULL);
+        if (value)
+            json_array_append_new(all, value);
+    }
+    if (f)
+        fclose(f);
+    free(line);
+    return all;
+}
+
+/* ---- one model ----------------------------------------------------------------------------- */
+
+typedef struct golden_row {
+    char *text; /* prefix and text, NUL-terminated, may hold NULs */
+    size_t n_bytes;
+    size_t n_full, n_ids;
+    uint32_t *ids;
+} golden_row;
+
+typedef struct golden_set {
+    const char *suite, *folder;
+    memo_ctx *ctx;
+    memo_model *model;
+    memo_model_info info;
+    size_t n;
+    golden_row *rows;
+    float *vectors; /* [n, dim] ours */
+    npy want;       /* [n, dim] */
+} golden_set;
+
+static void read_row(golden_row *row, const json_t *tokens, const json_t *text)
+{
+    const char *prefix = json_string_value(json_object_get(tokens, "prefix"));
+    const json_t *ids = json_object_get(tokens, "ids");
+    size_t n_prefix = prefix ? strlen(prefix) : 0, n_text = json_string_length(text);
+
+    row->n_bytes = n_prefix + n_text;
+    row->text = need(malloc(row->n_bytes + 1));
+    memcpy(row->text, prefix ? prefix : "", n_prefix);
+    memcpy(row->text + n_prefix, json_string_value(text), n_text + 1);
+    row->n_full = (size_t)json_integer_value(json_object_get(tokens, "n_full"));
+    row->n_ids = json_array_size(ids);
+    row->ids = need(malloc((row->n_ids + 1) * sizeof *row->ids));
+    for (size_t i = 0; i < row->n_ids; i++)
+        row->ids[i] = (uint32_t)json_integer_value(json_array_get(ids, i));
+}
+
+/* The default model has tokens.jsonl, with texts in the folder above; a tiny one has both in its
+ * texts.jsonl. Returns 0 when there are none. */
+static int read_rows(golden_set *g)
+{
+    char above[2048];
+    int split = exists(g->folder, "tokens.jsonl");
+    json_t *tokens = load_lines(g->folder, split ? "tokens.jsonl" : "texts.jsonl");
+    snprintf(above, sizeof above, "%s/..", g->folder);
+    json_t *texts = split ? load_lines(above, "texts.jsonl") : json_incref(tokens);
+
+    g->n = json_array_size(tokens);
+    g->rows = need(calloc(g->n + 1, sizeof *g->rows));
+    for (size_t r = 0; r < g->n; r++) {
+        const json_t *row = json_array_get(tokens, r);
+        size_t at = split ? (size_t)json_integer_value(json_object_get(row, "i")) : r;
+        read_row(&g->rows[r], row, json_object_get(json_array_get(texts, at), "text"));
+    }
+    json_decref(tokens);
+    json_decref(texts);
+    return g->n > 0;
+}
+
+static void free_set(golden_set *g)
+{
+    for (size_t r = 0; g->rows && r < g->n; r++) {
+        free(g->rows[r].text);
+        free(g->rows[r].ids);
+    }
+    free(g->rows);
+    free(g->vectors);
+    free(g->want.data);
+    memo_model_close(g->model);
+}
+
+/* Ids of the whole text, and after the reference's truncation: the first ones, then the specials
+ * that end every text. */
+static void check_tokens(const golden_set *g)
+{
+    for (size_t r = 0; r < g->n; r++) {
+        const golden_row *row = &g->rows[r];
+        memo_tokens *tokens = NULL;
+        memo_err err = {0};
+        const uint32_t *suffix;
+        size_t n_suffix = memo_tokenizer_suffix(memo_model_tokenizer(g->model), &suffix);
+        memo_text text = {row->text, row->n_bytes};
+        if (!check(memo_model_tokenize(g->model, text, NULL, &tokens, &err) == MEMO_OK, g->suite,
+                   "row %zu: %s", r, err.message))
+            continue;
+        size_t head = row->n_ids - n_suffix;
+        check(tokens->n == row->n_full && row->n_ids <= g->info.max_tokens &&
+                  !memcmp(tokens->ids, row->ids, head * sizeof *row->ids) &&
+                  !memcmp(suffix, row->ids + head, n_suffix * sizeof *row->ids),
+              g->suite, "row %zu: token ids differ (%zu, not %zu)", r, tokens->n, row->n_full);
+        memo_tokens_free(tokens);
+    }
+}
+
+static double max_diff(const float *a, const float *b, size_t n)
+{
+    double worst = 0;
+    for (size_t i = 0; i < n; i++) {
+        double diff = fabs((double)a[i] - (double)b[i]);
+        if (!(diff <= worst))
+            worst = diff;
+    }
+    return worst;
+}
+
+static double cosine(const float *a, const float *b, size_t n)
+{
+    double dot = 0, aa = 0, bb = 0;
+    for (size_t i = 0; i < n; i++) {
+        dot += (double)a[i] * (double)b[i];
+        aa += (double)a[i] * (double)a[i];
+        bb += (double)b[i] * (double)b[i];
+    }
+    return dot / sqrt(aa * bb);
+}
+
+static void check_vectors(golden_set *g)
+{
+    size_t dim = g->info.dim;
+    memo_text *texts = need(calloc(g->n, sizeof *texts));
+    memo_embed_result *results = need(calloc(g->n, sizeof *results));
+    memo_embed_options o = {.size = sizeof o, .role = MEMO_ROLE_NONE};
+    memo_err err = {0};
+    double worst = 0, least = 1;
+
+    g->vectors = need(calloc(g->n, dim * sizeof *g->vectors));
+    for (size_t r = 0; r < g->n; r++)
+        texts[r] = (memo_text){g->rows[r].text, g->rows[r].n_bytes};
+    if (check(memo_model_embed(g->model, &o, texts, g->n, g->vectors, results, &err) == MEMO_OK,
+              g->suite, "%s", err.message)) {
+        for (size_t r = 0; r < g->n; r++) {
+            const float *ours = g->vectors + r * dim, *want = g->want.data + r * dim;
+            double diff = max_diff(ours, want, dim), cos = cosine(ours, want, dim);
+            worst = fmax(worst, diff);
+            least = fmin(least, cos);
+            check(diff <= MAX_DIFF && cos >= MIN_COSINE, g->suite,
+                  "row %zu: vector differs by %g, cosine %.9f", r, diff, cos);
+            check(results[r].n_tokens_seen == g->rows[r].n_ids &&
+                      results[r].n_tokens_total == g->rows[r].n_full &&
+                      results[r].truncated == (g->rows[r].n_ids < g->rows[r].n_full),
+                  g->suite, "row %zu: %zu of %zu tokens seen, not %zu of %zu", r,
+                  results[r].n_tokens_seen, results[r].n_tokens_total, g->rows[r].n_ids,
+                  g->rows[r].n_full);
+        }
+        printf("%s: %zu vectors, largest difference %.3g (allowed %.3g), least cosine %.12f\n",
+               g->suite, g->n, worst, MAX_DIFF, least);
+    }
+    free(results);
+    free(texts);
+}
+
+/* ---- hidden states ------------------------------------------------------------------------- */
+
+typedef struct state_check {
+    const golden_set *g;
+    const npy *want; /* [stages, tokens, dim] */
+    size_t row;
+    int bad;
+    double worst;
+} state_check;
+
+static void compare_state(void *user, size_t stage, memo_rows states, size_t n_tokens)
+{
+    state_check *s = user;
+    size_t dim = s->want->shape[2];
+    const float *want = s->want->data + stage * n_tokens * dim;
+    double diff = 0, largest = 0;
+
+    for (size_t t = 0; t < n_tokens; t++)
+        for (size_t d = 0; d < dim; d++) {
+            double w = want[t * dim + d], ours = states.data[t * states.ld + d];
+            largest = fmax(largest, fabs(w));
+            if (!(fabs(ours - w) <= diff))
+                diff = fabs(ours - w);
+        }
+    double relative = diff / largest;
+    if (!(relative <= s->worst))
+        s->worst = relative;
+    if (!(relative <= MAX_STATE_DIFF) && !s->bad) { /* the first one is where it went wrong */
+        s->bad = 1;
+        printf("FAILED %s: row %zu: first differing stage is %zu (%s%zu): %g of the largest value, "
+               "allowed %g\n",
+               s->g->suite, s->row, stage, stage ? "layer " : "embeddings ",
+               stage ? stage - 1 : stage, relative, MAX_STATE_DIFF);
+    }
+}
+
+/* Run one row's ids through the executor with a tap. Returns the largest relative difference. */
+static double check_hidden_row(const golden_set *g, size_t r)
+{
+    const memo_transformer *t = &g->model->transformer;
+    const golden_row *row = &g->rows[r];
+    size_t starts[2] = {0, row->n_ids};
+    memo_transformer_plan plan;
+    char path[2048];
+    npy want;
+    unsigned char ok;
+    state_check s = {g, &want, r, 0, 0};
+
+    snprintf(path, sizeof path, "%s/hidden_row%zu.npy", g->folder, r);
+    if (!check(npy_read(path, &want) && want.n_dims == 3 &&
+                   want.shape[0] == t->config.n_layers + 1 && want.shape[1] == row->n_ids &&
+                   want.shape[2] == t->config.hidden_size,
+               g->suite, "%s: not the states of %zu tokens", path, row->n_ids))
+        return 0;
+    float *vector = need(calloc(t->config.hidden_size, sizeof *vector));
+    if (memo_transformer_plan_run(&t->config, row->n_ids, row->n_ids, &plan, NULL) == MEMO_OK) {
+        void *scratch = need(memo_aligned_alloc(plan.scratch_bytes));
+        memo_batch batch = {1, row->ids, starts};
+        memo_transformer_run(t, &plan, &batch, scratch, (memo_tap){compare_state, &s}, vector, &ok);
+        memo_aligned_free(scratch);
+        check(!s.bad, g->suite, "row %zu: hidden states differ", r);
+    }
+    free(vector);
+    free(want.data);
+    return s.worst;
+}
+
+static void check_hidden(const golden_set *g)
+{
+    json_t *index = load_json(g->folder, "hidden.json");
+    const json_t *files = json_is_array(index) ? index : json_object_get(index, "files");
+    double worst = 0;
+
+    for (size_t i = 0; i < json_array_size(files); i++) {
+        size_t r = (size_t)json_integer_value(json_object_get(json_array_get(files, i), "row"));
+        if (check(r < g->n, g->suite, "hidden.json: row %zu of %zu", r, g->n))
+            worst = fmax(worst, check_hidden_row(g, r));
+    }
+    if (json_array_size(files))
+        printf("%s: states of %zu rows, largest relative difference %.3g (allowed %.3g)\n",
+               g->suite, json_array_size(files), worst, MAX_STATE_DIFF);
+    else
+        skip(g->suite, "no hidden.json");
+    json_decref(index);
+}
+
+/* ---- batch and neighbours ------------------------------------------------------------------ */
+
+/* The reference's padded batch: our ids are its ids without padding, and texts embedded together
+ * give the bits of texts embedded alone. */
+static void check_batch(const golden_set *g)
+{
+    json_t *batch = load_json(g->folder, "batch.json");
+    const json_t *ids = json_object_get(batch, "input_ids");
+    const json_t *mask = json_object_get(batch, "attention_mask");
+    const json_t *rows = json_object_get(batch, "rows");
+    float *alone = need(calloc(g->info.dim, sizeof *alone));
+    memo_embed_options o = {.size = sizeof o, .role = MEMO_ROLE_NONE};
+
+    for (size_t b = 0; b < json_array_size(ids); b++) {
+        size_t r = rows ? (size_t)json_integer_value(json_array_get(rows, b)) : b, n = 0;
+        const json_t *line = json_array_get(ids, b), *real = json_array_get(mask, b);
+        if (!check(r < g->n, g->suite, "batch.json: row %zu of %zu", r, g->n))
+            continue;
+        int same = 1;
+        for (size_t i = 0; i < json_array_size(line); i++)
+            if (json_integer_value(json_array_get(real, i))) {
+                uint32_t id = (uint32_t)json_integer_value(json_array_get(line, i));
+                same = same && n < g->rows[r].n_ids && g->rows[r].ids[n] == id;
+                n++;
+            }
+        memo_text text = {g->rows[r].text, g->rows[r].n_bytes};
+        memo_status status = memo_model_embed(g->model, &o, &text, 1, alone, NULL, NULL);
+        check(same && n == g->rows[r].n_ids && status == MEMO_OK &&
+                  !memcmp(alone, g->vectors + r * g->info.dim, g->info.dim * sizeof *alone),
+              g->suite, "batch row %zu: ids or bits differ from the row alone", r);
+    }
+    if (!ids)
+        skip(g->suite, "no batch.json");
+    free(alone);
+    json_decref(batch);
+}
+
+static void check_neighbours(const golden_set *g)
+{
+    json_t *top = load_json(g->folder, "top10.json");
+    const json_t *nn = json_object_get(top, "nn"), *cos = json_object_get(top, "cos");
+    const json_t *gap = json_object_get(top, "gap");
+    size_t dim = g->info.dim;
+    double *score = need(calloc(g->n, sizeof *score));
+
+    for (size_t r = 0; r < g->n && r < json_array_size(nn); r++) {
+        const json_t *want = json_array_get(nn, r), *scores = json_array_get(cos, r);
+        size_t k = json_array_size(want), n_above = 0;
+        int ties = json_number_value(json_array_get(gap, r)) < TIE_GAP, good = 1;
+        double last = json_number_value(json_array_get(scores, k - 1));
+        for (size_t i = 0; i < g->n; i++) {
+            score[i] = cosine(g->vectors + r * dim, g->vectors + i * dim, dim);
+            n_above += i != r && score[i] > last + MAX_COSINE_DIFF;
+        }
+        for (size_t i = 0; i < k; i++) {
+            size_t id = (size_t)json_integer_value(json_array_get(want, i));
+            double wanted = json_number_value(json_array_get(scores, i));
+            good = good && id < g->n && fabs(score[id] - wanted) <= MAX_COSINE_DIFF;
+        }
+        /* No row that is not among the ten may be clearly nearer than the tenth. */
+        check(good && (ties || n_above < k), g->suite, "row %zu: other neighbours", r);
+    }
+    if (!nn)
+        skip(g->suite, "no top10.json");
+    free(score);
+    json_decref(top);
+}
+
+/* ---- suites -------------------------------------------------------------------------------- */
+
+static void run_set(memo_ctx *ctx, const char *suite, const char *folder, const char *path)
+{
+    golden_set g = {.suite = suite, .folder = folder, .ctx = ctx};
+    memo_err err = {0};
+    char npy_path[2048];
+
+    snprintf(npy_path, sizeof npy_path, "%s/emb_f64.npy", folder);
+    if (!check(memo_model_open(ctx, path, NULL, &g.model, &err) == MEMO_OK, suite, "%s",
+               err.message))
+        return;
+    memo_model_get_info(g.model, &g.info);
+    if (check(read_rows(&g) && npy_read(npy_path, &g.want) && g.want.n_dims == 2 &&
+                  g.want.shape[0] == g.n && g.want.shape[1] == g.info.dim,
+              suite, "%s: no rows with vectors of %zu dimensions", folder, g.info.dim)) {
+        check_tokens(&g);
+        check_vectors(&g);
+        check_hidden(&g);
+        check_batch(&g);
+        check_neighbours(&g);
+    }
+    free_set(&g);
+}
+
+/* Compile FOLDER/model into a temporary file and compare; an architecture that is not supported is
+ * skipped with the library's own words. */
+static void run_tiny(memo_ctx *ctx, const char *suite, const char *folder)
+{
+    char source[2048], out[] = "/tmp/golden_model.XXXXXX";
+    memo_compile_options o = {.size = sizeof o, .overwrite = 1};
+    memo_err err = {0};
+
+    snprintf(source, sizeof source, "%s/model", folder);
+    int fd = mkstemp(out);
+    if (!check(fd >= 0, suite, "no temporary file"))
+        return;
+    close(fd);
+    memo_status status = memo_model_compile(ctx, source, out, &o, NULL, &err);
+    if (status == MEMO_ERR_UNSUPPORTED)
+        skip(suite, err.message);
+    else if (check(status == MEMO_OK, suite, "compile: %s", err.message))
+        run_set(ctx, suite, folder, out);
+    unlink(out);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Names in a folder, sorted; the caller frees the names and the list. */
+static size_t list_folder(const char *folder, char ***names)
+{
+    DIR *dir = opendir(folder);
+    size_t n = 0;
+
+    *names = need(calloc(1024, sizeof **names));
+    for (struct dirent *e; dir && n < 1024 && (e = readdir(dir));)
+        if (e->d_name[0] != '.')
+            (*names)[n++] = need(strdup(e->d_name));
+    if (dir)
+        closedir(dir);
+    qsort(*names, n, sizeof **names, by_name);
+    return n;
+}
+
+static void run_folder(memo_ctx *ctx, const char *model, const char *folder)
+{
+    char path[2048], suite[2048];
+    char **names;
+    size_t n = list_folder(folder, &names);
+
+    for (size_t i = 0; i < n; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        if (!strcmp(names[i], "all-minilm-l6-v2"))
+            run_set(ctx, names[i], path, model);
+        else if (exists(path, "emb_f64.npy"))
+            skip(names[i], "its weights are not part of the golden data");
+        free(names[i]);
+    }
+    free(names);
+    snprintf(path, sizeof path, "%s/tiny", folder);
+    n = list_folder(path, &names);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(path, sizeof path, "%s/tiny/%s", folder, names[i]);
+        snprintf(suite, sizeof suite, "tiny/%s", names[i]);
+        if (exists(path, "emb_f64.npy"))
+            run_tiny(ctx, suite, path);
+        else
+            skip(suite, "a tokenizer without a model");
+        free(names[i]);
+    }
+    free(names);
+}
+
+/* ---- sentence similarity ------------------------------------------------------------------- */
+
+/* Spearman of all-MiniLM-L6-v2 on STS-B dev, torch float32. */
+#define STS_WANT 0.867164
+#define STS_TOL  0.0002
+
+typedef struct ranked {
+    double value;
+    size_t index;
+} ranked;
+
+static int by_value(const void *a, const void *b)
+{
+    double x = ((const ranked *)a)->value, y = ((const ranked *)b)->value;
+    return (x > y) - (x < y);
+}
+
+/* Ranks from 1; equal values share the mean of their ranks. */
+static void average_ranks(const double *values, size_t n, double *ranks)
+{
+    ranked *r = need(calloc(n, sizeof *r));
+
+    for (size_t i = 0; i < n; i++)
+        r[i] = (ranked){values[i], i};
+    qsort(r, n, sizeof *r, by_value);
+    for (size_t i = 0, j; i < n; i = j) {
+        for (j = i + 1; j < n && r[j].value == r[i].value; j++)
+            ;
+        for (size_t k = i; k < j; k++)
+            ranks[r[k].index] = (double)(i + 1 + j) / 2;
+    }
+    free(r);
+}
+
+static double spearman(const double *a, const double *b, size_t n)
+{
+    double *x = need(calloc(2 * n, sizeof *x)), *y = x + n;
+    double mean = (double)(n + 1) / 2, xy = 0, xx = 0, yy = 0;
+
+    average_ranks(a, n, x);
+    average_ranks(b, n, y);
+    for (size_t i = 0; i < n; i++) {
+        xy += (x[i] - mean) * (y[i] - mean);
+        xx += (x[i] - mean) * (x[i] - mean);
+        yy += (y[i] - mean) * (y[i] - mean);
+    }
+    free(x);
+    return xy / sqrt(xx * yy);
+}
+
+/* Lines of score, tab, sentence, tab, sentence. */
+static size_t read_sts(FILE *f, size_t max, double *scores, memo_text *texts)
+{
+    char *line = NULL;
+    size_t cap = 0, n = 0;
+    ssize_t got;
+
+    while (n < max && (got = getline(&line, &cap, f)) > 0) {
+        line[strcspn(line, "\r\n")] = '\0';
+        char *first = strchr(line, '\t');
+        char *second = first ? strchr(first + 1, '\t') : NULL;
+        if (!second)
+            continue;
+        *second = '\0';
+        scores[n] = strtod(line, NULL);
+        texts[2 * n] = (memo_text){need(strdup(first + 1)), strlen(first + 1)};
+        texts[2 * n + 1] = (memo_text){need(strdup(second + 1)), strlen(second + 1)};
+        n++;
+    }
+    free(line);
+    return n;
+}
+
+static void run_sts(memo_ctx *ctx, const char *model_path, const char *path)
+{
+    enum { MAX_PAIRS = 20000 };
+    memo_model *model = NULL;
+    memo_model_info info;
+    memo_err err = {0};
+    FILE *f = fopen(path, "r");
+
+    if (!f) {
+        skip("sts", "no table of sentence pairs beside the golden data");
+        return;
+    }
+    double *scores = need(calloc(2 * MAX_PAIRS, sizeof *scores));
+    double *cosines = scores + MAX_PAIRS;
+    memo_text *texts = need(calloc(2 * MAX_PAIRS, sizeof *texts));
+    size_t n = read_sts(f, MAX_PAIRS, scores, texts);
+    fclose(f);
+    if (check(memo_model_open(ctx, model_path, NULL, &model, &err) == MEMO_OK, "sts", "%s",
+              err.message)) {
+        memo_model_get_info(model, &info);
+        float *v = need(calloc(2 * n + 1, info.dim * sizeof *v));
+        if (check(memo_model_embed(model, NULL, texts, 2 * n, v, NULL, &err) == MEMO_OK, "sts",
+                  "%s", err.message)) {
+            for (size_t i = 0; i < n; i++)
+                cosines[i] = cosine(v + 2 * i * info.dim, v + (2 * i + 1) * info.dim, info.dim);
+            double rho = spearman(scores, cosines, n);
+            check(fabs(rho - STS_WANT) <= STS_TOL, "sts", "Spearman %.6f, wanted %.6f +- %g", rho,
+                  STS_WANT, STS_TOL);
+            printf("sts: %zu pairs, Spearman %.6f (reference %.6f, allowed +- %g)\n", n, rho,
+                   STS_WANT, STS_TOL);
+        }
+        free(v);
+        memo_model_close(model);
+    }
+    for (size_t i = 0; i < 2 * n; i++)
+        free((char *)(uintptr_t)texts[i].bytes);
+    free(texts);
+    free(scores);
+}
+
+int main(int argc, char **argv)
+{
+    memo_ctx *ctx = NULL;
+    memo_err err = {0};
+    char sts[2048];
+
+    if (argc != 3 && !(argc == 5 && !strcmp(argv[3], "--sts"))) {
+        fprintf(stderr, "usage: golden_models COMPILED_MODEL FOLDER [--sts FILE]\n");
+        return 2;
+    }
+    if (memo_ctx_new(NULL, &ctx, &err)) {
+        fprintf(stderr, "golden_models: %s\n", err.message);
+        return 1;
+    }
+    printf("level %s\n", memo_cpu_name(memo_ctx_cpu(ctx)));
+    run_folder(ctx, argv[1], argv[2]);
+    snprintf(sts, sizeof sts, "%s/../sts/stsb/dev.tsv", argv[2]);
+    run_sts(ctx, argv[1], argc == 5 ? argv[4] : sts);
+    memo_ctx_free(ctx);
+    printf("%zu passed, %zu failed, %zu skipped\n", n_passed, n_failed, n_skipped);
+    return n_failed != 0;
+}
