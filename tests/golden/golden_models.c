@@ -69,32 +69,40 @@ static void skip(const char *suite, const char *reason)
     printf("SKIPPED %s: %s\n", suite, reason);
 }
 
+#define PATH_BYTES 2048
+
+/* "folder/name"; longer ones are cut and then not found. */
+static const char *join(char out[PATH_BYTES], const char *folder, const char *name)
+{
+    snprintf(out, PATH_BYTES, "%.1500s/%.500s", folder, name);
+    return out;
+}
+
 static int exists(const char *folder, const char *name)
 {
-    char path[2048];
+    char path[PATH_BYTES];
     struct stat info;
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return stat(path, &info) == 0;
+    return stat(join(path, folder, name), &info) == 0;
 }
 
 static json_t *load_json(const char *folder, const char *name)
 {
-    char path[2048];
+    char path[PATH_BYTES];
     json_error_t why;
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    join(path, folder, name);
     return json_load_file(path, 0, &why);
 }
 
 /* One JSON value a line, as an array; empty when the file is not there. */
 static json_t *load_lines(const char *folder, const char *name)
 {
-    char path[2048];
+    char path[PATH_BYTES];
     char *line = NULL;
     size_t cap = 0;
     ssize_t n;
     json_t *all = need(json_array());
 
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    join(path, folder, name);
     FILE *f = fopen(path, "r");
     while (f && (n = getline(&line, &cap, f)) > 0) {
         json_t *value = json_loadb(line, (size_t)n, JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, NULL);
@@ -148,10 +156,10 @@ static void read_row(golden_row *row, const json_t *tokens, const json_t *text)
  * texts.jsonl. Returns 0 when there are none. */
 static int read_rows(golden_set *g)
 {
-    char above[2048];
+    char above[PATH_BYTES];
     int split = exists(g->folder, "tokens.jsonl");
     json_t *tokens = load_lines(g->folder, split ? "tokens.jsonl" : "texts.jsonl");
-    snprintf(above, sizeof above, "%s/..", g->folder);
+    join(above, g->folder, "..");
     json_t *texts = split ? load_lines(above, "texts.jsonl") : json_incref(tokens);
 
     g->n = json_array_size(tokens);
@@ -301,7 +309,7 @@ static double check_hidden_row(const golden_set *g, size_t r)
     const golden_row *row = &g->rows[r];
     size_t starts[2] = {0, row->n_ids};
     memo_transformer_plan plan;
-    char path[2048];
+    char path[PATH_BYTES];
     npy want;
     unsigned char ok;
     state_check s = {g, &want, r, 0, 0};
@@ -418,9 +426,9 @@ static void run_set(memo_ctx *ctx, const char *suite, const char *folder, const 
 {
     golden_set g = {.suite = suite, .folder = folder, .ctx = ctx};
     memo_err err = {0};
-    char npy_path[2048];
+    char npy_path[PATH_BYTES];
 
-    snprintf(npy_path, sizeof npy_path, "%s/emb_f64.npy", folder);
+    join(npy_path, folder, "emb_f64.npy");
     if (!check(memo_model_open(ctx, path, NULL, &g.model, &err) == MEMO_OK, suite, "%s",
                err.message))
         return;
@@ -441,11 +449,11 @@ static void run_set(memo_ctx *ctx, const char *suite, const char *folder, const 
  * skipped with the library's own words. */
 static void run_tiny(memo_ctx *ctx, const char *suite, const char *folder)
 {
-    char source[2048], out[] = "/tmp/golden_model.XXXXXX";
+    char source[PATH_BYTES], out[] = "/tmp/golden_model.XXXXXX";
     memo_compile_options o = {.size = sizeof o, .overwrite = 1};
     memo_err err = {0};
 
-    snprintf(source, sizeof source, "%s/model", folder);
+    join(source, folder, "model");
     int fd = mkstemp(out);
     if (!check(fd >= 0, suite, "no temporary file"))
         return;
@@ -481,12 +489,12 @@ static size_t list_folder(const char *folder, char ***names)
 
 static void run_folder(memo_ctx *ctx, const char *model, const char *folder)
 {
-    char path[2048], suite[2048];
+    char path[PATH_BYTES], suite[PATH_BYTES];
     char **names;
     size_t n = list_folder(folder, &names);
 
     for (size_t i = 0; i < n; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        join(path, folder, names[i]);
         if (!strcmp(names[i], "all-minilm-l6-v2"))
             run_set(ctx, names[i], path, model);
         else if (exists(path, "emb_f64.npy"))
@@ -494,11 +502,11 @@ static void run_folder(memo_ctx *ctx, const char *model, const char *folder)
         free(names[i]);
     }
     free(names);
-    snprintf(path, sizeof path, "%s/tiny", folder);
+    join(path, folder, "tiny");
     n = list_folder(path, &names);
     for (size_t i = 0; i < n; i++) {
-        snprintf(path, sizeof path, "%s/tiny/%s", folder, names[i]);
-        snprintf(suite, sizeof suite, "tiny/%s", names[i]);
+        join(suite, "tiny", names[i]);
+        join(path, folder, suite);
         if (exists(path, "emb_f64.npy"))
             run_tiny(ctx, suite, path);
         else
@@ -625,7 +633,7 @@ int main(int argc, char **argv)
 {
     memo_ctx *ctx = NULL;
     memo_err err = {0};
-    char sts[2048];
+    char sts[PATH_BYTES];
 
     if (argc != 3 && !(argc == 5 && !strcmp(argv[3], "--sts"))) {
         fprintf(stderr, "usage: golden_models COMPILED_MODEL FOLDER [--sts FILE]\n");
@@ -637,7 +645,7 @@ int main(int argc, char **argv)
     }
     printf("level %s\n", memo_cpu_name(memo_ctx_cpu(ctx)));
     run_folder(ctx, argv[1], argv[2]);
-    snprintf(sts, sizeof sts, "%s/../sts/stsb/dev.tsv", argv[2]);
+    join(sts, argv[2], "../sts/stsb/dev.tsv");
     run_sts(ctx, argv[1], argc == 5 ? argv[4] : sts);
     memo_ctx_free(ctx);
     printf("%zu passed, %zu failed, %zu skipped\n", n_passed, n_failed, n_skipped);
