@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+/* check.h -- the check program: every kernel of every level against the mathematics.
+ *
+ * One circle per kernel: a function that checks it, and one that times it on the same kind of
+ * input. Results are compared with a reference in double under a bound derived from the length of
+ * the sum and the size of its terms, or bit for bit where kernels.h promises bits.
+ *
+ * Arrays come from check_new(): they lie flush against an inaccessible page, before or after them
+ * by the case, so a read or write outside faults; the fault fails the case. The other side holds a
+ * pattern that check_outside() compares. No array is aligned to more than its element type, except
+ * where check_new_panels() is asked to. */
+#ifndef MEMO_TESTS_CHECK_H
+#define MEMO_TESTS_CHECK_H
+
+#include <memolith/status.h>
+
+#include "base/rng.h"
+#include "kernel/kernels.h"
+
+#define CHECK_UNIT_ROUNDOFF 0x1p-24 /* relative error of one rounding to float */
+
+typedef struct check {
+    const memo_kernels *kernels; /* the level under test */
+    const memo_kernels *peer;    /* another vector level of this CPU, or NULL */
+    memo_rng rng;
+    int at_end;        /* arrays end at their guard page; else they begin there */
+    unsigned n_arrays; /* handed out in this case */
+    int failed;
+    char message[400];
+} check;
+
+/* What the values of an input are. */
+typedef enum check_values {
+    CHECK_NORMAL,  /* Gaussian */
+    CHECK_WIDE,    /* exponents spread over 2^-40 .. 2^40 */
+    CHECK_AWKWARD, /* NaN, infinities, signed zeros, subnormals, extremes among Gaussians */
+    CHECK_N_VALUES
+} check_values;
+
+/* check_memory.c. A case begins with check_begin(); the arrays of the case before are gone. */
+void check_begin(check *c);
+float *check_new(check *c, size_t n);        /* [n], filled with the pattern */
+float *check_new_panels(check *c, size_t n); /* n a multiple of 16: aligned to 64 bytes */
+float *check_new_values(check *c, size_t n, check_values values);
+float *check_new_copy(check *c, const float *from, size_t n);
+void check_outside(check *c, const char *what); /* fails when a pattern beside an array changed */
+int check_is_untouched(float a);
+size_t check_size(check *c, size_t most); /* 0..most: small, odd, prime, tile edges, any */
+
+void check_fail(check *c, const char *fmt, ...) MEMO_PRINTF(2, 3); /* the first message stays */
+int check_same_bits(float a, float b);                             /* all NaN are the same */
+/* got[i] against want[i] bit for bit. */
+void check_bits(check *c, const char *what, const float *got, const float *want, size_t n);
+
+/* Catch a fault: run(c) under a handler that turns it into a failure. */
+void check_guarded(check *c, void (*run)(check *c));
+
+/* check_math.c */
+void check_exp_f32(check *c);
+void check_erf_f32(check *c);
+void check_tanh_f32(check *c);
+void check_gelu_erf_f32(check *c);
+void check_gelu_tanh_f32(check *c);
+void check_add_f32(check *c);
+void check_scale_f32(check *c);
+/* All 2^32 floats through one function; prints the largest error. Returns its excess: 0 or 1. */
+int check_exhaustive(const char *kernel, const memo_kernels *const *levels, size_t n_levels);
+
+/* check_rows.c */
+void check_softmax_f32(check *c);
+void check_layer_norm_f32(check *c);
+void check_dot_f32(check *c);
+void check_dot_rows_f32(check *c);
+void check_pack_panels_f32(check *c);
+
+/* check_gemm.c */
+void check_gemm_f32_tile(check *c);
+void check_gemm_f32(check *c);
+
+/* check_bench.c: each prints its lines. */
+void bench_gemm_f32(const memo_kernels *kernels);
+void bench_map(const memo_kernels *kernels, const char *kernel);
+void bench_rows(const memo_kernels *kernels, const char *kernel);
+
+#endif
