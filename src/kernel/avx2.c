@@ -11,7 +11,6 @@
 #define VEC_LANES     16
 #define TILE_ROWS     6 /* 6 pairs of accumulators + 1 of W leave 2 registers for broadcasts */
 #define TILE_PANELS   1
-#define GEMM_PREFETCH 8
 #define DOT_ROWS      4
 #define KERNEL_INLINE static inline __attribute__((always_inline))
 #define KERNEL_UNROLL _Pragma("GCC unroll 16")
@@ -211,7 +210,6 @@ const memo_kernels *const memo_kernels_avx2 = &V(table);
 #undef VEC_LANES
 #undef TILE_ROWS
 #undef TILE_PANELS
-#undef GEMM_PREFETCH
 #undef DOT_ROWS
 #undef KERNEL_INLINE
 #undef KERNEL_UNROLL

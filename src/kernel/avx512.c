@@ -11,7 +11,6 @@
 #define VEC_LANES     16
 #define TILE_ROWS     12 /* 12 x 2 accumulators + 2 of W leave 6 registers for broadcasts of A */
 #define TILE_PANELS   2
-#define GEMM_PREFETCH 8 /* inputs ahead; measured on Zen 4, flat from 6 to 24 */
 #define DOT_ROWS      4
 #define KERNEL_INLINE static inline __attribute__((always_inline))
 #define KERNEL_UNROLL _Pragma("GCC unroll 16")
@@ -175,7 +174,6 @@ const memo_kernels *const memo_kernels_avx512 = &V(table);
 #undef VEC_LANES
 #undef TILE_ROWS
 #undef TILE_PANELS
-#undef GEMM_PREFETCH
 #undef DOT_ROWS
 #undef KERNEL_INLINE
 #undef KERNEL_UNROLL

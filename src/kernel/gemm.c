@@ -75,15 +75,24 @@ static void gemm_panel_group(const memo_kernels *kernels, const memo_gemm_f32 *g
         memcpy(edge_bias, bias, n_cols * sizeof *bias);
         bias = edge_bias;
     }
+    memo_gemm_tile tile = {
+        .k = g->k,
+        .lda = g->lda,
+        .w = w,
+        .panel_stride = g->panel_stride,
+        .w_next = col + n_cols < g->n ? w + n_panels * g->panel_stride : NULL,
+        .bias = bias,
+        .ldc = direct ? g->ldc : n_panels * MEMO_PANEL,
+    };
     size_t step = gemm_even_part(n_rows, kernels->gemm_f32_rows);
     for (size_t r = 0; r < n_rows; r += step) {
         size_t rows = gemm_min(step, n_rows - r);
-        float *c = direct ? g->c + (row + r) * g->ldc + col : edge;
-        size_t ldc = direct ? g->ldc : n_panels * MEMO_PANEL;
-        kernels->gemm_f32_tile(rows, n_panels, g->k, g->a + (row + r) * g->lda, g->lda, w,
-                               g->panel_stride, bias, c, ldc);
+        tile.a = g->a + (row + r) * g->lda;
+        tile.c = direct ? g->c + (row + r) * g->ldc + col : edge;
+        kernels->gemm_f32_tile(rows, n_panels, &tile);
         if (!direct || g->epilogue != MEMO_EPILOGUE_NONE)
-            gemm_epilogue(kernels, g, row + r, rows, col, n_cols, c, ldc);
+            gemm_epilogue(kernels, g, row + r, rows, col, n_cols, tile.c, tile.ldc);
+        tile.w_next = NULL; /* the first tile has fetched them */
     }
 }
 

@@ -9,7 +9,7 @@
  *   - Nothing outside the stated extents is read or written (the check program has guard pages).
  *   - The value of an output element depends on its own inputs and the level only: never on the
  *     number of rows in the call, the position of its row, or what lies beside it.
- *   - NaN in, NaN out; no flag of the floating-point environment is changed.
+ *   - NaN in, NaN out; rounding and other modes of the floating-point unit stay as they are.
  *
  * Packed weights (class f32): a matrix W [n_out, n_in] is stored as panels of 16 output channels;
  * panel p holds rows p*16 .. p*16+15 as [n_in_pad][16] floats (one 64-byte row per input), missing
@@ -47,24 +47,35 @@ typedef struct memo_gemm_f32 {
     size_t ld_residual;
 } memo_gemm_f32;
 
+/* One tile of the GEMM: c [rows, n_panels * 16] = bias + the sum over k of a [rows, k] times w. */
+typedef struct memo_gemm_tile {
+    size_t k;
+    const float *a; /* [rows, lda] */
+    size_t lda;
+    const float *w; /* n_panels panels, panel_stride floats apart */
+    size_t panel_stride;
+    const float *w_next; /* panels of a later tile, the same stride, to be prefetched; or NULL */
+    const float *bias;   /* [n_panels * 16] or NULL */
+    float *c;            /* [rows, ldc], whole panels: the driver gives a buffer at ragged edges */
+    size_t ldc;
+} memo_gemm_tile;
+
 typedef struct memo_kernels {
     memo_cpu cpu;
 
-    /* Tile of the GEMM: acc [rows, n_panels * 16] over k, in order k = 0, 1, ... with one FMA each,
-     * starting from bias (0 when NULL). rows in 1..gemm_f32_rows, n_panels in 1..gemm_f32_panels.
-     * bias and c hold n_panels * 16 elements a row (the driver passes a buffer for ragged edges). */
+    /* rows in 1..gemm_f32_rows, n_panels in 1..gemm_f32_panels. Each element starts from its bias
+     * (0 when NULL) and takes k = 0, 1, ... in order with one FMA each. */
     size_t gemm_f32_rows, gemm_f32_panels;
-    void (*gemm_f32_tile)(size_t rows, size_t n_panels, size_t k, const float *a, size_t lda,
-                          const float *w, size_t panel_stride, const float *bias, float *c,
-                          size_t ldc);
+    void (*gemm_f32_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile);
 
     /* Element-wise, in place is allowed (y == x). Errors against the exact function over all
-     * finite floats, checked in tests/check. */
-    void (*exp_f32)(size_t n, const float *x, float *y);       /* <= 2 ULP; underflow gives 0 */
+     * finite floats, checked in tests/check. Infinities give the limit, but gelu(-inf) is NaN:
+     * an overflow before it must not vanish. */
+    void (*exp_f32)(size_t n, const float *x, float *y);       /* <= 1 ULP; subnormal results too */
     void (*erf_f32)(size_t n, const float *x, float *y);       /* <= 2 ULP */
     void (*tanh_f32)(size_t n, const float *x, float *y);      /* <= 2 ULP */
-    void (*gelu_erf_f32)(size_t n, const float *x, float *y);  /* <= 4 ULP of |x| */
-    void (*gelu_tanh_f32)(size_t n, const float *x, float *y); /* <= 4 ULP of |x| */
+    void (*gelu_erf_f32)(size_t n, const float *x, float *y);  /* <= 2 ULP of |x| */
+    void (*gelu_tanh_f32)(size_t n, const float *x, float *y); /* <= 2 ULP of |x| */
     void (*add_f32)(size_t n, const float *a, const float *b, float *y);
     void (*scale_f32)(size_t n, float s, const float *x, float *y);
 

@@ -15,21 +15,15 @@
 static const double ref_sqrt_half = 0.70710678118654752440;
 static const double ref_sqrt_2_over_pi = 0.79788456080286535588;
 
-static void ref_gemm_f32_tile(size_t rows, size_t n_panels, size_t k, const float *a, size_t lda,
-                              const float *w, size_t panel_stride, const float *bias, float *c,
-                              size_t ldc)
+static void ref_gemm_f32_tile(size_t rows, size_t n_panels, const memo_gemm_tile *t)
 {
     for (size_t r = 0; r < rows; r++) {
-        for (size_t p = 0; p < n_panels; p++) {
-            float acc[MEMO_PANEL];
-            for (size_t j = 0; j < MEMO_PANEL; j++)
-                acc[j] = bias ? bias[p * MEMO_PANEL + j] : 0.0f;
-            for (size_t i = 0; i < k; i++) {
-                for (size_t j = 0; j < MEMO_PANEL; j++)
-                    acc[j] = fmaf(a[r * lda + i], w[p * panel_stride + i * MEMO_PANEL + j], acc[j]);
-            }
-            for (size_t j = 0; j < MEMO_PANEL; j++)
-                c[r * ldc + p * MEMO_PANEL + j] = acc[j];
+        for (size_t j = 0; j < n_panels * MEMO_PANEL; j++) {
+            const float *w = t->w + j / MEMO_PANEL * t->panel_stride + j % MEMO_PANEL;
+            float acc = t->bias ? t->bias[j] : 0.0f;
+            for (size_t i = 0; i < t->k; i++)
+                acc = fmaf(t->a[r * t->lda + i], w[i * MEMO_PANEL], acc);
+            t->c[r * t->ldc + j] = acc;
         }
     }
 }

@@ -6,23 +6,26 @@
  * Tiles of fewer rows or panels are the same loop with other constants, so an element's chain of
  * FMAs does not depend on the tile it is computed in. */
 
-KERNEL_INLINE void V(gemm_tile)(const size_t rows, const size_t n_panels, size_t k, const float *a,
-                                size_t lda, const float *w, size_t panel_stride, const float *bias,
-                                float *c, size_t ldc)
+KERNEL_INLINE void V(gemm_tile)(const size_t rows, const size_t n_panels, const memo_gemm_tile *t)
 {
+    const size_t k = t->k, lda = t->lda, panel_stride = t->panel_stride, ldc = t->ldc;
+    const float *a = t->a, *w = t->w, *w_next = t->w_next;
     V(f32) acc[TILE_ROWS][TILE_PANELS];
     KERNEL_UNROLL
     for (size_t r = 0; r < rows; r++) {
         KERNEL_UNROLL
         for (size_t p = 0; p < n_panels; p++)
-            acc[r][p] = bias ? V(load)(bias + p * MEMO_PANEL) : V(set1)(0.0f);
+            acc[r][p] = t->bias ? V(load)(t->bias + p * MEMO_PANEL) : V(set1)(0.0f);
     }
     for (size_t i = 0; i < k; i++) {
         V(f32) row_w[TILE_PANELS];
         KERNEL_UNROLL
-        for (size_t p = 0; p < n_panels; p++) {
-            row_w[p] = V(load)(w + p * panel_stride);
-            __builtin_prefetch(w + p * panel_stride + GEMM_PREFETCH * MEMO_PANEL);
+        for (size_t p = 0; p < n_panels; p++)
+            row_w[p] = V(load)(w + p * panel_stride + i * MEMO_PANEL);
+        if (w_next) {
+            KERNEL_UNROLL
+            for (size_t p = 0; p < n_panels; p++)
+                __builtin_prefetch(w_next + p * panel_stride + i * MEMO_PANEL, 0, 2);
         }
         KERNEL_UNROLL
         for (size_t r = 0; r < rows; r++) {
@@ -31,27 +34,24 @@ KERNEL_INLINE void V(gemm_tile)(const size_t rows, const size_t n_panels, size_t
             for (size_t p = 0; p < n_panels; p++)
                 acc[r][p] = V(fma)(x, row_w[p], acc[r][p]);
         }
-        w += MEMO_PANEL;
     }
     KERNEL_UNROLL
     for (size_t r = 0; r < rows; r++) {
         KERNEL_UNROLL
         for (size_t p = 0; p < n_panels; p++)
-            V(store)(c + r * ldc + p * MEMO_PANEL, acc[r][p]);
+            V(store)(t->c + r * ldc + p * MEMO_PANEL, acc[r][p]);
     }
 }
 
 #define GEMM_ROWS_CASE(rows)                                                                       \
     case rows:                                                                                     \
         if (n_panels == TILE_PANELS)                                                               \
-            V(gemm_tile)(rows, TILE_PANELS, k, a, lda, w, panel_stride, bias, c, ldc);             \
+            V(gemm_tile)(rows, TILE_PANELS, tile);                                                 \
         else                                                                                       \
-            V(gemm_tile)(rows, 1, k, a, lda, w, panel_stride, bias, c, ldc);                       \
+            V(gemm_tile)(rows, 1, tile);                                                           \
         break;
 
-static void V(gemm_f32_tile)(size_t rows, size_t n_panels, size_t k, const float *a, size_t lda,
-                             const float *w, size_t panel_stride, const float *bias, float *c,
-                             size_t ldc)
+static void V(gemm_f32_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
 {
     switch (rows) {
         GEMM_ROWS_CASE(1)

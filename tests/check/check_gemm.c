@@ -30,7 +30,9 @@ static void gemm_check_tile(check *c, size_t rows, size_t n_panels, size_t k, ch
     memcpy(w, w_values, ((n_panels - 1) * stride + k * MEMO_PANEL) * sizeof *w);
     float *bias = memo_rng_below(&c->rng, 4) ? check_new_values(c, cols, values) : NULL;
     float *out = check_new(c, (rows - 1) * ldc + cols);
-    c->kernels->gemm_f32_tile(rows, n_panels, k, a, lda, w, stride, bias, out, ldc);
+    memo_gemm_tile tile = {k,    a,   lda, w, stride, memo_rng_below(&c->rng, 2) ? w : NULL,
+                           bias, out, ldc};
+    c->kernels->gemm_f32_tile(rows, n_panels, &tile);
     for (size_t r = 0; r < rows && !c->failed; r++) {
         for (size_t j = 0; j < (r + 1 < rows ? ldc : cols); j++) {
             float got = out[r * ldc + j];
