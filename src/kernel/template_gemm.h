@@ -8,8 +8,10 @@
 
 KERNEL_INLINE void V(gemm_tile)(const size_t rows, const size_t n_panels, const memo_gemm_tile *t)
 {
-    const size_t k = t->k, lda = t->lda, panel_stride = t->panel_stride, ldc = t->ldc;
-    const float *a = t->a, *w = t->w, *w_next = t->w_next;
+    const size_t lda = t->lda, panel_stride = t->panel_stride, ldc = t->ldc;
+    const float *a = t->a, *w = t->w;
+    /* Without a next tile the line just read is prefetched, which costs less than a branch. */
+    const size_t ahead = t->w_next ? (size_t)(t->w_next - t->w) : 0;
     V(f32) acc[TILE_ROWS][TILE_PANELS];
     KERNEL_UNROLL
     for (size_t r = 0; r < rows; r++) {
@@ -17,23 +19,22 @@ KERNEL_INLINE void V(gemm_tile)(const size_t rows, const size_t n_panels, const 
         for (size_t p = 0; p < n_panels; p++)
             acc[r][p] = t->bias ? V(load)(t->bias + p * MEMO_PANEL) : V(set1)(0.0f);
     }
-    for (size_t i = 0; i < k; i++) {
+    for (size_t left = t->k; left; left--) {
         V(f32) row_w[TILE_PANELS];
         KERNEL_UNROLL
-        for (size_t p = 0; p < n_panels; p++)
-            row_w[p] = V(load)(w + p * panel_stride + i * MEMO_PANEL);
-        if (w_next) {
-            KERNEL_UNROLL
-            for (size_t p = 0; p < n_panels; p++)
-                __builtin_prefetch(w_next + p * panel_stride + i * MEMO_PANEL, 0, 2);
+        for (size_t p = 0; p < n_panels; p++) {
+            row_w[p] = V(load)(w + p * panel_stride);
+            __builtin_prefetch(w + p * panel_stride + ahead, 0, 2);
         }
         KERNEL_UNROLL
         for (size_t r = 0; r < rows; r++) {
-            V(f32) x = V(set1)(a[r * lda + i]);
+            V(f32) x = V(set1)(a[r * lda]);
             KERNEL_UNROLL
             for (size_t p = 0; p < n_panels; p++)
                 acc[r][p] = V(fma)(x, row_w[p], acc[r][p]);
         }
+        a++;
+        w += MEMO_PANEL;
     }
     KERNEL_UNROLL
     for (size_t r = 0; r < rows; r++) {

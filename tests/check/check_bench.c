@@ -168,7 +168,7 @@ static void bench_call_gemm(const bench_work *work, size_t turn)
 
 void bench_gemm_f32(const memo_kernels *kernels)
 {
-    static const size_t ms[] = {4, 12, 24, 96, 256};
+    static const size_t ms[] = {1, 4, 16, 96, 256};
     static const struct {
         size_t n, k;
         memo_epilogue epilogue;
