@@ -4,7 +4,7 @@
 
   function   80 lines from its name to its closing brace
   file       800 lines
-  parameters 7
+  parameters 7, not counting the `memo_err *err` that every call which can fail ends with
 
 Kernels and their checks (src/kernel, tests/check): 120 lines, 10 parameters; shapes and strides of
 an inner loop are plain arguments there, because a struct would have to be read back in every call.
@@ -39,14 +39,14 @@ def functions(lines):
 
 
 def n_parameters(signature):
-    """Top-level commas of the last parenthesis group that follows a name."""
-    depth, count, text = 0, 1, signature[signature.find("("):]
-    for char in text:
+    """Parameters in the first parenthesis group, a last `memo_err *` not counted."""
+    depth, commas, text = 0, 0, signature[signature.find("("):]
+    for end, char in enumerate(text):
         depth += (char == "(") - (char == ")")
-        count += char == "," and depth == 1
+        commas += char == "," and depth == 1
         if depth == 0:
             break
-    return count
+    return commas + (re.search(r"memo_err \*\w+$", text[:end]) is None)
 
 
 def breaches_of_c(name, lines):

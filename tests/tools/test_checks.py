@@ -86,7 +86,7 @@ class Sizes(Tree):
         return check_sizes.breaches(self.top)[0]
 
     def test_at_the_limit_nothing_is_said(self):
-        seven = ", ".join(f"int p{i}" for i in range(6)) + ", int (*f)(int, int)"
+        seven = ", ".join(f"int p{i}" for i in range(6)) + ", int (*f)(int, int), memo_err *err"
         self.write("src/text/a.c", "// x\n\n" + function_of(80, seven))
         self.write("src/kernel/k.c", function_of(120))
         self.write("src/text/b.c", "int x;\n" * 800)
