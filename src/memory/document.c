@@ -94,7 +94,7 @@ static memo_status document_input(const char *title, size_t title_bytes, memo_te
 }
 
 static memo_status document_fill(const memo_record_in *in, size_t title_bytes,
-                                 const memo_chunk *chunks, size_t n, memo_arena *arena,
+                                 const memo_text_chunk *chunks, size_t n, memo_arena *arena,
                                  memo_document *document, memo_err *err)
 {
     document->n = n;
@@ -117,7 +117,7 @@ static memo_status document_fill(const memo_record_in *in, size_t title_bytes,
 memo_status memo_document_cut(memo_db *db, const memo_record_in *in, memo_arena *arena,
                               memo_document *document, memo_err *err)
 {
-    const memo_chunk whole = {0, in->text.n_bytes, 0};
+    const memo_text_chunk whole = {0, in->text.n_bytes, 0};
     memo_chunk_list list = {0};
     memo_chunk_options o;
     size_t capacity, title_bytes, title_tokens;

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "store/store.h"
 #include "text/words.h"
 
 #define QUERY_NEEDLE_BYTES 256 /* a longer quote is no name */
@@ -57,24 +58,18 @@ static char query_fold(char c)
 
 /* ---- words --------------------------------------------------------------------------------- */
 
-/* A full-text string: the bytes in double quotes, each quote doubled, NUL as a space. */
-static const char *query_fts_string(memo_arena *arena, const char *text, size_t n_bytes,
-                                    const char *suffix)
+/* The full-text expression of one word: quoted, and the beginning of a run where runs are more. */
+static const char *query_word_match(memo_arena *arena, const char *text, size_t n_bytes,
+                                    int unspaced)
 {
-    size_t n = 0, n_suffix = strlen(suffix);
-    char *out = memo_arena_array(arena, n_bytes + n_suffix / 2 + 2, 2);
+    memo_buf buf = {0};
+    const char *match;
 
-    if (!out)
-        return NULL;
-    out[n++] = '"';
-    for (size_t i = 0; i < n_bytes; i++) {
-        if (text[i] == '"')
-            out[n++] = '"';
-        out[n++] = text[i] ? text[i] : ' ';
-    }
-    out[n++] = '"';
-    memcpy(out + n, suffix, n_suffix + 1);
-    return out;
+    memo_store_quote_term(&buf, text, n_bytes);
+    memo_buf_puts(&buf, unspaced ? " *" : "");
+    match = buf.failed ? NULL : memo_arena_strndup(arena, buf.data, buf.n);
+    memo_buf_fini(&buf);
+    return match;
 }
 
 static int query_compare_word(const void *a, const void *b)
@@ -106,7 +101,7 @@ static memo_status query_collect_words(memo_text text, int common, memo_arena *a
     while (query->n_words < MEMO_QUERY_MAX_WORDS && memo_word_next(text, span.end, &span)) {
         const char *bytes = text.bytes + span.begin;
         size_t n_bytes = span.end - span.begin;
-        const char *match = query_fts_string(arena, bytes, n_bytes, span.unspaced ? " *" : "");
+        const char *match = query_word_match(arena, bytes, n_bytes, span.unspaced);
         const char *word = memo_word_lower(arena, bytes, n_bytes);
         if (!word || !match)
             return memo_fail_nomem(err, "words of a query", n_bytes);

@@ -334,7 +334,7 @@ static size_t chunk_select_start(const chunk_work *w, size_t s, size_t g)
     return best;
 }
 
-static void chunk_span(const chunk_work *w, size_t s, size_t g, memo_chunk *chunk)
+static void chunk_span(const chunk_work *w, size_t s, size_t g, memo_text_chunk *chunk)
 {
     size_t at;
     uint32_t c = 0;
@@ -355,7 +355,7 @@ static void chunk_span(const chunk_work *w, size_t s, size_t g, memo_chunk *chun
 /* The chunk [s, *g): counts its tokens alone and moves *g back, not below floor + 1, until they
  * are within `limit`. */
 static memo_status chunk_fit(chunk_work *w, size_t s, size_t floor, size_t limit, size_t *g,
-                             memo_chunk *chunk, memo_err *err)
+                             memo_text_chunk *chunk, memo_err *err)
 {
     for (;;) {
         memo_status status;
@@ -377,11 +377,11 @@ static memo_status chunk_fit(chunk_work *w, size_t s, size_t floor, size_t limit
     }
 }
 
-static memo_status chunk_push(memo_chunk_list *list, const memo_chunk *chunk, memo_err *err)
+static memo_status chunk_push(memo_chunk_list *list, const memo_text_chunk *chunk, memo_err *err)
 {
     if (list->n == list->cap) {
         size_t cap = list->cap ? list->cap * 2 : 8;
-        memo_chunk *grown = memo_reallocarray(list->chunks, cap, sizeof *grown);
+        memo_text_chunk *grown = memo_reallocarray(list->chunks, cap, sizeof *grown);
         if (!grown)
             return memo_fail_nomem(err, "chunks of a text", cap * sizeof *grown);
         list->chunks = grown;
@@ -396,7 +396,7 @@ static memo_status chunk_lay(chunk_work *w, memo_chunk_list *out, memo_err *err)
     size_t n = w->tokens.n;
     size_t limit = w->options->first_tokens ? w->options->first_tokens : w->options->max_tokens;
     size_t s = 0, floor = 0, g;
-    memo_chunk chunk;
+    memo_text_chunk chunk;
     memo_status status;
 
     do {
@@ -444,7 +444,7 @@ memo_status memo_chunk_split(const memo_tokenizer *tokenizer, memo_text text,
     chunk_work w = {
         .tokenizer = tokenizer, .options = options, .text = text.bytes, .n_bytes = text.n_bytes};
     size_t n_before = out->n;
-    memo_chunk whole = {0, text.n_bytes, 0};
+    memo_text_chunk whole = {0, text.n_bytes, 0};
     memo_status status = chunk_check_options(options, err);
 
     if (status)

@@ -28,14 +28,14 @@ typedef struct memo_chunk_options {
     size_t overlap;      /* tokens, at most max_tokens / 2 */
 } memo_chunk_options;
 
-typedef struct memo_chunk {
+typedef struct memo_text_chunk {
     size_t begin, end; /* byte span of the text */
     size_t n_tokens;   /* of the span on its own */
-} memo_chunk;
+} memo_text_chunk;
 
 typedef struct memo_chunk_list {
     size_t n, cap;
-    memo_chunk *chunks; /* [n] in order; begin and end both ascend */
+    memo_text_chunk *chunks; /* [n] in order; begin and end both ascend */
 } memo_chunk_list;
 
 void memo_chunk_list_fini(memo_chunk_list *list); /* a zeroed list is an empty one */
