@@ -88,7 +88,7 @@ static void test_chunk_prefers_strong_boundaries(void **state)
     expect_chunks("the the the the the\n\nthe. the the the", o,
                   "the the the the the|the. the the the");
     expect_chunks("the the the the the the the the the", o, "the the the the the the the the|the");
-    expect_chunks("the the the the (the.) the the the", o, "the the the the|(the.) the the the");
+    expect_chunks("the the the the (the.) the the the", o, "the the the the (the.)|the the the");
 }
 
 static void test_chunk_overlaps_at_sentences(void **state)
@@ -116,9 +116,9 @@ static void test_chunk_keeps_headings_with_their_text(void **state)
     plain.markdown = 0;
     (void)state;
     expect_chunks(text, o, "the the. the the. the the.|# key pot\nthe the the the the the.");
-    expect_chunks(text, plain,
-                  "the the. the the. the the.|the the.\n# key pot\nthe the the the the|"
-                  "the the the the.");
+    expect_chunks(
+        text, plain,
+        "the the. the the. the the.|the the.\n# key pot|# key pot\nthe the the the the the.");
     expect_chunks("the the the the the the\nkey pot\n=======\nthe the the the the",
                   (memo_chunk_options){.markdown = 1, .max_tokens = 20},
                   "the the the the the the|key pot\n=======\nthe the the the the");
@@ -129,7 +129,8 @@ static void test_chunk_keeps_a_fence_whole(void **state)
     const memo_chunk_options o = {.markdown = 1, .max_tokens = 20};
     (void)state;
     /* a fence is ` ` ` twice: 6 tokens of its own */
-    expect_chunks("the the the the the the the the\n```\na\n\nb. a\n\nb c\n```\nthe the the the", o,
+    expect_chunks("the the the the the the the the\n```\na\n\nb. a\n\nb c\n```\nthe the the the",
+                  (memo_chunk_options){.markdown = 1, .max_tokens = 18},
                   "the the the the the the the the|```\na\n\nb. a\n\nb c\n```\nthe the the the");
     /* one that cannot fit is cut at its lines */
     expect_chunks("```\na a a a. a a\na a a a a a\na a a a a a\n```", o,
