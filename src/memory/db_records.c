@@ -361,11 +361,15 @@ static memo_status records_list(memo_db *db, const memo_list_options *o, records
     memo_store_scope scope = {.now_ms = memo_now_ms(db->ctx)};
     memo_filter *filter = NULL;
     memo_store_ns ns;
-    memo_status status = memo_store_find_ns(db->store, memo_db_ns_name(o->ns), &ns, err);
+    memo_status status = MEMO_OK;
 
-    if (status == MEMO_OK && o->where)
+    if (o->where)
         status = memo_filter_new(o->where, scope.now_ms, &filter, err);
-    if (status == MEMO_OK) {
+    if (status == MEMO_OK)
+        status = memo_store_find_ns(db->store, memo_db_ns_name(o->ns), &ns, err);
+    if (status == MEMO_ERR_NOTFOUND && strcmp(memo_db_ns_name(o->ns), MEMO_DB_DEFAULT_NS) == 0) {
+        status = MEMO_OK; /* a new store: the default namespace comes with its first record */
+    } else if (status == MEMO_OK) {
         scope.ns = ns.id;
         scope.filter = filter;
         status = memo_store_list(db->store, &scope, &options, &owner->arena, &owner->records, err);

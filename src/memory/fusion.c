@@ -196,21 +196,30 @@ memo_status memo_fusion_run(const memo_lane_list *lanes, const double *weights, 
     return MEMO_OK;
 }
 
+static void fusion_raise(memo_fused *f, double above)
+{
+    if (f->score >= above)
+        return;
+    f->lanes[MEMO_LANE_EXACT].share += above - f->score;
+    f->score = above;
+}
+
 void memo_fusion_promote(memo_fused *fused, const unsigned char *needs, size_t n)
 {
-    double above = -1;
-    int raised = 0;
+    double above = -INFINITY;
 
-    for (size_t i = 0; i < n && above < 0; i++)
+    for (size_t i = 0; i < n; i++)
         if (!fused[i].lanes[MEMO_LANE_EXACT].rank)
-            above = nextafter(fused[i].score, INFINITY);
-    for (size_t i = 0; i < n; i++) {
-        if (!needs[i] || fused[i].score >= above)
-            continue;
-        fused[i].lanes[MEMO_LANE_EXACT].share += above - fused[i].score;
-        fused[i].score = above;
-        raised = 1;
-    }
-    if (raised)
+            above = fmax(above, nextafter(fused[i].score, INFINITY));
+    for (size_t i = 0; i < n; i++)
+        if (needs[i])
+            fusion_raise(&fused[i], above);
+    for (size_t i = 0; i < n; i++)
+        if (needs[i] != MEMO_PROMOTE_KEY)
+            above = fmax(above, nextafter(fused[i].score, INFINITY));
+    for (size_t i = 0; i < n; i++)
+        if (needs[i] == MEMO_PROMOTE_KEY)
+            fusion_raise(&fused[i], above);
+    if (n > 1)
         qsort(fused, n, sizeof *fused, fusion_compare_full);
 }

@@ -57,12 +57,18 @@ memo_status memo_fusion_run(const memo_lane_list *lanes, const double *weights, 
 /* Order of two fused hits as above, without the key: < 0 when a comes first, 0 for a tie. */
 int memo_fused_compare(const memo_fused *a, const memo_fused *b);
 
+/* What must not stand below what. */
+enum {
+    MEMO_PROMOTE_NAME = 1, /* alone matches a name: above every hit without an exact rank */
+    MEMO_PROMOTE_KEY = 2,  /* the query names its key: above every hit that is not such a one */
+};
+
 /* memo_fusion_promote() -- an exact match of a rare name stays above what does not match at all.
  *
- *   needs  [n] non-zero for what must not stand below a hit without an exact rank
+ *   needs  [n] 0 or one of the above; left in its old order
  *
- * The score of such a hit is raised to just above the best hit without an exact rank, in its exact
- * share, and the order is restored; `needs` is left in its old order. */
+ * The score of a promoted hit is raised to just above the best one that must stand below it, in its
+ * exact share, and the order is restored. */
 void memo_fusion_promote(memo_fused *fused, const unsigned char *needs, size_t n);
 
 #endif

@@ -18,6 +18,7 @@ void memo_lanes_fini(memo_lanes *lanes)
 {
     for (int i = 0; i < MEMO_N_LANES; i++)
         memo_lane_list_fini(&lanes->lists[i]);
+    memo_lane_list_fini(&lanes->promoted);
 }
 
 static memo_lane_hit lanes_hit(const memo_lanes *lanes, int64_t record, int64_t chunk, double score)
@@ -137,17 +138,24 @@ memo_status memo_lanes_lexical(memo_lanes *lanes, memo_err *err)
 
 /* ---- exact --------------------------------------------------------------------------------- */
 
-/* A name that stands in one record alone makes its keys `only`. */
-static void lanes_note_only(memo_lanes *lanes, const memo_store_hit *hits, size_t n)
+/* Promote what a needle is the key of, and the one record in which a name stands, if it is one. */
+static memo_status lanes_promote(memo_lanes *lanes, const memo_needle *needle,
+                                 const memo_store_hit *hits, size_t n, memo_err *err)
 {
+    int alone = needle->is_name;
+    memo_status status = MEMO_OK;
+
     for (size_t i = 1; i < n; i++)
-        if (hits[i].record != hits[0].record)
-            return;
-    for (size_t i = 0; i < n && lanes->n_only < MEMO_QUERY_MAX_NEEDLES; i++) {
-        lanes->only[lanes->n_only++] = lanes->by_chunk ? hits[i].chunk : hits[i].record;
-        if (!lanes->by_chunk)
-            return;
+        alone &= hits[i].record == hits[0].record;
+    for (size_t i = 0; i < n && status == MEMO_OK; i++) {
+        int why = hits[i].score >= LANES_KEY_SCORE ? MEMO_PROMOTE_KEY
+                  : alone                          ? MEMO_PROMOTE_NAME
+                                                   : 0;
+        if (why)
+            status = memo_lane_list_push(&lanes->promoted,
+                                         lanes_hit(lanes, hits[i].record, hits[i].chunk, why), err);
     }
+    return status;
 }
 
 /* Each needle adds 1, or 1,000 when it is the record's key: how often it stands there says little,
@@ -165,8 +173,7 @@ static memo_status lanes_find_needle(memo_lanes *lanes, const memo_needle *needl
         status = lanes_push_all(lanes, &found, hits, n_hits, err);
     if (status == MEMO_OK) {
         memo_lane_list_rank(&found, LANES_MAX_EXACT);
-        if (needle->is_name)
-            lanes_note_only(lanes, hits, n_hits);
+        status = lanes_promote(lanes, needle, hits, n_hits, err);
     }
     for (size_t i = 0; i < found.n && status == MEMO_OK; i++) {
         memo_lane_hit hit = found.hits[i];

@@ -23,10 +23,9 @@ typedef struct memo_lanes {
 
     memo_lane_list lists[MEMO_N_LANES];
     memo_store_damage damage;
-    size_t n_scanned;                     /* vectors the dense lane has seen */
-    int partial;                          /* the deadline passed within a lane */
-    int64_t only[MEMO_QUERY_MAX_NEEDLES]; /* [n_only] keys that alone match a name in the query */
-    size_t n_only;
+    size_t n_scanned;        /* vectors the dense lane has seen */
+    int partial;             /* the deadline passed within a lane */
+    memo_lane_list promoted; /* keys that must rank high; score: MEMO_PROMOTE_... */
 } memo_lanes;
 
 void memo_lanes_fini(memo_lanes *lanes);

@@ -214,6 +214,7 @@ static void search_score_dense(search_work *w)
 
 static memo_status search_fuse(search_work *w, memo_err *err)
 {
+    const memo_lane_list *promoted = &w->lanes.promoted;
     unsigned char *needs;
     memo_status status = memo_fusion_run(w->lanes.lists, search_weights[w->lanes.query.cls],
                                          &w->fused, &w->n_fused, err);
@@ -222,14 +223,15 @@ static memo_status search_fuse(search_work *w, memo_err *err)
         return status;
     if (w->options.mode == MEMO_SEARCH_DENSE)
         search_score_dense(w);
-    if (w->lanes.n_only == 0)
+    if (w->lanes.promoted.n == 0)
         return MEMO_OK;
     needs = memo_calloc(w->n_fused, 1);
     if (!needs)
         return memo_fail_nomem(err, "fused hits", w->n_fused);
     for (size_t i = 0; i < w->n_fused; i++)
-        for (size_t j = 0; j < w->lanes.n_only; j++)
-            needs[i] |= w->fused[i].key == w->lanes.only[j];
+        for (size_t j = 0; j < promoted->n; j++)
+            if (w->fused[i].key == promoted->hits[j].key && needs[i] < promoted->hits[j].score)
+                needs[i] = (unsigned char)promoted->hits[j].score;
     memo_fusion_promote(w->fused, needs, w->n_fused);
     memo_free(needs);
     return MEMO_OK;
@@ -281,7 +283,7 @@ static memo_status search_select(search_work *w, search_row **out, size_t *n_out
 {
     size_t k = w->options.k ? w->options.k : SEARCH_K;
     size_t at = 0, n = 0;
-    search_row *rows = memo_arena_array(&w->owner->arena, w->n_fused, sizeof *rows);
+    search_row *rows = memo_arena_array(&w->owner->arena, w->n_fused + 1, sizeof *rows);
 
     if (!rows)
         return memo_fail_nomem(err, "hits", w->n_fused * sizeof *rows);

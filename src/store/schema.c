@@ -8,7 +8,9 @@
  *   versions    earlier versions, same columns
  *   chunks      byte spans of a record's text
  *   vectors     one row per chunk and space: little-endian f32
- *   fts         full-text index over chunks, contentless: rowid is the chunk's; the title belongs
+ *   fts         full-text index over chunks, contentless, words reduced to their English stem
+ *               (nDCG@10 on Cranfield 0.370 -> 0.385, on ADI 0.436 -> 0.498; words of other
+ *               languages rarely end like English ones): rowid is the chunk's; the title belongs
  *               to the first chunk. A row is removed by giving FTS5 the same words again, so
  *               nothing is stored twice
  *   tombstones  what was forgotten, and when
@@ -75,7 +77,7 @@ static const char *const schema_create_1[] = {
     "CREATE INDEX vectors_by_space ON vectors(space, ns, cid)",
 
     "CREATE VIRTUAL TABLE fts USING fts5(title, body, content='',"
-    " tokenize='unicode61 remove_diacritics 2')",
+    " tokenize='porter unicode61 remove_diacritics 2')",
 
     "CREATE TABLE tombstones(seq INTEGER PRIMARY KEY, ns INTEGER NOT NULL, id TEXT NOT NULL,"
     " key TEXT, deleted_ms INTEGER NOT NULL) STRICT",

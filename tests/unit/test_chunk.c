@@ -119,9 +119,9 @@ static void test_chunk_keeps_headings_with_their_text(void **state)
     expect_chunks(
         text, plain,
         "the the. the the. the the.|the the.\n# key pot|# key pot\nthe the the the the the.");
-    expect_chunks("the the the the the the\nkey pot\n=======\nthe the the the the",
-                  (memo_chunk_options){.markdown = 1, .max_tokens = 20},
-                  "the the the the the the|key pot\n=======\nthe the the the the");
+    expect_chunks("the the the the the the the the the the\nkey pot\n=======\nthe the the the the",
+                  (memo_chunk_options){.markdown = 1, .max_tokens = 18},
+                  "the the the the the the the the the the|key pot\n=======\nthe the the the the");
 }
 
 static void test_chunk_keeps_a_fence_whole(void **state)

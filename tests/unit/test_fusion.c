@@ -166,7 +166,7 @@ static void test_fusion_promotes_the_only_exact_match(void **state)
     push(&lanes[2], 4, 4, 1);
     assert_memo_ok(memo_fusion_run(lanes, weights, &fused, &n, &err), err);
     assert_int_equal(fused[3].key, 4);
-    needs[3] = 1;
+    needs[3] = MEMO_PROMOTE_NAME;
     memo_fusion_promote(fused, needs, n);
     assert_int_equal(fused[0].key, 4);
     assert_int_equal(fused[1].key, 1);

@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "db_util.h"
+
+#include <math.h>
+
+#include "store/store.h"
+
+static memo_hits *search(db_env *e, const char *query, memo_search_options o)
+{
+    memo_hits *hits = NULL;
+    o.size = sizeof o;
+    assert_memo_ok(memo_db_search(e->db, (memo_text){query, strlen(query)}, &o, &hits, &e->err),
+                   e->err);
+    return hits;
+}
+
+/* The keys of the hits in order, joined by spaces. */
+static void expect_keys(db_env *e, const char *query, memo_search_options o, const char *wanted)
+{
+    memo_hits *hits = search(e, query, o);
+    char got[1024] = "";
+    for (size_t i = 0; i < hits->n; i++)
+        sprintf(got + strlen(got), "%s%s", i ? " " : "", hits->hits[i].key);
+    if (strcmp(got, wanted))
+        fail_msg("\"%s\" finds \"%s\", not \"%s\"", query, got, wanted);
+    memo_hits_free(hits);
+}
+
+static const memo_search_options lexical = {.mode = MEMO_SEARCH_LEXICAL};
+
+static double dot(const float *a, const float *b)
+{
+    double sum = 0;
+    for (int i = 0; i < TINY_HIDDEN; i++)
+        sum += (double)a[i] * b[i];
+    return sum;
+}
+
+/* ---- dense --------------------------------------------------------------------------------- */
+
+static void test_search_dense_is_the_cosine(void **state)
+{
+    static const char *const texts[] = {"the spare key",  "under the flower pot", "boiler",
+                                        "a note of anna", "the garden",           "zebra quiz 7"};
+    enum { N = sizeof texts / sizeof *texts };
+    db_env *e = *state;
+    float query[TINY_HIDDEN], v[TINY_HIDDEN];
+    memo_hits *hits;
+    for (int i = 0; i < N; i++) {
+        char key[4] = {(char)('a' + i), 0};
+        db_add(e, key, texts[i]);
+    }
+    hits = search(e, "where is the key", (memo_search_options){.mode = MEMO_SEARCH_DENSE, .k = 4});
+    db_embed(e, MEMO_ROLE_QUERY, "where is the key", 16, query);
+    assert_int_equal(hits->n, 4);
+    assert_int_equal(hits->n_searched, N);
+    assert_string_equal(hits->model, "tiny");
+    assert_int_equal(hits->mode, MEMO_SEARCH_DENSE);
+    for (size_t i = 0; i < hits->n; i++) {
+        const memo_hit *h = &hits->hits[i];
+        int better = 0;
+        db_embed(e, MEMO_ROLE_DOCUMENT, h->text, h->text_bytes, v);
+        assert_true(fabs(h->score - dot(query, v)) < 1e-6);
+        assert_true(h->score == h->lanes[MEMO_LANE_DENSE].score);
+        assert_true(h->score == h->lanes[MEMO_LANE_DENSE].share);
+        assert_int_equal(h->lanes[MEMO_LANE_DENSE].rank, i + 1);
+        assert_int_equal(h->lanes[MEMO_LANE_LEXICAL].rank, 0);
+        for (int j = 0; j < N; j++) {
+            db_embed(e, MEMO_ROLE_DOCUMENT, texts[j], strlen(texts[j]), v);
+            better += dot(query, v) > h->score + 1e-7;
+        }
+        assert_int_equal(better, i);
+    }
+    memo_hits_free(hits);
+}
+
+static void test_search_orders_ties_by_id(void **state)
+{
+    db_env *e = *state;
+    memo_hits *hits;
+    for (int i = 0; i < 30; i++)
+        db_add(e, NULL, "the very same note");
+    hits = search(e, "same note", (memo_search_options){.k = 10});
+    assert_int_equal(hits->n, 10);
+    for (size_t i = 0; i < hits->n; i++) {
+        assert_true(hits->hits[i].score == hits->hits[0].score);
+        assert_int_equal(hits->hits[i].lanes[MEMO_LANE_DENSE].rank, 1);
+        assert_int_equal(hits->hits[i].lanes[MEMO_LANE_LEXICAL].rank, 1);
+        if (i > 0)
+            assert_true(strcmp(hits->hits[i - 1].id, hits->hits[i].id) < 0);
+    }
+    memo_hits_free(hits);
+}
+
+/* ---- chunks -------------------------------------------------------------------------------- */
+
+static void test_search_shows_the_best_chunk_of_a_record(void **state)
+{
+    db_env *e = *state;
+    memo_record_in in = db_record("long", "the garden was in flower. a a a a a a a a a a a a. "
+                                          "zebra quiz zebra quiz. b b b b b b b b b b b b.");
+    memo_hits *hits;
+    in.chunk_tokens = 16;
+    in.title = "about";
+    assert_true(db_put(e, in).n_chunks >= 3);
+    db_add(e, "other", "the boiler");
+    hits = search(e, "zebra quiz", (memo_search_options){.k = 5});
+    assert_int_equal(hits->n, 2);
+    assert_string_equal(hits->hits[0].key, "long");
+    assert_contains(hits->hits[0].text, "zebra");
+    assert_int_equal(hits->hits[0].end - hits->hits[0].begin, hits->hits[0].text_bytes);
+    assert_memory_equal(in.text.bytes + hits->hits[0].begin, hits->hits[0].text,
+                        hits->hits[0].text_bytes);
+    assert_true(hits->hits[0].chunk > 0);
+    memo_hits_free(hits);
+    hits = search(e, "zebra quiz", (memo_search_options){.k = 100, .chunks = 1});
+    assert_int_equal(hits->n, hits->n_searched);
+    assert_true(hits->n >= 4);
+    memo_hits_free(hits);
+}
+
+/* What is embedded: title, space, first chunk. */
+static void test_search_embeds_the_title_with_the_first_chunk(void **state)
+{
+    const memo_chunking ways[] = {MEMO_CHUNK_PLAIN, MEMO_CHUNK_NONE};
+    db_env *e = *state;
+    for (int i = 0; i < 2; i++) {
+        memo_record_in in = db_record("k", "the key is here");
+        float a[TINY_HIDDEN], q[TINY_HIDDEN];
+        memo_hits *hits;
+        in.title = "spare";
+        in.chunking = ways[i];
+        db_put(e, in);
+        hits = search(e, "pot", (memo_search_options){.mode = MEMO_SEARCH_DENSE});
+        db_embed(e, MEMO_ROLE_QUERY, "pot", 3, q);
+        db_embed(e, MEMO_ROLE_DOCUMENT, "spare the key is here", 21, a);
+        assert_true(fabs(hits->hits[0].score - dot(q, a)) < 1e-6);
+        assert_string_equal(hits->hits[0].title, "spare");
+        memo_hits_free(hits);
+    }
+}
+
+/* ---- lexical ------------------------------------------------------------------------------- */
+
+static void test_search_lexical_finds_words(void **state)
+{
+    db_env *e = *state;
+    memo_hits *hits;
+    db_add(e, "a", "Cafés were serviced by the engineers");
+    db_add(e, "b", "the boiler");
+    db_add(e, "c", "nothing of the kind");
+    expect_keys(e, "cafe engineer", lexical, "a");
+    expect_keys(e, "servicing the boilers", lexical, "b a");
+    expect_keys(e, "absent words", lexical, "");
+    hits = search(e, "engineer of Cafés", lexical);
+    assert_string_equal(hits->hits[0].terms, "engineer cafés");
+    assert_string_equal(hits->model, "");
+    assert_true(hits->hits[0].lanes[MEMO_LANE_LEXICAL].score > 0);
+    assert_int_equal(hits->hits[0].lanes[MEMO_LANE_DENSE].rank, 0);
+    memo_hits_free(hits);
+}
+
+/* No query text is an operator or an error. */
+static void test_search_takes_any_query(void **state)
+{
+    static const char *const queries[] = {
+        "\"",   "\"\"", "a\"b",      "AND", "OR NOT",  "NEAR(a b)", "title:key",
+        "key*", "^key", "-key",      "(",   "{a b}:c", "a + b",     "'; DROP TABLE records; --",
+        "%s%n", "?1",   ":a",        "\\",  "`",       "``",        "\xf0\x9f\x98\x80",
+        "東京", "ก",    "a\xcc\x81", ".",   "e.g.",    "\x01 key",
+    };
+    db_env *e = *state;
+    db_add(e, "k", "the key");
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++)
+        for (int mode = MEMO_SEARCH_HYBRID; mode <= MEMO_SEARCH_LEXICAL; mode++) {
+            memo_hits *hits = search(e, queries[i], (memo_search_options){.mode = mode});
+            assert_true(hits->n == 1 || mode == MEMO_SEARCH_LEXICAL);
+            memo_hits_free(hits);
+        }
+    {
+        memo_hits *hits = NULL;
+        assert_memo_ok(memo_db_search(e->db, (memo_text){"pot\0key", 7}, NULL, &hits, &e->err),
+                       e->err);
+        assert_string_equal(hits->hits[0].terms, "key");
+        memo_hits_free(hits);
+    }
+}
+
+/* ---- exact --------------------------------------------------------------------------------- */
+
+static void test_search_finds_the_only_bearer_of_a_name(void **state)
+{
+    db_env *e = *state;
+    char text[200];
+    for (int i = 0; i < 40; i++) {
+        char key[8];
+        sprintf(key, "k%d", i);
+        sprintf(text, "the boiler failed with error code ERR %d in the garden, number %d", i,
+                4000 + i);
+        db_add(e, key, text);
+    }
+    db_add(e, "it", "zzz qqq ERR-4512 xxx yyy www vvv uuu");
+    for (int mode = MEMO_SEARCH_HYBRID; mode <= MEMO_SEARCH_LEXICAL; mode += 2) {
+        memo_hits *hits = search(
+            e, "why has the boiler failed with error code ERR-4512 in the garden in this winter",
+            (memo_search_options){.mode = mode});
+        double sum = 0;
+        assert_string_equal(hits->hits[0].key, "it");
+        assert_int_equal(hits->hits[0].lanes[MEMO_LANE_EXACT].rank, 1);
+        for (int lane = 0; lane < MEMO_N_LANES; lane++)
+            sum += hits->hits[0].lanes[lane].share;
+        assert_true(fabs(sum - hits->hits[0].score) < 1e-12);
+        for (size_t i = 1; i < hits->n; i++)
+            assert_true(hits->hits[i - 1].score >= hits->hits[i].score);
+        memo_hits_free(hits);
+    }
+}
+
+static void test_search_finds_a_key(void **state)
+{
+    db_env *e = *state;
+    db_add(e, "doc-77a", "the boiler");
+    db_add(e, "x", "doc-77a is mentioned here");
+    expect_keys(e, "doc-77a", (memo_search_options){.k = 1}, "doc-77a");
+}
+
+/* ---- filters and sizes --------------------------------------------------------------------- */
+
+static void test_search_fills_k_whatever_the_filter(void **state)
+{
+    db_env *e = *state;
+    for (int i = 0; i < 60; i++) {
+        char key[8], text[64], metadata[32];
+        memo_record_in in;
+        sprintf(key, "k%d", i);
+        sprintf(text, "note %d about the garden", i);
+        sprintf(metadata, "{\"n\":%d}", i);
+        in = db_record(key, text);
+        in.metadata_json = metadata;
+        in.expires_ms = i == 59 ? DB_NOW : 0;
+        db_put(e, in);
+    }
+    for (size_t k = 1; k <= 30; k += 7)
+        for (int limit = 0; limit <= 60; limit += 6) {
+            char where[32];
+            size_t matches = (size_t)(limit > 59 ? 59 : limit);
+            memo_hits *hits;
+            sprintf(where, "meta.n < %d", limit);
+            hits = search(e, "the zebra", (memo_search_options){.k = k, .where = where});
+            assert_int_equal(hits->n, k < matches ? k : matches);
+            assert_int_equal(hits->n_searched, matches);
+            for (size_t i = 0; i < hits->n; i++)
+                assert_true(atoi(hits->hits[i].key + 1) < limit);
+            memo_hits_free(hits);
+        }
+}
+
+static void test_search_refuses_what_it_cannot_do(void **state)
+{
+    db_env *e = *state;
+    memo_hits *hits = NULL;
+    memo_search_options o = {.size = sizeof o, .k = 1001};
+    assert_memo_status(memo_db_search(e->db, MEMO_STR("a"), NULL, &hits, &e->err),
+                       MEMO_ERR_NOTFOUND, e->err);
+    assert_contains(e->err.message, "namespace \"default\" is empty");
+    assert_contains(e->err.hint, "memolith add");
+    assert_contains(e->err.hint, "memolith import");
+    db_add(e, "k", "the key");
+    assert_memo_status(memo_db_search(e->db, MEMO_STR("a"), &o, &hits, &e->err), MEMO_ERR_LIMIT,
+                       e->err);
+    assert_memo_status(memo_db_search(e->db, MEMO_STR(""), NULL, &hits, &e->err), MEMO_ERR_VALUE,
+                       e->err);
+    assert_memo_status(memo_db_search(e->db, MEMO_STR(" \n"), NULL, &hits, &e->err), MEMO_ERR_VALUE,
+                       e->err);
+    assert_memo_status(memo_db_search(e->db, MEMO_STR("a\xff"), NULL, &hits, &e->err),
+                       MEMO_ERR_VALUE, e->err);
+    o = (memo_search_options){.size = sizeof o, .where = "meta.n <"};
+    assert_memo_status(memo_db_search(e->db, MEMO_STR("a"), &o, &hits, &e->err), MEMO_ERR_VALUE,
+                       e->err);
+    o = (memo_search_options){.size = sizeof o, .ns = "other"};
+    assert_memo_status(memo_db_search(e->db, MEMO_STR("a"), &o, &hits, &e->err), MEMO_ERR_NOTFOUND,
+                       e->err);
+    o = (memo_search_options){.size = sizeof o, .where = "key = 'nobody'"};
+    assert_memo_ok(memo_db_search(e->db, MEMO_STR("a"), &o, &hits, &e->err), e->err);
+    assert_int_equal(hits->n, 0);
+    memo_hits_free(hits);
+}
+
+static void test_search_without_model_is_lexical(void **state)
+{
+    db_env *e = *state;
+    memo_search_options o = {.size = sizeof o, .mode = MEMO_SEARCH_DENSE};
+    memo_hits *hits = NULL;
+    db_add(e, "a", "the spare key");
+    db_add(e, "b", "the boiler");
+    db_reopen(e, NULL);
+    assert_memo_ok(memo_db_search(e->db, MEMO_STR("key"), NULL, &hits, &e->err), e->err);
+    assert_int_equal(hits->mode, MEMO_SEARCH_LEXICAL);
+    assert_int_equal(hits->n, 1);
+    memo_hits_free(hits);
+    assert_memo_status(memo_db_search(e->db, MEMO_STR("key"), &o, &hits, &e->err), MEMO_ERR_USAGE,
+                       e->err);
+}
+
+static void test_search_says_when_the_query_is_cut(void **state)
+{
+    db_env *e = *state;
+    char query[1000] = "";
+    memo_hits *hits;
+    db_add(e, "a", "the spare key");
+    for (int i = 0; i < 70; i++)
+        strcat(query, "the key ");
+    hits = search(e, query, (memo_search_options){0});
+    assert_true(hits->query_truncated);
+    memo_hits_free(hits);
+    hits = search(e, "the key", (memo_search_options){0});
+    assert_false(hits->query_truncated);
+    memo_hits_free(hits);
+}
+
+/* ---- damage -------------------------------------------------------------------------------- */
+
+static void test_search_gives_the_same_hits_twice(void **state)
+{
+    db_env *e = *state;
+    for (int i = 0; i < 50; i++) {
+        char text[64];
+        sprintf(text, "note %d of the %s", i % 7, i % 3 ? "garden" : "boiler");
+        db_add(e, NULL, text);
+    }
+    for (int mode = 0; mode <= MEMO_SEARCH_LEXICAL; mode++) {
+        memo_hits *a = search(e, "garden note 3", (memo_search_options){.mode = mode});
+        memo_hits *b = search(e, "garden note 3", (memo_search_options){.mode = mode});
+        assert_int_equal(a->n, b->n);
+        for (size_t i = 0; i < a->n; i++) {
+            assert_string_equal(a->hits[i].id, b->hits[i].id);
+            assert_true(a->hits[i].score == b->hits[i].score);
+        }
+        memo_hits_free(a);
+        memo_hits_free(b);
+    }
+}
+
+static void test_search_survives_lack_of_memory(void **state)
+{
+    db_env *e = *state;
+    const memo_search_options o = {.size = sizeof o, .where = "created > 5", .k = 3};
+    int done = 0;
+    db_add(e, "a", "the spare key ERR-12");
+    db_add(e, "b", "the boiler");
+    memo_hits_free(search(e, "key ERR-12", o));
+    for (uint64_t at = 1; !done; at++) {
+        int64_t live = memo_alloc_live();
+        memo_hits *hits = NULL;
+        memo_err err = {0};
+        memo_status status;
+        memo_alloc_fail_at(at, 0);
+        status = memo_db_search(e->db, MEMO_STR("key ERR-12"), &o, &hits, &err);
+        memo_alloc_fail_at(0, 0);
+        memo_hits_free(hits);
+        if (memo_alloc_live() > live)
+            fail_msg("allocation %d: %d blocks leaked", (int)at, (int)(memo_alloc_live() - live));
+        if (status != MEMO_OK && status != MEMO_ERR_NOMEM)
+            fail_msg("allocation %d: %s: %s", (int)at, memo_status_name(status), err.message);
+        done = status == MEMO_OK;
+        assert_true(at < 2000);
+    }
+}
+
+/* ---- doctor -------------------------------------------------------------------------------- */
+
+static int has_finding(const memo_findings *f, memo_finding_level level, const char *part)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->findings[i].level == level && strstr(f->findings[i].message, part))
+            return 1;
+    return 0;
+}
+
+static void test_db_doctor_compares_model_and_vectors(void **state)
+{
+    db_env *e = *state;
+    memo_model *other = tiny_model_open(e->ctx, e->dir, 2, &e->err);
+    memo_record_in in = db_record("k", "the spare key");
+    memo_findings *f = NULL;
+    in.title = "about";
+    db_put(e, in);
+    assert_memo_ok(memo_db_doctor(e->db, &f, &e->err), e->err);
+    assert_int_equal(f->worst, MEMO_FINDING_OK);
+    assert_true(has_finding(f, MEMO_FINDING_OK, "namespace \"default\" come from this model"));
+    assert_true(has_finding(f, MEMO_FINDING_OK, "differs by at most 0.0e+00"));
+    memo_findings_free(f);
+    db_reopen(e, other);
+    assert_memo_ok(memo_db_doctor(e->db, &f, &e->err), e->err);
+    assert_int_equal(f->worst, MEMO_FINDING_WARN);
+    assert_true(has_finding(f, MEMO_FINDING_WARN, "holds 1 vectors from tiny.f32@"));
+    memo_findings_free(f);
+    db_reopen(e, NULL);
+    assert_memo_ok(memo_db_doctor(e->db, &f, &e->err), e->err);
+    assert_int_equal(f->worst, MEMO_FINDING_OK);
+    assert_true(has_finding(f, MEMO_FINDING_OK, "no model was given"));
+    memo_findings_free(f);
+    memo_model_close(other);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        db_test(test_search_dense_is_the_cosine),
+        db_test(test_search_orders_ties_by_id),
+        db_test(test_search_shows_the_best_chunk_of_a_record),
+        db_test(test_search_embeds_the_title_with_the_first_chunk),
+        db_test(test_search_lexical_finds_words),
+        db_test(test_search_takes_any_query),
+        db_test(test_search_finds_the_only_bearer_of_a_name),
+        db_test(test_search_finds_a_key),
+        db_test(test_search_fills_k_whatever_the_filter),
+        db_test(test_search_refuses_what_it_cannot_do),
+        db_test(test_search_without_model_is_lexical),
+        db_test(test_search_says_when_the_query_is_cut),
+        db_test(test_search_gives_the_same_hits_twice),
+        db_test(test_search_survives_lack_of_memory),
+        db_test(test_db_doctor_compares_model_and_vectors),
+    };
+    return cmocka_run_group_tests(tests, db_setup_group, db_teardown_group);
+}
