@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/grammar.h"
+
+#include <string.h>
+
+#include "cli/verbs/verbs.h"
+
+#define GRAMMAR_SETTING(id, name, letter, kind, value, min, max, fallback, help)                   \
+    [OPT_##id] = {name, letter, kind, 0, value, min, max, fallback, help},
+#define GRAMMAR_OPTION(id, name, letter, kind, many, value, min, max, help)                        \
+    [OPT_##id] = {name, letter, kind, many, value, min, max, NULL, help},
+
+const cli_option cli_options[CLI_N_OPTIONS] = {CLI_SETTINGS(GRAMMAR_SETTING)
+                                                   CLI_PLAIN_OPTIONS(GRAMMAR_OPTION)};
+
+/* Settings of a verb that computes, of one that also keeps, and what every verb has. */
+#define GRAMMAR_COMPUTE OPT_CPU, OPT_THREADS, OPT_MEM_LIMIT, OPT_LOG
+#define GRAMMAR_MODEL   OPT_MODEL, OPT_CACHE_DIR, GRAMMAR_COMPUTE
+#define GRAMMAR_STORE   OPT_DB, OPT_NS
+#define GRAMMAR_COMMON  OPT_FORMAT, OPT_HELP
+
+enum { GRAMMAR_MANY = 1 << 20 };
+
+const cli_verb cli_verbs[] = {
+    {"add", cli_verb_add, "TEXT...", CLI_TEXT, 0, GRAMMAR_MANY, 1,
+     "memolith add 'the spare key is under the third flower pot' --tag house",
+     "remember a text",
+     "The words are joined by spaces; - reads the text from stdin. Prints the id of the record.\n"
+     "When the command has ended well, the record is on the disk.",
+     {OPT_KEY, OPT_TITLE, OPT_TAG, OPT_META, OPT_CREATED, OPT_EXPIRES, OPT_FILE, OPT_SOURCE,
+      OPT_CHUNK, GRAMMAR_STORE, GRAMMAR_MODEL, GRAMMAR_COMMON}},
+    {"search", cli_verb_search, "QUERY...", CLI_TEXT, 0, GRAMMAR_MANY, 0,
+     "memolith search 'how do I get into the house' -k 3",
+     "find what is near a question: by meaning, by words, by identifiers",
+     "The words are joined by spaces. A filter narrows what is searched; its fields are id key title\n"
+     "text source tags created updated expires version meta.NAME, its operators = != < <= > >=\n"
+     "in (a, b), between a and b, exists, prefix 's', contains 's', joined by and, or, not.",
+     {OPT_LIMIT, OPT_WHERE, OPT_MODE, OPT_CHUNKS, OPT_EXPLAIN, OPT_QUERIES, GRAMMAR_STORE,
+      GRAMMAR_MODEL, GRAMMAR_COMMON}},
+    {"import", cli_verb_import, "PATH...", CLI_PATH, 1, GRAMMAR_MANY, 1,
+     "memolith import notes/ articles.ndjson",
+     "remember files, folders and NDJSON lines",
+     "Folders are walked; dot names, links and binary files are left out. A file's key is its path,\n"
+     "a line's key its key field, so importing again changes only what has changed. When it is\n"
+     "interrupted, what was counted is kept.",
+     {OPT_CHUNK, OPT_KEY_FIELD, OPT_TEXT_FIELD, OPT_TITLE_FIELD, OPT_TAGS_FIELD,
+      OPT_METADATA_FIELD, OPT_CREATED_FIELD, OPT_SKIP_BAD, GRAMMAR_STORE, GRAMMAR_MODEL,
+      GRAMMAR_COMMON}},
+    {"get", cli_verb_get, "ID", CLI_NAME, 1, 1, 0,
+     "memolith get 01JCAW5M8Q3V9Z7T2K4N6P8R0S",
+     "show one record, by its id or key",
+     NULL,
+     {GRAMMAR_STORE, OPT_LOG, GRAMMAR_COMMON}},
+    {"list", cli_verb_list, "", CLI_TEXT, 0, 0, 0,
+     "memolith list --where \"tags = 'house'\" -k 50",
+     "show records, newest first",
+     NULL,
+     {OPT_LIST_LIMIT, OPT_WHERE, OPT_AFTER, OPT_OLDEST_FIRST, GRAMMAR_STORE, OPT_LOG,
+      GRAMMAR_COMMON}},
+    {"edit", cli_verb_edit, "ID", CLI_NAME, 1, 1, 1,
+     "memolith edit 01JCAW5M8Q3V9Z7T2K4N6P8R0S --meta room=garden --tag house",
+     "change a record; the version before it is kept",
+     "What is not named stays. --meta changes single names, NAME=null removes one; --tag replaces\n"
+     "all tags.",
+     {OPT_TEXT, OPT_TITLE, OPT_TAG, OPT_CLEAR_TAGS, OPT_META, OPT_EXPIRES, GRAMMAR_STORE,
+      GRAMMAR_MODEL, GRAMMAR_COMMON}},
+    {"forget", cli_verb_forget, "ID...", CLI_NAME, 0, GRAMMAR_MANY, 0,
+     "memolith forget --where \"tags = 'draft' and updated < now-30d\" --dry-run",
+     "delete records: text, vectors and all versions",
+     "By ids or keys, or by a filter. A filter needs --yes (or --dry-run, which only counts); nothing\n"
+     "is ever asked.",
+     {OPT_WHERE, OPT_DRY_RUN, OPT_YES, GRAMMAR_STORE, OPT_LOG, GRAMMAR_COMMON}},
+    {"embed", cli_verb_embed, "TEXT...", CLI_TEXT, 0, GRAMMAR_MANY, 1,
+     "memolith embed 'a cat sat down' 'the kitten is sitting'",
+     "turn texts into vectors",
+     "Each TEXT is one text; - reads one from stdin. With --ndjson the texts are the lines of a file,\n"
+     "of any length: they are worked through in batches. npy is one array [n, dim] of f32 in the\n"
+     "order of the texts.",
+     {OPT_NDJSON, OPT_ROLE, OPT_OVERLONG, OPT_FORMAT_EMBED, GRAMMAR_MODEL, OPT_HELP}},
+    {"tokenize", cli_verb_tokenize, "TEXT...", CLI_TEXT, 0, GRAMMAR_MANY, 0,
+     "memolith tokenize 'unbelievable'",
+     "show the tokens that the model sees",
+     "Each TEXT is one text; - reads one from stdin. Offsets are byte spans of the text; special\n"
+     "tokens have the span [0,0]. Nothing is truncated.",
+     {OPT_NDJSON, GRAMMAR_MODEL, GRAMMAR_COMMON}},
+    {"model compile", cli_verb_model_compile, "FOLDER", CLI_PATH, 1, 1, 1,
+     "memolith model compile all-MiniLM-L6-v2/ -o minilm.f32.safetensors",
+     "turn a published model folder into one file that runs",
+     "FOLDER holds config.json, tokenizer.json (or vocab.txt) and model.safetensors as published.",
+     {OPT_OUT, OPT_CLASS, OPT_NAME, OPT_MAX_TOKENS, OPT_POOLING, OPT_ALLOW_NONFINITE, OPT_FORCE,
+      GRAMMAR_COMPUTE, OPT_FORMAT_LONG, OPT_HELP}},
+    {"model show", cli_verb_model_show, "[FILE]", CLI_PATH, 0, 1, 0,
+     "memolith model show minilm.f32.safetensors",
+     "show a compiled model: recipe with origins, tensors, fingerprint",
+     NULL,
+     {GRAMMAR_MODEL, GRAMMAR_COMMON}},
+    {"model inspect", cli_verb_model_inspect, "FILE", CLI_PATH, 1, 1, 0,
+     "memolith model inspect model.safetensors",
+     "list the tensors of any model file, or name what is wrong with it",
+     NULL,
+     {OPT_LOG, GRAMMAR_COMMON}},
+    {"model verify", cli_verb_model_verify, "[FILE]", CLI_PATH, 0, 1, 0,
+     "memolith model verify minilm.f32.safetensors",
+     "prove a compiled model whole: checksums, fingerprint, self-test",
+     NULL,
+     {GRAMMAR_MODEL, GRAMMAR_COMMON}},
+    {"doctor", cli_verb_doctor, "", CLI_TEXT, 0, 0, 0,
+     "memolith doctor",
+     "check settings, machine, model and store",
+     "Reads only. Ends with the status of the worst finding: VERIFY for the model, CORRUPT for the\n"
+     "store.",
+     {OPT_ENV, GRAMMAR_STORE, GRAMMAR_MODEL, GRAMMAR_COMMON}},
+    {"help", cli_verb_help, "[VERB]", CLI_NAME, 0, 2, 0,
+     "memolith help search",
+     "explain a verb; --json writes the whole grammar",
+     NULL,
+     {OPT_JSON, OPT_SETTINGS_MARKDOWN, OPT_HELP}},
+    {"version", cli_verb_version, "", CLI_TEXT, 0, 0, 0,
+     "memolith version",
+     "show the version",
+     NULL,
+     {GRAMMAR_COMMON}},
+    {0},
+};
+
+const cli_verb *cli_verb_find(const char *name)
+{
+    for (const cli_verb *verb = cli_verbs; verb->name; verb++)
+        if (strcmp(verb->name, name) == 0)
+            return verb;
+    return NULL;
+}
+
+int cli_verb_is_group(const char *name)
+{
+    size_t n = strlen(name);
+    for (const cli_verb *verb = cli_verbs; verb->name && n > 0; verb++)
+        if (strncmp(verb->name, name, n) == 0 && verb->name[n] == ' ')
+            return 1;
+    return 0;
+}
+
+const char *cli_status_name(memo_status status)
+{
+    const char *name = memo_status_name(status);
+    return strncmp(name, "ERR_", 4) == 0 ? name + 4 : name;
+}
+
+/* ---- nearest name -------------------------------------------------------------------------- */
+
+enum { GRAMMAR_NAME_BYTES = 40 };
+
+/* Edit distance with swaps of neighbours (optimal string alignment), or SIZE_MAX for long names. */
+static size_t grammar_distance(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b);
+    size_t d[GRAMMAR_NAME_BYTES + 1][GRAMMAR_NAME_BYTES + 1];
+    if (n > GRAMMAR_NAME_BYTES || m > GRAMMAR_NAME_BYTES)
+        return SIZE_MAX;
+    for (size_t i = 0; i <= n; i++)
+        d[i][0] = i;
+    for (size_t j = 0; j <= m; j++)
+        d[0][j] = j;
+    for (size_t i = 1; i <= n; i++)
+        for (size_t j = 1; j <= m; j++) {
+            size_t best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            if (d[i - 1][j] + 1 < best)
+                best = d[i - 1][j] + 1;
+            if (d[i][j - 1] + 1 < best)
+                best = d[i][j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                d[i - 2][j - 2] + 1 < best)
+                best = d[i - 2][j - 2] + 1;
+            d[i][j] = best;
+        }
+    return d[n][m];
+}
+
+const char *cli_nearest(const char *name, size_t n, const char *(*candidate)(const void *, size_t),
+                        const void *user)
+{
+    size_t n_name = strlen(name), best = n_name < 3 ? 1 : n_name / 3 + 1;
+    const char *found = NULL;
+    for (size_t i = 0; i < n && n_name > 0; i++) {
+        const char *other = candidate(user, i);
+        size_t distance = other ? grammar_distance(name, other) : SIZE_MAX;
+        if (distance < best) {
+            best = distance;
+            found = other;
+        }
+    }
+    return found;
+}
+
+static const char *grammar_verb_name(const void *user, size_t i)
+{
+    return ((const cli_verb *)user)[i].name;
+}
+
+const char *cli_nearest_verb(const char *name)
+{
+    /* What the same thing is called elsewhere. */
+    static const char *const others[][2] = {
+        {"find", "search"},   {"query", "search"},    {"ask", "search"},      {"rm", "forget"},
+        {"delete", "forget"}, {"remove", "forget"},   {"ls", "list"},         {"show", "get"},
+        {"cat", "get"},       {"insert", "add"},      {"put", "add"},         {"remember", "add"},
+        {"load", "import"},   {"ingest", "import"},   {"update", "edit"},     {"encode", "embed"},
+        {"check", "doctor"},  {"compile", "model compile"}, {"convert", "model compile"},
+        {"inspect", "model inspect"}, {"verify", "model verify"},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (strcmp(others[i][0], name) == 0)
+            return others[i][1];
+    size_t n = sizeof cli_verbs / sizeof cli_verbs[0] - 1;
+    return cli_nearest(name, n, grammar_verb_name, cli_verbs);
+}

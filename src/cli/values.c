@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/values.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/utf8.h"
+
+/* ---- numbers ------------------------------------------------------------------------------- */
+
+int cli_digits_read(const char *text, const char *end, uint64_t *number)
+{
+    uint64_t value = 0;
+    if (text == end)
+        return 0;
+    for (; text < end; text++) {
+        unsigned digit = (unsigned)(*text - '0');
+        if (*text < '0' || *text > '9' || value > (UINT64_MAX - digit) / 10)
+            return 0;
+        value = value * 10 + digit;
+    }
+    *number = value;
+    return 1;
+}
+
+static int value_size_read(const char *text, uint64_t *n_bytes)
+{
+    static const char units[] = "KMGT";
+    size_t n = strlen(text);
+    const char *unit = n > 0 && text[n - 1] != '\0' ? strchr(units, text[n - 1]) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    uint64_t value;
+    if (!cli_digits_read(text, text + n - (unit != NULL), &value) || value > (UINT64_MAX >> shift))
+        return 0;
+    *n_bytes = value << shift;
+    return 1;
+}
+
+/* Index of `text` among the words of "a|b|c", or -1. */
+static int value_choice_index(const char *words, const char *text)
+{
+    size_t n = strlen(text);
+    for (int i = 0; n > 0; i++) {
+        size_t n_word = strcspn(words, "|");
+        if (n_word == n && memcmp(words, text, n) == 0)
+            return i;
+        if (words[n_word] == '\0')
+            break;
+        words += n_word + 1;
+    }
+    return -1;
+}
+
+int cli_chunk_read(const char *text, cli_chunk_spec *spec)
+{
+    static const struct {
+        const char *name;
+        memo_chunking chunking;
+    } kinds[] = {{"none", MEMO_CHUNK_NONE},
+                 {"md", MEMO_CHUNK_MARKDOWN},
+                 {"plain", MEMO_CHUNK_PLAIN},
+                 {"auto", MEMO_CHUNK_AUTO}};
+    size_t n_name = strcspn(text, ":");
+    uint64_t tokens = 0, overlap = 0;
+    int has_overlap = 0;
+    if (text[n_name] == ':') {
+        const char *at = text + n_name + 1;
+        size_t n_tokens = strcspn(at, "/");
+        if (!cli_digits_read(at, at + n_tokens, &tokens) || tokens == 0 || tokens > 1048576)
+            return 0;
+        has_overlap = at[n_tokens] == '/';
+        at += n_tokens + 1;
+        if (has_overlap && (!cli_digits_read(at, at + strlen(at), &overlap) || overlap >= tokens))
+            return 0;
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strlen(kinds[i].name) == n_name && memcmp(text, kinds[i].name, n_name) == 0) {
+            spec->chunking = kinds[i].chunking;
+            spec->tokens = (size_t)tokens;
+            spec->overlap = has_overlap && overlap == 0 ? SIZE_MAX : (size_t)overlap;
+            return tokens == 0 || spec->chunking != MEMO_CHUNK_NONE;
+        }
+    return 0;
+}
+
+/* ---- dates --------------------------------------------------------------------------------- */
+
+/* Days from 1970-01-01 to a day of the Gregorian calendar, and back: the year is taken to begin in
+ * March, so that the leap day is its last (Howard Hinnant, "chrono-compatible low-level date
+ * algorithms"). */
+static int64_t date_to_days(int64_t year, unsigned month, unsigned day)
+{
+    year -= month <= 2;
+    int64_t era = (year >= 0 ? year : year - 399) / 400;
+    int64_t year_of_era = year - era * 400;
+    int64_t day_of_year = (153 * ((int64_t)month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
+           719468;
+}
+
+static void date_from_days(int64_t days, int64_t *year, unsigned *month, unsigned *day)
+{
+    days += 719468;
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    int64_t day_of_era = days - era * 146097;
+    int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t shifted = (5 * day_of_year + 2) / 153; /* 0: March */
+    *day = (unsigned)(day_of_year - (153 * shifted + 2) / 5 + 1);
+    *month = (unsigned)(shifted < 10 ? shifted + 3 : shifted - 9);
+    *year = year_of_era + era * 400 + (*month <= 2);
+}
+
+/* Read exactly n digits in min..max at *at and step over them. */
+static int date_field(const char **at, size_t n, uint64_t min, uint64_t max, unsigned *field)
+{
+    uint64_t value;
+    if (strlen(*at) < n || !cli_digits_read(*at, *at + n, &value) || value < min || value > max)
+        return 0;
+    *field = (unsigned)value;
+    *at += n;
+    return 1;
+}
+
+static int date_char(const char **at, const char *allowed)
+{
+    if (**at == '\0' || strchr(allowed, **at) == NULL)
+        return 0;
+    (*at)++;
+    return 1;
+}
+
+/* "T09:30[:15[.250]][Z|+02:00]" after the day; *ms is added to. */
+static int date_time_of_day(const char *at, int64_t *ms)
+{
+    unsigned hour, minute, second = 0, zone_hour = 0, zone_minute = 0, scale = 100, digit;
+    if (!date_char(&at, "Tt ") || !date_field(&at, 2, 0, 23, &hour) || !date_char(&at, ":") ||
+        !date_field(&at, 2, 0, 59, &minute))
+        return 0;
+    if (date_char(&at, ":") && !date_field(&at, 2, 0, 60, &second))
+        return 0;
+    if (date_char(&at, ".")) {
+        if (*at < '0' || *at > '9')
+            return 0;
+        for (; date_field(&at, 1, 0, 9, &digit); scale /= 10) /* past the third: times 0 */
+            *ms += (int64_t)digit * scale;
+    }
+    *ms += ((int64_t)hour * 3600 + (int64_t)minute * 60 + second) * 1000;
+    if (*at == '+' || *at == '-') {
+        int64_t sign = *at++ == '-' ? 1 : -1;
+        if (!date_field(&at, 2, 0, 23, &zone_hour) || !date_char(&at, ":") ||
+            !date_field(&at, 2, 0, 59, &zone_minute))
+            return 0;
+        *ms += sign * ((int64_t)zone_hour * 60 + zone_minute) * 60000;
+    } else {
+        date_char(&at, "Zz");
+    }
+    return *at == '\0';
+}
+
+int cli_date_read(const char *text, int64_t *unix_ms)
+{
+    static const unsigned char days_of[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    unsigned year, month, day;
+    if (!date_field(&text, 4, 0, 9999, &year) || !date_char(&text, "-") ||
+        !date_field(&text, 2, 1, 12, &month) || !date_char(&text, "-") ||
+        !date_field(&text, 2, 1, 31, &day))
+        return 0;
+    int leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    if (day > days_of[month - 1] + (unsigned)(leap && month == 2))
+        return 0;
+    int64_t ms = date_to_days(year, month, day) * 86400000;
+    if (*text != '\0' && !date_time_of_day(text, &ms))
+        return 0;
+    *unix_ms = ms;
+    return 1;
+}
+
+void cli_date_format(int64_t unix_ms, int with_time, char out[CLI_DATE_BYTES])
+{
+    int64_t days = unix_ms / 86400000, rest = unix_ms % 86400000, year;
+    unsigned month, day;
+    if (rest < 0) {
+        rest += 86400000;
+        days--;
+    }
+    date_from_days(days, &year, &month, &day);
+    int n = snprintf(out, CLI_DATE_BYTES, "%04" PRId64 "-%02u-%02u", year, month, day);
+    if (with_time && n > 0 && n < CLI_DATE_BYTES) {
+        unsigned ms = (unsigned)rest;
+        snprintf(out + n, CLI_DATE_BYTES - (size_t)n, "T%02u:%02u:%02u.%03uZ", ms / 3600000,
+                 ms / 60000 % 60, ms / 1000 % 60, ms % 1000);
+    }
+}
+
+/* ---- shown --------------------------------------------------------------------------------- */
+
+void cli_put_grouped(memo_buf *out, uint64_t number)
+{
+    char digits[24];
+    int n = snprintf(digits, sizeof digits, "%" PRIu64, number);
+    for (int i = 0; i < n; i++) {
+        if (i > 0 && (n - i) % 3 == 0)
+            memo_buf_putc(out, ',');
+        memo_buf_putc(out, digits[i]);
+    }
+}
+
+void cli_put_bytes(memo_buf *out, uint64_t n_bytes)
+{
+    static const char *const units[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
+    double value = (double)n_bytes;
+    int unit = -1;
+    for (; value >= 999.95 && unit < 5; unit++)
+        value /= 1000;
+    if (unit < 0)
+        memo_buf_printf(out, "%" PRIu64 " B", n_bytes);
+    else
+        memo_buf_printf(out, "%.1f %s", value, units[unit]);
+}
+
+/* ---- metadata ------------------------------------------------------------------------------ */
+
+static json_t *meta_value(const char *text)
+{
+    /* A scalar is parsed as the only element of an array: not every jansson takes a bare one. */
+    memo_buf wrapped = {0};
+    json_t *array = NULL, *value = NULL;
+    memo_buf_printf(&wrapped, "[%s]", text);
+    if (!wrapped.failed && text[0] != '\0' && text[0] != '"' &&
+        memo_json_parse(wrapped.data, wrapped.n, &memo_json_request_limits, "--meta", &array,
+                        NULL) == MEMO_OK &&
+        json_array_size(array) == 1)
+        value = json_incref(json_array_get(array, 0));
+    json_decref(array);
+    memo_buf_fini(&wrapped);
+    return value ? value : json_string(text);
+}
+
+memo_status cli_meta_object(memo_buf *out, const char *const *pairs, size_t n, memo_err *err)
+{
+    memo_status status = MEMO_OK;
+    json_t *object = json_object();
+    char *dump = NULL;
+    for (size_t i = 0; i < n && object && status == MEMO_OK; i++) {
+        const char *equals = strchr(pairs[i], '=');
+        memo_buf name = {0};
+        memo_buf_append(&name, pairs[i], (size_t)(equals - pairs[i]));
+        if (name.failed)
+            status = memo_fail_nomem(err, "metadata", strlen(pairs[i]));
+        else if (json_object_get(object, name.data))
+            status = memo_fail(err, MEMO_ERR_USAGE, "--meta names \"%s\" twice", name.data);
+        else if (json_object_set_new(object, name.data, meta_value(equals + 1)) != 0)
+            status = memo_fail_nomem(err, "metadata", strlen(pairs[i]));
+        memo_buf_fini(&name);
+    }
+    if (status == MEMO_OK)
+        dump = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    if (status == MEMO_OK && dump)
+        memo_buf_puts(out, dump);
+    if (status == MEMO_OK && (!dump || out->failed))
+        status = memo_fail_nomem(err, "metadata", 0);
+    free(dump);
+    json_decref(object);
+    return status;
+}
+
+/* ---- one option ---------------------------------------------------------------------------- */
+
+static memo_status value_number(const cli_option *option, const char *name, const char *text,
+                                uint64_t *number, memo_err *err)
+{
+    uint64_t value = 0;
+    int is_size = option->kind == CLI_SIZE;
+    int ok = is_size ? value_size_read(text, &value)
+                     : cli_digits_read(text, text + strlen(text), &value);
+    if (!ok || value < option->min || value > option->max) {
+        memo_buf range = {0};
+        cli_put_grouped(&range, option->min);
+        memo_buf_puts(&range, " to ");
+        cli_put_grouped(&range, option->max);
+        memo_fail(err, MEMO_ERR_USAGE, "%s is \"%s\"; allowed is a whole number%s from %s", name,
+                  text, is_size ? " of bytes, or one with K, M, G or T," : "",
+                  range.data ? range.data : "");
+        memo_buf_fini(&range);
+        return MEMO_ERR_USAGE;
+    }
+    *number = value;
+    return MEMO_OK;
+}
+
+memo_status cli_value_read(const cli_option *option, const char *name, const char *text,
+                           uint64_t *number, memo_err *err)
+{
+    int64_t ms = 0;
+    int choice;
+    size_t n_bytes = strlen(text), n_valid = memo_utf8_check(text, n_bytes);
+    if (option->kind != CLI_PATH && n_valid < n_bytes)
+        return memo_fail(err, MEMO_ERR_VALUE, "%s is not valid UTF-8 at byte %zu", name, n_valid);
+    *number = 0;
+    if (option->kind != CLI_TEXT && text[0] == '\0')
+        return memo_fail(err, MEMO_ERR_USAGE, "%s is empty", name);
+    switch (option->kind) {
+    case CLI_COUNT:
+    case CLI_SIZE:
+        return value_number(option, name, text, number, err);
+    case CLI_CHOICE:
+        choice = value_choice_index(option->value, text);
+        if (choice < 0)
+            return memo_fail(err, MEMO_ERR_USAGE, "%s is \"%s\"; allowed is %s", name, text,
+                             option->value);
+        *number = (uint64_t)choice;
+        return MEMO_OK;
+    case CLI_DATE:
+        if (!cli_date_read(text, &ms))
+            return memo_fail(err, MEMO_ERR_USAGE,
+                             "%s is \"%s\"; allowed is YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ", name,
+                             text);
+        *number = (uint64_t)ms;
+        return MEMO_OK;
+    case CLI_PAIR:
+        if (strchr(text, '=') == NULL || text[0] == '=')
+            return memo_fail(err, MEMO_ERR_USAGE, "%s is \"%s\"; allowed is NAME=VALUE", name,
+                             text);
+        return MEMO_OK;
+    case CLI_CHUNK:
+        if (!cli_chunk_read(text, &(cli_chunk_spec){0}))
+            return memo_fail(err, MEMO_ERR_USAGE,
+                             "%s is \"%s\"; allowed is none, md, plain or auto, the last three "
+                             "with :TOKENS or :TOKENS/OVERLAP, e.g. md:400/60",
+                             name, text);
+        return MEMO_OK;
+    case CLI_FLAG:
+    case CLI_TEXT:
+    case CLI_NAME:
+    case CLI_PATH:
+        break;
+    }
+    return MEMO_OK;
+}
