@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/app.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/file.h"
+
+void cli_app_fini(cli_app *app)
+{
+    memo_db_close(app->db);
+    memo_model_close(app->model);
+    memo_ctx_free(app->ctx);
+    cli_settings_fini(&app->settings);
+    cli_out_fini(&app->out);
+    cli_args_fini(&app->args);
+}
+
+memo_status cli_app_settings(cli_app *app, memo_err *err)
+{
+    if (app->has_settings)
+        return MEMO_OK;
+    app->has_settings = 1;
+    return cli_settings_load(&app->settings, &app->args, err);
+}
+
+/* ---- context and model --------------------------------------------------------------------- */
+
+static void app_log(void *user, memo_log_level level, const char *message)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    cli_app *app = user;
+    const cli_setting *limit = &app->settings.values[OPT_LOG];
+    if ((uint64_t)level > (limit->text ? limit->number : MEMO_LOG_WARN))
+        return;
+    cli_progress_clear(&app->progress);
+    cli_say("%s: %s", names[level], message);
+}
+
+memo_status cli_app_ctx(cli_app *app, memo_err *err)
+{
+    if (app->ctx)
+        return MEMO_OK;
+    memo_status status = cli_app_settings(app, err);
+    if (status)
+        return status;
+    const cli_setting *values = app->settings.values;
+    memo_ctx_options options = {
+        .size = sizeof options,
+        .n_threads = (unsigned)values[OPT_THREADS].number,
+        .cpu = (memo_cpu)values[OPT_CPU].number, /* the words stand in the order of memo_cpu */
+        .mem_limit_bytes = values[OPT_MEM_LIMIT].number,
+        .log = app_log,
+        .log_user = app,
+    };
+    return memo_ctx_new(&options, &app->ctx, err);
+}
+
+static memo_status app_no_default_model(const char *path, memo_err *err)
+{
+    memo_fail(err, MEMO_ERR_NOTFOUND,
+              "there is no model: none is named, and the default one is not at %s", path);
+    return memo_hint(err, MEMO_ERR_NOTFOUND,
+                     "./dev model f32   (in the repository: fetches and compiles it)   or   memolith "
+                     "model compile FOLDER -o FILE, then --model FILE");
+}
+
+memo_status cli_app_model(cli_app *app, const char *path, memo_err *err)
+{
+    memo_status status = cli_app_ctx(app, err);
+    if (status || app->model)
+        return status;
+    if (!path) {
+        status = cli_settings_path(&app->settings, OPT_MODEL, &path, err);
+        if (status)
+            return status;
+        if (app->settings.values[OPT_MODEL].origin == CLI_FROM_DEFAULT && !memo_path_exists(path))
+            return app_no_default_model(path, err);
+    }
+    return memo_model_open(app->ctx, path, NULL, &app->model, err);
+}
+
+/* ---- store --------------------------------------------------------------------------------- */
+
+const char *cli_app_ns(const cli_app *app)
+{
+    return cli_args_text(&app->args, OPT_NS);
+}
+
+memo_status cli_app_store_exists(cli_app *app, memo_err *err)
+{
+    const char *path;
+    memo_status status = cli_app_settings(app, err);
+    if (status == MEMO_OK)
+        status = cli_settings_path(&app->settings, OPT_DB, &path, err);
+    if (status || memo_path_exists(path))
+        return status;
+    memo_fail(err, MEMO_ERR_NOTFOUND, "there is no store at %s yet", path);
+    return memo_hint(err, MEMO_ERR_NOTFOUND,
+                     "memolith add 'something to remember'   or   memolith import FOLDER   or   -f "
+                     "FILE for another store");
+}
+
+/* The default store's folder is ours to make; a folder that the user named is not. */
+static memo_status app_make_default_folder(const cli_app *app, const char *path, memo_err *err)
+{
+    if (app->settings.values[OPT_DB].origin != CLI_FROM_DEFAULT)
+        return MEMO_OK;
+    char *folder = memo_path_folder(path);
+    memo_status status = folder ? memo_mkdirs(folder, err) : memo_fail_nomem(err, "a path", 0);
+    memo_free(folder);
+    return status;
+}
+
+memo_status cli_app_store(cli_app *app, memo_open_mode mode, memo_err *err)
+{
+    const char *path;
+    memo_status status = cli_app_ctx(app, err);
+    if (status == MEMO_OK)
+        status = cli_settings_path(&app->settings, OPT_DB, &path, err);
+    if (status == MEMO_OK)
+        status = mode == MEMO_OPEN_CREATE ? app_make_default_folder(app, path, err)
+                                          : cli_app_store_exists(app, err);
+    if (status)
+        return status;
+    memo_db_options options = {.size = sizeof options, .mode = mode, .model = app->model};
+    return memo_db_open(app->ctx, path, &options, &app->db, err);
+}
+
+/* ---- stdin --------------------------------------------------------------------------------- */
+
+memo_status cli_app_stdin(const cli_app *app, const char *what, memo_err *err)
+{
+    if (app->stdin_closed)
+        return memo_fail(err, MEMO_ERR_USAGE, "%s would come from stdin, which is closed", what);
+    if (isatty(STDIN_FILENO))
+        return memo_hint(
+            err, memo_fail(err, MEMO_ERR_USAGE, "%s would come from stdin, which is a terminal", what),
+            "write < FILE behind the command, or a pipe before it");
+    return MEMO_OK;
+}
+
+memo_status cli_app_read_stdin(const cli_app *app, size_t max_bytes, memo_buf *out, memo_err *err)
+{
+    enum { BLOCK = 64 << 10 };
+    memo_status status = cli_app_stdin(app, "the text", err);
+    size_t start = out->n;
+    while (status == MEMO_OK) {
+        char *room = memo_buf_reserve(out, BLOCK);
+        if (!room)
+            return memo_fail_nomem(err, "stdin", BLOCK);
+        ssize_t n = read(STDIN_FILENO, room, BLOCK);
+        if (n == 0) {
+            room[0] = '\0';
+            break;
+        }
+        if (n > 0)
+            out->n += (size_t)n;
+        else if (errno != EINTR)
+            status = memo_fail_errno(err, errno, "stdin", "read");
+        else if (cli_cancelled())
+            status = memo_fail(err, MEMO_ERR_CANCELLED, "cancelled while reading stdin");
+        if (out->n - start > max_bytes)
+            status = memo_fail(err, MEMO_ERR_LIMIT, "stdin holds more than %zu bytes", max_bytes);
+    }
+    return status;
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+/* cli/app.h -- one run of the command: its arguments, settings and output, and what the verb has
+ * opened. Context, model and store are opened when first asked for; cli_app_fini() closes all. */
+#ifndef MEMO_CLI_APP_H
+#define MEMO_CLI_APP_H
+
+#include <memolith/memory.h>
+
+#include "cli/args.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/settings.h"
+
+struct cli_app {
+    cli_args args;
+    cli_out out;
+    cli_progress progress;
+    cli_settings settings;
+    int has_settings;
+    int stdin_closed;
+    memo_ctx *ctx;
+    memo_model *model;
+    memo_db *db;
+};
+
+void cli_app_fini(cli_app *app);
+
+memo_status cli_app_settings(cli_app *app, memo_err *err);
+memo_status cli_app_ctx(cli_app *app, memo_err *err);
+/* The model at `path`, NULL: the one of the settings. MEMO_ERR_NOTFOUND says how to get the default
+ * model when it is that and is not there. */
+memo_status cli_app_model(cli_app *app, const char *path, memo_err *err);
+/* The store of the settings, with app->model when that is open. Except with MEMO_OPEN_CREATE a
+ * store that does not exist is MEMO_ERR_NOTFOUND saying how to begin one. */
+memo_status cli_app_store(cli_app *app, memo_open_mode mode, memo_err *err);
+/* cli_app_store()'s refusal alone, before anything slow is opened. */
+memo_status cli_app_store_exists(cli_app *app, memo_err *err);
+
+const char *cli_app_ns(const cli_app *app); /* NULL: the default namespace */
+
+/* Refuse stdin when it is a terminal or closed: MEMO_ERR_USAGE. `what` would be read from it. */
+memo_status cli_app_stdin(const cli_app *app, const char *what, memo_err *err);
+/* All of stdin, appended; MEMO_ERR_LIMIT beyond max_bytes. */
+memo_status cli_app_read_stdin(const cli_app *app, size_t max_bytes, memo_buf *out, memo_err *err);
+
+#endif
