@@ -62,9 +62,10 @@ static memo_status app_no_default_model(const char *path, memo_err *err)
 {
     memo_fail(err, MEMO_ERR_NOTFOUND,
               "there is no model: none is named, and the default one is not at %s", path);
-    return memo_hint(err, MEMO_ERR_NOTFOUND,
-                     "./dev model f32   (in the repository: fetches and compiles it)   or   memolith "
-                     "model compile FOLDER -o FILE, then --model FILE");
+    return memo_hint(
+        err, MEMO_ERR_NOTFOUND,
+        "./dev model f32   (in the repository: fetches and compiles it)   or   memolith "
+        "model compile FOLDER -o FILE, then --model FILE");
 }
 
 memo_status cli_app_model(cli_app *app, const char *path, memo_err *err)
@@ -137,7 +138,8 @@ memo_status cli_app_stdin(const cli_app *app, const char *what, memo_err *err)
         return memo_fail(err, MEMO_ERR_USAGE, "%s would come from stdin, which is closed", what);
     if (isatty(STDIN_FILENO))
         return memo_hint(
-            err, memo_fail(err, MEMO_ERR_USAGE, "%s would come from stdin, which is a terminal", what),
+            err,
+            memo_fail(err, MEMO_ERR_USAGE, "%s would come from stdin, which is a terminal", what),
             "write < FILE behind the command, or a pipe before it");
     return MEMO_OK;
 }

@@ -183,7 +183,8 @@ static memo_status args_check_words(const cli_args *args, memo_err *err)
     if (cli_args_has(args, OPT_HELP))
         return MEMO_OK;
     if (args->n_words < verb->min_words)
-        return memo_hint(err, memo_fail(err, MEMO_ERR_USAGE, "%s needs %s", verb->name, verb->words),
+        return memo_hint(err,
+                         memo_fail(err, MEMO_ERR_USAGE, "%s needs %s", verb->name, verb->words),
                          "%s", verb->example);
     if (args->n_words > verb->max_words)
         return memo_hint(err,

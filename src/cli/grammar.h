@@ -20,8 +20,8 @@ typedef struct cli_verb {
     size_t min_words, max_words;
     int cancels; /* long work with a progress callback: SIGINT and SIGTERM ask it to stop */
     const char *example;
-    const char *summary; /* one line */
-    const char *detail;  /* more lines, or NULL */
+    const char *summary;                         /* one line */
+    const char *detail;                          /* more lines, or NULL */
     unsigned char options[CLI_MAX_VERB_OPTIONS]; /* cli_option_id, OPT_NONE at the end */
 } cli_verb;
 

@@ -91,6 +91,14 @@ void cli_json_date(memo_buf *out, int64_t unix_ms)
     cli_json_string(out, text);
 }
 
+void cli_json_strings(memo_buf *out, const char *const *strings, size_t n)
+{
+    cli_json_open(out, '[');
+    for (size_t i = 0; i < n; i++)
+        cli_json_string(out, strings[i]);
+    cli_json_close(out, ']');
+}
+
 void cli_json_put_string(memo_buf *out, const char *key, const char *value)
 {
     cli_json_key(out, key);

@@ -25,6 +25,7 @@ void cli_json_bool(memo_buf *out, int value);
 void cli_json_double(memo_buf *out, double value, int digits); /* null when not finite */
 void cli_json_raw(memo_buf *out, const char *json);            /* a complete value; NULL: null */
 void cli_json_date(memo_buf *out, int64_t unix_ms);            /* RFC 3339, UTC; 0: null */
+void cli_json_strings(memo_buf *out, const char *const *strings, size_t n); /* an array */
 
 /* "key": value in one call */
 void cli_json_put_string(memo_buf *out, const char *key, const char *value);

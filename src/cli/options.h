@@ -17,7 +17,7 @@ typedef enum cli_kind {
     CLI_COUNT,  /* digits only, min..max */
     CLI_SIZE,   /* digits and K, M, G or T (powers of 1,024), min..max bytes */
     CLI_CHOICE, /* one of the words in `value`, separated by | */
-    CLI_DATE,   /* YYYY-MM-DD or RFC 3339; the number is Unix ms */
+    CLI_DATE,   /* YYYY-MM-DD or RFC 3339 with its zone; the number is Unix ms */
     CLI_PAIR,   /* NAME=VALUE */
     CLI_CHUNK,  /* none, md, plain or auto, with :TOKENS or :TOKENS/OVERLAP */
 } cli_kind;
@@ -33,101 +33,101 @@ typedef enum cli_kind {
     X(MODEL, "model", 0, CLI_PATH, "FILE", 0, 0,                                                   \
       "`models/all-MiniLM-L6-v2.f32.safetensors` in the cache folder",                             \
       "the compiled model that turns text into vectors")                                           \
-    X(CACHE_DIR, "cache-dir", 0, CLI_PATH, "FOLDER", 0, 0, "`memolith` in the user's cache folder", \
+    X(CACHE_DIR, "cache-dir", 0, CLI_PATH, "FOLDER", 0, 0,                                         \
+      "`memolith` in the user's cache folder",                                                     \
       "where models lie; nothing in it is the only copy of anything")                              \
-    X(CPU, "cpu", 0, CLI_CHOICE, "auto|ref|avx2|avx512", 0, 0, "`auto`, the best this CPU has",     \
+    X(CPU, "cpu", 0, CLI_CHOICE, "auto|ref|avx2|avx512", 0, 0, "`auto`, the best this CPU has",    \
       "highest instruction-set level to use")                                                      \
-    X(THREADS, "threads", 0, CLI_COUNT, "N", 1, 256, "what affinity and cgroup allow",              \
+    X(THREADS, "threads", 0, CLI_COUNT, "N", 1, 256, "what affinity and cgroup allow",             \
       "threads that compute, the calling one included")                                            \
-    X(MEM_LIMIT, "mem-limit", 0, CLI_SIZE, "SIZE", 1 << 20, UINT64_C(1) << 46,                      \
+    X(MEM_LIMIT, "mem-limit", 0, CLI_SIZE, "SIZE", 1 << 20, UINT64_C(1) << 46,                     \
       "half of what is available", "largest working memory that one call may plan")                \
-    X(LOG, "log", 0, CLI_CHOICE, "error|warn|info|debug", 0, 0, "`warn`",                           \
+    X(LOG, "log", 0, CLI_CHOICE, "error|warn|info|debug", 0, 0, "`warn`",                          \
       "least severe message that is written to stderr")
 
 /* X(ID, name, letter, kind, many, value, min, max, help); many: may be given several times */
 #define CLI_PLAIN_OPTIONS(X)                                                                       \
-    X(FORMAT, "format", 'o', CLI_CHOICE, 0, "text|json|ndjson|quiet", 0, 0,                         \
+    X(FORMAT, "format", 'o', CLI_CHOICE, 0, "text|json|ndjson|quiet", 0, 0,                        \
       "how results are written (default text)")                                                    \
-    X(FORMAT_EMBED, "format", 'o', CLI_CHOICE, 0, "text|json|ndjson|quiet|npy", 0, 0,               \
+    X(FORMAT_EMBED, "format", 'o', CLI_CHOICE, 0, "text|json|ndjson|quiet|npy", 0, 0,              \
       "how vectors are written: json and ndjson one object a line, npy one array (default text)")  \
-    X(FORMAT_LONG, "format", 0, CLI_CHOICE, 0, "text|json|ndjson|quiet", 0, 0,                      \
+    X(FORMAT_LONG, "format", 0, CLI_CHOICE, 0, "text|json|ndjson|quiet", 0, 0,                     \
       "how the report is written (default text)")                                                  \
-    X(HELP, "help", 'h', CLI_FLAG, 0, "", 0, 0, "explain the verb")                                 \
-    X(NS, "ns", 0, CLI_NAME, 0, "NAME", 0, 0, "namespace (default \"default\")")                    \
-    X(LIMIT, "limit", 'k', CLI_COUNT, 0, "N", 1, 1000, "hits wanted (default 10)")                  \
-    X(LIST_LIMIT, "limit", 'k', CLI_COUNT, 0, "N", 1, 1000000000, "records wanted (default 20)")    \
-    X(WHERE, "where", 0, CLI_TEXT, 0, "FILTER", 0, 0,                                               \
+    X(HELP, "help", 'h', CLI_FLAG, 0, "", 0, 0, "explain the verb")                                \
+    X(NS, "ns", 0, CLI_NAME, 0, "NAME", 0, 0, "namespace (default \"default\")")                   \
+    X(LIMIT, "limit", 'k', CLI_COUNT, 0, "N", 1, 1000, "hits wanted (default 10)")                 \
+    X(LIST_LIMIT, "limit", 'k', CLI_COUNT, 0, "N", 1, 1000000000, "records wanted (default 20)")   \
+    X(WHERE, "where", 0, CLI_TEXT, 0, "FILTER", 0, 0,                                              \
       "only records that match, e.g. \"tags = 'gift' and created >= now-7d\"")                     \
-    X(MODE, "mode", 0, CLI_CHOICE, 0, "hybrid|dense|lexical", 0, 0,                                 \
+    X(MODE, "mode", 0, CLI_CHOICE, 0, "hybrid|dense|lexical", 0, 0,                                \
       "by meaning and words, by meaning, or by words (default hybrid)")                            \
-    X(CHUNKS, "chunks", 0, CLI_FLAG, 0, "", 0, 0, "show every matching chunk of a record")          \
-    X(EXPLAIN, "explain", 0, CLI_FLAG, 0, "", 0, 0,                                                 \
+    X(CHUNKS, "chunks", 0, CLI_FLAG, 0, "", 0, 0, "show every matching chunk of a record")         \
+    X(EXPLAIN, "explain", 0, CLI_FLAG, 0, "", 0, 0,                                                \
       "show each lane's rank, score and share, the matched words and the timings")                 \
-    X(QUERIES, "queries", 0, CLI_PATH, 0, "FILE|-", 0, 0,                                           \
+    X(QUERIES, "queries", 0, CLI_PATH, 0, "FILE|-", 0, 0,                                          \
       "run many: NDJSON lines with _id and text; one JSON line comes out for each")                \
-    X(KEY, "key", 0, CLI_NAME, 0, "KEY", 0, 0,                                                      \
+    X(KEY, "key", 0, CLI_NAME, 0, "KEY", 0, 0,                                                     \
       "a name of your own; a record with this key is replaced")                                    \
-    X(TITLE, "title", 0, CLI_TEXT, 0, "TITLE", 0, 0, "title, searched with the text")               \
-    X(TEXT, "text", 0, CLI_TEXT, 0, "TEXT|-", 0, 0, "the new text; - reads stdin")                  \
-    X(TAG, "tag", 0, CLI_NAME, 1, "TAG", 0, 0, "a tag; repeat for more")                            \
-    X(CLEAR_TAGS, "clear-tags", 0, CLI_FLAG, 0, "", 0, 0, "remove all tags")                        \
-    X(META, "meta", 0, CLI_PAIR, 1, "NAME=VALUE", 0, 0,                                             \
+    X(TITLE, "title", 0, CLI_TEXT, 0, "TITLE", 0, 0, "title, searched with the text")              \
+    X(TEXT, "text", 0, CLI_TEXT, 0, "TEXT|-", 0, 0, "the new text; - reads stdin")                 \
+    X(TAG, "tag", 0, CLI_NAME, 1, "TAG", 0, 0, "a tag; repeat for more")                           \
+    X(CLEAR_TAGS, "clear-tags", 0, CLI_FLAG, 0, "", 0, 0, "remove all tags")                       \
+    X(META, "meta", 0, CLI_PAIR, 1, "NAME=VALUE", 0, 0,                                            \
       "metadata; numbers, true, false and null are read as such; repeat for more")                 \
-    X(CREATED, "created", 0, CLI_DATE, 0, "DATE", 0, 0, "when it came to be (default now)")         \
-    X(EXPIRES, "expires", 0, CLI_DATE, 0, "DATE", 0, 0, "hidden from then on")                      \
-    X(FILE, "file", 0, CLI_PATH, 0, "FILE", 0, 0, "take the text from a file")                      \
-    X(SOURCE, "source", 0, CLI_TEXT, 0, "SOURCE", 0, 0, "where it came from")                       \
-    X(CHUNK, "chunk", 0, CLI_CHUNK, 0, "none|md|plain|auto[:TOKENS[/OVERLAP]]", 0, 0,               \
+    X(CREATED, "created", 0, CLI_DATE, 0, "DATE", 0, 0, "when it came to be (default now)")        \
+    X(EXPIRES, "expires", 0, CLI_DATE, 0, "DATE", 0, 0, "hidden from then on")                     \
+    X(FILE, "file", 0, CLI_PATH, 0, "FILE", 0, 0, "take the text from a file")                     \
+    X(SOURCE, "source", 0, CLI_TEXT, 0, "SOURCE", 0, 0, "where it came from")                      \
+    X(CHUNK, "chunk", 0, CLI_CHUNK, 0, "none|md|plain|auto[:TOKENS[/OVERLAP]]", 0, 0,              \
       "how texts are cut for the model (default auto: Markdown by file name; 400/60)")             \
-    X(KEY_FIELD, "key-field", 0, CLI_NAME, 0, "FIELD", 0, 0,                                        \
+    X(KEY_FIELD, "key-field", 0, CLI_NAME, 0, "FIELD", 0, 0,                                       \
       "NDJSON field with the key (default id or _id)")                                             \
-    X(TEXT_FIELD, "text-field", 0, CLI_NAME, 0, "FIELD", 0, 0,                                      \
+    X(TEXT_FIELD, "text-field", 0, CLI_NAME, 0, "FIELD", 0, 0,                                     \
       "NDJSON field with the text (default text)")                                                 \
-    X(TITLE_FIELD, "title-field", 0, CLI_NAME, 0, "FIELD", 0, 0,                                    \
+    X(TITLE_FIELD, "title-field", 0, CLI_NAME, 0, "FIELD", 0, 0,                                   \
       "NDJSON field with the title (default title)")                                               \
-    X(TAGS_FIELD, "tags-field", 0, CLI_NAME, 0, "FIELD", 0, 0,                                      \
+    X(TAGS_FIELD, "tags-field", 0, CLI_NAME, 0, "FIELD", 0, 0,                                     \
       "NDJSON field with the tags (default tags)")                                                 \
-    X(METADATA_FIELD, "metadata-field", 0, CLI_NAME, 0, "FIELD", 0, 0,                              \
+    X(METADATA_FIELD, "metadata-field", 0, CLI_NAME, 0, "FIELD", 0, 0,                             \
       "NDJSON field with the metadata object (default metadata)")                                  \
-    X(CREATED_FIELD, "created-field", 0, CLI_NAME, 0, "FIELD", 0, 0,                                \
+    X(CREATED_FIELD, "created-field", 0, CLI_NAME, 0, "FIELD", 0, 0,                               \
       "NDJSON field with the date, RFC 3339 or Unix ms (default created)")                         \
-    X(SKIP_BAD, "skip-bad", 0, CLI_FLAG, 0, "", 0, 0,                                               \
+    X(SKIP_BAD, "skip-bad", 0, CLI_FLAG, 0, "", 0, 0,                                              \
       "count bad lines and go on instead of stopping at the first")                                \
-    X(AFTER, "after", 0, CLI_NAME, 0, "CURSOR", 0, 0, "go on after an earlier list's `next`")       \
-    X(OLDEST_FIRST, "oldest-first", 0, CLI_FLAG, 0, "", 0, 0, "by creation, oldest first")          \
-    X(DRY_RUN, "dry-run", 0, CLI_FLAG, 0, "", 0, 0, "count, change nothing")                        \
-    X(YES, "yes", 0, CLI_FLAG, 0, "", 0, 0, "really forget what --where matches")                   \
-    X(NDJSON, "ndjson", 0, CLI_PATH, 0, "FILE|-", 0, 0, "one JSON object with `text` a line")       \
-    X(ROLE, "role", 0, CLI_CHOICE, 0, "document|query|none", 0, 0,                                  \
+    X(AFTER, "after", 0, CLI_NAME, 0, "CURSOR", 0, 0, "go on after an earlier list's `next`")      \
+    X(OLDEST_FIRST, "oldest-first", 0, CLI_FLAG, 0, "", 0, 0, "by creation, oldest first")         \
+    X(DRY_RUN, "dry-run", 0, CLI_FLAG, 0, "", 0, 0, "count, change nothing")                       \
+    X(YES, "yes", 0, CLI_FLAG, 0, "", 0, 0, "really forget what --where matches")                  \
+    X(NDJSON, "ndjson", 0, CLI_PATH, 0, "FILE|-", 0, 0, "one JSON object with `text` a line")      \
+    X(ROLE, "role", 0, CLI_CHOICE, 0, "document|query|none", 0, 0,                                 \
       "which of the model's prompts is put before the text (default document)")                    \
-    X(OVERLONG, "overlong", 0, CLI_CHOICE, 0, "head|tail|error|chunk", 0, 0,                        \
+    X(OVERLONG, "overlong", 0, CLI_CHOICE, 0, "head|tail|error|chunk", 0, 0,                       \
       "what happens to a text longer than the model takes (default head)")                         \
-    X(OUT, "out", 'o', CLI_PATH, 0, "FILE", 0, 0, "the compiled model to write")                    \
-    X(CLASS, "class", 0, CLI_CHOICE, 0, "f32", 0, 0, "how weights are stored (default f32)")        \
-    X(NAME, "name", 0, CLI_NAME, 0, "NAME", 0, 0, "stored name (default the publisher's)")          \
-    X(MAX_TOKENS, "max-tokens", 0, CLI_COUNT, 0, "N", 3, 1048576,                                   \
+    X(OUT, "out", 'o', CLI_PATH, 0, "FILE", 0, 0, "the compiled model to write")                   \
+    X(CLASS, "class", 0, CLI_CHOICE, 0, "f32", 0, 0, "how weights are stored (default f32)")       \
+    X(NAME, "name", 0, CLI_NAME, 0, "NAME", 0, 0, "stored name (default the publisher's)")         \
+    X(MAX_TOKENS, "max-tokens", 0, CLI_COUNT, 0, "N", 3, 1048576,                                  \
       "most tokens of a text (default the publisher's)")                                           \
-    X(POOLING, "pooling", 0, CLI_CHOICE, 0, "auto|mean|cls|last", 0, 0,                             \
+    X(POOLING, "pooling", 0, CLI_CHOICE, 0, "auto|mean|cls|last", 0, 0,                            \
       "how token states become one vector (default auto: the publisher's)")                        \
-    X(ALLOW_NONFINITE, "allow-nonfinite", 0, CLI_FLAG, 0, "", 0, 0,                                 \
+    X(ALLOW_NONFINITE, "allow-nonfinite", 0, CLI_FLAG, 0, "", 0, 0,                                \
       "keep weights that are NaN or infinite")                                                     \
-    X(FORCE, "force", 0, CLI_FLAG, 0, "", 0, 0, "replace an existing output")                       \
-    X(ENV, "env", 0, CLI_FLAG, 0, "", 0, 0, "show every setting with its value and origin")         \
-    X(JSON, "json", 0, CLI_FLAG, 0, "", 0, 0, "write the whole grammar as JSON")                    \
-    X(SETTINGS_MARKDOWN, "settings-markdown", 0, CLI_FLAG, 0, "", 0, 0,                             \
-      "write docs/SETTINGS.md")
+    X(FORCE, "force", 0, CLI_FLAG, 0, "", 0, 0, "replace an existing output")                      \
+    X(ENV, "env", 0, CLI_FLAG, 0, "", 0, 0, "show every setting with its value and origin")        \
+    X(JSON, "json", 0, CLI_FLAG, 0, "", 0, 0, "write the whole grammar as JSON")                   \
+    X(SETTINGS_MARKDOWN, "settings-markdown", 0, CLI_FLAG, 0, "", 0, 0, "write docs/SETTINGS.md")
 
 typedef enum cli_option_id {
     OPT_NONE, /* ends a verb's list */
 #define CLI_SETTING_ID(id, ...) OPT_##id,
     CLI_SETTINGS(CLI_SETTING_ID)
 #undef CLI_SETTING_ID
-    CLI_END_OF_SETTINGS,
+        CLI_END_OF_SETTINGS,
     CLI_LAST_SETTING = CLI_END_OF_SETTINGS - 1,
 #define CLI_OPTION_ID(id, ...) OPT_##id,
     CLI_PLAIN_OPTIONS(CLI_OPTION_ID)
 #undef CLI_OPTION_ID
-    CLI_N_OPTIONS,
+        CLI_N_OPTIONS,
 } cli_option_id;
 
 typedef struct cli_option {

@@ -38,8 +38,8 @@ void cli_out_init(cli_out *out, const cli_args *args)
         if (cli_args_has(args, options[i]))
             out->format = (cli_format)cli_args_number(args, options[i], CLI_FORMAT_TEXT);
     out->is_terminal = isatty(STDOUT_FILENO);
-    out->colour = out->is_terminal && !(no_colour && no_colour[0]) && term &&
-                  strcmp(term, "dumb") != 0;
+    out->colour =
+        out->is_terminal && !(no_colour && no_colour[0]) && term && strcmp(term, "dumb") != 0;
     out->width = OUTPUT_WIDTH;
     if (out->is_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
         out->width = size.ws_col > OUTPUT_MIN_WIDTH ? size.ws_col : OUTPUT_MIN_WIDTH;
@@ -53,12 +53,12 @@ void cli_out_fini(cli_out *out)
 cli_format cli_format_guess(int argc, char *const *argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        const char *value = strncmp(argv[i], "--format=", 9) == 0 ? argv[i] + 9
-                            : strncmp(argv[i], "-o", 2) == 0 && argv[i][2] ? argv[i] + 2
-                            : (strcmp(argv[i], "-o") == 0 || strcmp(argv[i], "--format") == 0) &&
-                                    i + 1 < argc
-                                ? argv[i + 1]
-                                : "";
+        const char *value =
+            strncmp(argv[i], "--format=", 9) == 0          ? argv[i] + 9
+            : strncmp(argv[i], "-o", 2) == 0 && argv[i][2] ? argv[i] + 2
+            : (strcmp(argv[i], "-o") == 0 || strcmp(argv[i], "--format") == 0) && i + 1 < argc
+                ? argv[i + 1]
+                : "";
         if (strcmp(value, "json") == 0 || strcmp(value, "ndjson") == 0)
             return CLI_FORMAT_JSON;
     }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/dates.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/utf8.h"
@@ -89,20 +90,9 @@ int cli_chunk_read(const char *text, cli_chunk_spec *spec)
 
 /* ---- dates --------------------------------------------------------------------------------- */
 
-/* Days from 1970-01-01 to a day of the Gregorian calendar, and back: the year is taken to begin in
- * March, so that the leap day is its last (Howard Hinnant, "chrono-compatible low-level date
- * algorithms"). */
-static int64_t date_to_days(int64_t year, unsigned month, unsigned day)
-{
-    year -= month <= 2;
-    int64_t era = (year >= 0 ? year : year - 399) / 400;
-    int64_t year_of_era = year - era * 400;
-    int64_t day_of_year = (153 * ((int64_t)month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
-           719468;
-}
-
-static void date_from_days(int64_t days, int64_t *year, unsigned *month, unsigned *day)
+/* The day of the Gregorian calendar, counted from 1970-01-01: the year is taken to begin in March,
+ * so that the leap day is its last (Howard Hinnant, "chrono-compatible low-level date algorithms"). */
+static void values_date_of(int64_t days, int64_t *year, unsigned *month, unsigned *day)
 {
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
@@ -116,71 +106,6 @@ static void date_from_days(int64_t days, int64_t *year, unsigned *month, unsigne
     *year = year_of_era + era * 400 + (*month <= 2);
 }
 
-/* Read exactly n digits in min..max at *at and step over them. */
-static int date_field(const char **at, size_t n, uint64_t min, uint64_t max, unsigned *field)
-{
-    uint64_t value;
-    if (strlen(*at) < n || !cli_digits_read(*at, *at + n, &value) || value < min || value > max)
-        return 0;
-    *field = (unsigned)value;
-    *at += n;
-    return 1;
-}
-
-static int date_char(const char **at, const char *allowed)
-{
-    if (**at == '\0' || strchr(allowed, **at) == NULL)
-        return 0;
-    (*at)++;
-    return 1;
-}
-
-/* "T09:30[:15[.250]][Z|+02:00]" after the day; *ms is added to. */
-static int date_time_of_day(const char *at, int64_t *ms)
-{
-    unsigned hour, minute, second = 0, zone_hour = 0, zone_minute = 0, scale = 100, digit;
-    if (!date_char(&at, "Tt ") || !date_field(&at, 2, 0, 23, &hour) || !date_char(&at, ":") ||
-        !date_field(&at, 2, 0, 59, &minute))
-        return 0;
-    if (date_char(&at, ":") && !date_field(&at, 2, 0, 60, &second))
-        return 0;
-    if (date_char(&at, ".")) {
-        if (*at < '0' || *at > '9')
-            return 0;
-        for (; date_field(&at, 1, 0, 9, &digit); scale /= 10) /* past the third: times 0 */
-            *ms += (int64_t)digit * scale;
-    }
-    *ms += ((int64_t)hour * 3600 + (int64_t)minute * 60 + second) * 1000;
-    if (*at == '+' || *at == '-') {
-        int64_t sign = *at++ == '-' ? 1 : -1;
-        if (!date_field(&at, 2, 0, 23, &zone_hour) || !date_char(&at, ":") ||
-            !date_field(&at, 2, 0, 59, &zone_minute))
-            return 0;
-        *ms += sign * ((int64_t)zone_hour * 60 + zone_minute) * 60000;
-    } else {
-        date_char(&at, "Zz");
-    }
-    return *at == '\0';
-}
-
-int cli_date_read(const char *text, int64_t *unix_ms)
-{
-    static const unsigned char days_of[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    unsigned year, month, day;
-    if (!date_field(&text, 4, 0, 9999, &year) || !date_char(&text, "-") ||
-        !date_field(&text, 2, 1, 12, &month) || !date_char(&text, "-") ||
-        !date_field(&text, 2, 1, 31, &day))
-        return 0;
-    int leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    if (day > days_of[month - 1] + (unsigned)(leap && month == 2))
-        return 0;
-    int64_t ms = date_to_days(year, month, day) * 86400000;
-    if (*text != '\0' && !date_time_of_day(text, &ms))
-        return 0;
-    *unix_ms = ms;
-    return 1;
-}
-
 void cli_date_format(int64_t unix_ms, int with_time, char out[CLI_DATE_BYTES])
 {
     int64_t days = unix_ms / 86400000, rest = unix_ms % 86400000, year;
@@ -189,7 +114,7 @@ void cli_date_format(int64_t unix_ms, int with_time, char out[CLI_DATE_BYTES])
         rest += 86400000;
         days--;
     }
-    date_from_days(days, &year, &month, &day);
+    values_date_of(days, &year, &month, &day);
     int n = snprintf(out, CLI_DATE_BYTES, "%04" PRId64 "-%02u-%02u", year, month, day);
     if (with_time && n > 0 && n < CLI_DATE_BYTES) {
         unsigned ms = (unsigned)rest;
@@ -317,7 +242,7 @@ memo_status cli_value_read(const cli_option *option, const char *name, const cha
         *number = (uint64_t)choice;
         return MEMO_OK;
     case CLI_DATE:
-        if (!cli_date_read(text, &ms))
+        if (!memo_date_parse(text, n_bytes, &ms))
             return memo_fail(err, MEMO_ERR_USAGE,
                              "%s is \"%s\"; allowed is YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ", name,
                              text);

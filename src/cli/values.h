@@ -32,9 +32,6 @@ int cli_chunk_read(const char *text, cli_chunk_spec *spec);
 /* Digits of [text, end) as a number in 0..UINT64_MAX; 0 when it is anything else. */
 int cli_digits_read(const char *text, const char *end, uint64_t *number);
 
-/* "2025-07-01" or RFC 3339 to Unix ms; 0 when it is neither. A date without a zone is UTC. */
-int cli_date_read(const char *text, int64_t *unix_ms);
-
 #define CLI_DATE_BYTES 40
 /* "2025-07-01" or, with_time, "2025-07-01T09:30:00.000Z". */
 void cli_date_format(int64_t unix_ms, int with_time, char out[CLI_DATE_BYTES]);

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+/* model show, inspect and verify: look inside. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "cli/app.h"
+#include "cli/json_out.h"
+#include "cli/values.h"
+#include "cli/verbs/verbs.h"
+
+/* ---- tensors ------------------------------------------------------------------------------- */
+
+static void model_put_tensors(memo_buf *out, const memo_tensor_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        const memo_tensor_info *tensor = &list->tensors[i];
+        memo_buf shape = {0};
+        for (size_t d = 0; d < tensor->n_dims; d++)
+            memo_buf_printf(&shape, "%s%" PRIu64, d ? ", " : "", tensor->shape[d]);
+        memo_buf_printf(out, "  %-5s [%s]  ", tensor->dtype, shape.data ? shape.data : "");
+        cli_put_grouped(out, tensor->n_bytes);
+        memo_buf_printf(out, " bytes at %" PRIu64 "  %s\n", tensor->offset, tensor->name);
+        out->failed |= shape.failed;
+        memo_buf_fini(&shape);
+    }
+}
+
+static void model_put_json_tensor(memo_buf *out, const memo_tensor_info *tensor)
+{
+    cli_json_open(out, '{');
+    cli_json_put_string(out, "name", tensor->name);
+    cli_json_put_string(out, "dtype", tensor->dtype);
+    cli_json_key(out, "shape");
+    cli_json_open(out, '[');
+    for (size_t d = 0; d < tensor->n_dims; d++)
+        cli_json_u64(out, tensor->shape[d]);
+    cli_json_close(out, ']');
+    cli_json_put_u64(out, "bytes", tensor->n_bytes);
+    cli_json_put_u64(out, "offset", tensor->offset);
+    cli_json_close(out, '}');
+}
+
+/* "format", "metadata" and "tensors" of an object that is open. */
+static void model_put_json_list(memo_buf *out, const memo_tensor_list *list)
+{
+    cli_json_put_string(out, "format", list->format);
+    cli_json_key(out, "metadata");
+    cli_json_open(out, '{');
+    for (size_t i = 0; i < list->n_metadata; i++)
+        cli_json_put_string(out, list->metadata[2 * i], list->metadata[2 * i + 1]);
+    cli_json_close(out, '}');
+    cli_json_key(out, "tensors");
+    cli_json_open(out, '[');
+    for (size_t i = 0; i < list->n; i++)
+        model_put_json_tensor(out, &list->tensors[i]);
+    cli_json_close(out, ']');
+}
+
+memo_status cli_verb_model_inspect(cli_app *app, memo_err *err)
+{
+    memo_buf *out = &app->out.buf;
+    memo_tensor_list *list = NULL;
+    memo_status status = cli_app_ctx(app, err);
+    if (status == MEMO_OK)
+        status = memo_model_inspect(app->ctx, app->args.words[0], &list, err);
+    if (status)
+        return status;
+    if (app->out.format == CLI_FORMAT_TEXT) {
+        memo_buf_printf(out, "%s: %s, %zu tensors\n", app->args.words[0], list->format, list->n);
+        for (size_t i = 0; i < list->n_metadata; i++)
+            memo_buf_printf(out, "  %s = %s\n", list->metadata[2 * i], list->metadata[2 * i + 1]);
+        model_put_tensors(out, list);
+    } else {
+        cli_json_open(out, '{');
+        model_put_json_list(out, list);
+        memo_buf_puts(out, "}\n");
+    }
+    memo_tensor_list_free(list);
+    return MEMO_OK;
+}
+
+/* ---- show ---------------------------------------------------------------------------------- */
+
+/* One field of the recipe: {"value": ..., "origin": ...}, or a plain value. */
+static void model_put_recipe_field(memo_buf *out, const char *name, const json_t *field)
+{
+    const json_t *value = json_object_get(field, "value");
+    const char *origin = json_string_value(json_object_get(field, "origin"));
+    char *text = json_dumps(value ? value : field, JSON_COMPACT | JSON_ENCODE_ANY);
+    memo_buf_printf(out, "  %-22s %s", name, text ? text : "");
+    if (origin)
+        memo_buf_printf(out, "  (%s)", origin);
+    memo_buf_putc(out, '\n');
+    out->failed |= text == NULL;
+    free(text);
+}
+
+static memo_status model_put_recipe(memo_buf *out, const char *recipe_json, memo_err *err)
+{
+    json_t *recipe = NULL;
+    const char *name;
+    json_t *field;
+    memo_status status = memo_json_parse(recipe_json, strlen(recipe_json),
+                                         &memo_json_request_limits, "the recipe", &recipe, err);
+    if (status)
+        return status;
+    memo_buf_puts(out, "recipe\n");
+    json_object_foreach(recipe, name, field) model_put_recipe_field(out, name, field);
+    json_decref(recipe);
+    return MEMO_OK;
+}
+
+static memo_status model_put_text(memo_buf *out, const memo_model_info *info,
+                                  const memo_tensor_list *list, memo_err *err)
+{
+    memo_buf_printf(out, "%s (%s, class %s, made by memolith %s)\n", info->name, info->architecture,
+                    memo_class_name(info->cls), info->tool_version);
+    memo_buf_printf(out, "  fingerprint            %s\n", info->fingerprint);
+    memo_buf_printf(out, "  vector                 %zu dimensions\n", info->dim);
+    memo_buf_printf(out, "  layers                 %zu of %zu\n", info->n_layers,
+                    info->hidden_size);
+    memo_buf_puts(out, "  parameters             ");
+    cli_put_grouped(out, info->n_parameters);
+    memo_buf_puts(out, "\n  file                   ");
+    cli_put_grouped(out, info->file_bytes);
+    memo_buf_puts(out, " bytes\n");
+    memo_status status = model_put_recipe(out, info->recipe_json, err);
+    memo_buf_printf(out, "tensors (%zu)\n", list->n);
+    model_put_tensors(out, list);
+    return status;
+}
+
+static void model_put_json(memo_buf *out, const memo_model_info *info, const memo_tensor_list *list)
+{
+    cli_json_open(out, '{');
+    cli_json_put_string(out, "name", info->name);
+    cli_json_put_string(out, "architecture", info->architecture);
+    cli_json_put_string(out, "class", memo_class_name(info->cls));
+    cli_json_put_string(out, "fingerprint", info->fingerprint);
+    cli_json_put_u64(out, "dim", info->dim);
+    cli_json_put_u64(out, "max_tokens", info->max_tokens);
+    cli_json_put_u64(out, "special_tokens", info->n_special_tokens);
+    cli_json_put_u64(out, "layers", info->n_layers);
+    cli_json_put_u64(out, "hidden_size", info->hidden_size);
+    cli_json_put_u64(out, "parameters", info->n_parameters);
+    cli_json_put_u64(out, "bytes", info->file_bytes);
+    cli_json_put_string(out, "made_by", info->tool_version);
+    cli_json_key(out, "recipe");
+    cli_json_raw(out, info->recipe_json);
+    model_put_json_list(out, list);
+    memo_buf_puts(out, "}\n");
+}
+
+/* FILE of the command line, or the model of the settings. */
+static memo_status model_open_named(cli_app *app, const char **path, memo_err *err)
+{
+    *path = app->args.n_words > 0 ? app->args.words[0] : NULL;
+    if (*path && cli_args_has(&app->args, OPT_MODEL))
+        return memo_fail(err, MEMO_ERR_USAGE, "--model and \"%s\" both name a model", *path);
+    memo_status status = cli_app_model(app, *path, err);
+    if (status == MEMO_OK && !*path)
+        status = cli_settings_path(&app->settings, OPT_MODEL, path, err);
+    return status;
+}
+
+memo_status cli_verb_model_show(cli_app *app, memo_err *err)
+{
+    const char *path;
+    memo_model_info info;
+    memo_tensor_list *list = NULL;
+    memo_status status = model_open_named(app, &path, err);
+    if (status == MEMO_OK)
+        status = memo_model_inspect(app->ctx, path, &list, err);
+    if (status)
+        return status;
+    memo_model_get_info(app->model, &info);
+    if (app->out.format == CLI_FORMAT_TEXT)
+        status = model_put_text(&app->out.buf, &info, list, err);
+    else
+        model_put_json(&app->out.buf, &info, list);
+    memo_tensor_list_free(list);
+    return status;
+}
+
+/* ---- verify -------------------------------------------------------------------------------- */
+
+memo_status cli_verb_model_verify(cli_app *app, memo_err *err)
+{
+    memo_buf *out = &app->out.buf;
+    const char *path;
+    memo_verify_report r = {0};
+    memo_status status = model_open_named(app, &path, err);
+    if (status)
+        return status;
+    status = memo_model_verify(app->model, &r, err);
+    if (status && status != MEMO_ERR_CORRUPT && status != MEMO_ERR_VERIFY)
+        return status;
+    if (app->out.format == CLI_FORMAT_TEXT) {
+        memo_buf_printf(out, "%s\n  checksums    ", path);
+        cli_put_grouped(out, r.n_blocks_checked);
+        memo_buf_printf(out, " blocks\n  fingerprint  %s\n",
+                        r.fingerprint_matches ? "matches" : "differs");
+        memo_buf_printf(out,
+                        "  self-test    %zu texts, %zu with other ids, largest difference %.2g, "
+                        "least cosine %.9g\n",
+                        r.n_probes, r.n_probe_ids_differ, r.probe_max_abs_diff, r.probe_min_cosine);
+        return status;
+    }
+    cli_json_open(out, '{');
+    cli_json_put_u64(out, "blocks_checked", r.n_blocks_checked);
+    cli_json_key(out, "fingerprint_matches");
+    cli_json_bool(out, r.fingerprint_matches);
+    cli_json_put_u64(out, "probes", r.n_probes);
+    cli_json_put_u64(out, "probe_ids_differ", r.n_probe_ids_differ);
+    cli_json_key(out, "probe_max_abs_diff");
+    cli_json_double(out, r.probe_max_abs_diff, 9);
+    cli_json_key(out, "probe_min_cosine");
+    cli_json_double(out, r.probe_min_cosine, 12);
+    memo_buf_puts(out, "}\n");
+    return status;
+}
