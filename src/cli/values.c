@@ -228,7 +228,7 @@ memo_status cli_value_read(const cli_option *option, const char *name, const cha
     if (option->kind != CLI_PATH && n_valid < n_bytes)
         return memo_fail(err, MEMO_ERR_VALUE, "%s is not valid UTF-8 at byte %zu", name, n_valid);
     *number = 0;
-    if (option->kind != CLI_TEXT && text[0] == '\0')
+    if (option->kind != CLI_TEXT && option->kind != CLI_FLAG && text[0] == '\0')
         return memo_fail(err, MEMO_ERR_USAGE, "%s is empty", name);
     switch (option->kind) {
     case CLI_COUNT:

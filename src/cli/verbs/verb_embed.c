@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "cli/app.h"
 #include "cli/json_out.h"
-#include "cli/lines.h"
+#include "cli/ndjson.h"
 #include "cli/verbs/verbs.h"
 
 /* A batch ends at whichever comes first. 256 texts fill every thread; 4 MiB keep the memory small

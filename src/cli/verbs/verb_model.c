@@ -89,7 +89,8 @@ static void model_put_recipe_field(memo_buf *out, const char *name, const json_t
 {
     const json_t *value = json_object_get(field, "value");
     const char *origin = json_string_value(json_object_get(field, "origin"));
-    char *text = json_dumps(value ? value : field, JSON_COMPACT | JSON_ENCODE_ANY);
+    char *text =
+        json_dumps(value ? value : field, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
     memo_buf_printf(out, "  %-22s %s", name, text ? text : "");
     if (origin)
         memo_buf_printf(out, "  (%s)", origin);

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "cli/app.h"
 #include "cli/json_out.h"
-#include "cli/lines.h"
+#include "cli/ndjson.h"
 #include "cli/show.h"
 #include "cli/values.h"
 #include "cli/verbs/verbs.h"

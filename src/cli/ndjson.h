@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* cli/lines.h -- NDJSON from a file or stdin, one object at a time, in bounded memory. */
-#ifndef MEMO_CLI_LINES_H
-#define MEMO_CLI_LINES_H
+/* cli/ndjson.h -- NDJSON from a file or stdin, one object at a time, in bounded memory. */
+#ifndef MEMO_CLI_NDJSON_H
+#define MEMO_CLI_NDJSON_H
 
 #include "base/file.h"
 #include "base/json.h"

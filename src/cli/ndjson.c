@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/lines.h"
+#include "cli/ndjson.h"
 
 #include <errno.h>
 #include <inttypes.h>
