@@ -43,8 +43,8 @@ static void fuzz_members(const json_t *json)
     size_t n = 0;
     double x = 0;
     int flag = 0;
-    memo_json_get_size(json, "t", "a", 1, 1, 10, &n, &err);
-    memo_json_get_double(json, "t", "a", 0, -1, 1, &x, &err);
+    memo_json_get_size(json, "t", "a", 1, (memo_json_sizes){1, 10}, &n, &err);
+    memo_json_get_double(json, "t", "a", 0, (memo_json_reals){-1, 1}, &x, &err);
     memo_json_get_string(json, "t", "a", 0, &s, &err);
     memo_json_get_bool(json, "t", "a", 1, &flag, &err);
     if (n > 10 || x < -1 || x > 1 || (flag != 0 && flag != 1))

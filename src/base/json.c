@@ -261,7 +261,7 @@ static memo_status json_wrong_type(const json_t *value, const char *what, const 
 }
 
 memo_status memo_json_get_size(const json_t *object, const char *what, const char *key,
-                               int required, size_t min, size_t max, size_t *out, memo_err *err)
+                               int required, memo_json_sizes allowed, size_t *out, memo_err *err)
 {
     const json_t *value;
     memo_status status = json_member(object, what, key, required, &value, err);
@@ -270,16 +270,16 @@ memo_status memo_json_get_size(const json_t *object, const char *what, const cha
     if (!json_is_integer(value))
         return json_wrong_type(value, what, key, "an integer", err);
     json_int_t x = json_integer_value(value);
-    if (x < 0 || (uint64_t)x < min || (uint64_t)x > max)
+    if (x < 0 || (uint64_t)x < allowed.min || (uint64_t)x > allowed.max)
         return memo_fail(err, MEMO_ERR_VALUE,
                          "%s.%s: is %" JSON_INTEGER_FORMAT ", not between %zu and %zu", what, key,
-                         x, min, max);
+                         x, allowed.min, allowed.max);
     *out = (size_t)x;
     return MEMO_OK;
 }
 
 memo_status memo_json_get_double(const json_t *object, const char *what, const char *key,
-                                 int required, double min, double max, double *out, memo_err *err)
+                                 int required, memo_json_reals allowed, double *out, memo_err *err)
 {
     const json_t *value;
     memo_status status = json_member(object, what, key, required, &value, err);
@@ -288,9 +288,9 @@ memo_status memo_json_get_double(const json_t *object, const char *what, const c
     if (!json_is_number(value))
         return json_wrong_type(value, what, key, "a number", err);
     double x = json_number_value(value);
-    if (!(x >= min && x <= max))
+    if (!(x >= allowed.min && x <= allowed.max))
         return memo_fail(err, MEMO_ERR_VALUE, "%s.%s: is %g, not between %g and %g", what, key, x,
-                         min, max);
+                         allowed.min, allowed.max);
     *out = x;
     return MEMO_OK;
 }

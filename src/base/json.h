@@ -35,14 +35,23 @@ memo_status memo_json_parse(const char *text, size_t n_bytes, const memo_json_li
 memo_status memo_json_load(const char *path, const memo_json_limits *limits, json_t **out,
                            memo_err *err);
 
+/* What a number may be, both ends included. */
+typedef struct memo_json_sizes {
+    size_t min, max;
+} memo_json_sizes;
+
+typedef struct memo_json_reals {
+    double min, max;
+} memo_json_reals;
+
 /* Typed access to a member. Absent or null: *out keeps its value (set a default before) and MEMO_OK
- * is returned; with `required` it is MEMO_ERR_FORMAT. Another type or a value outside [min, max]:
+ * is returned; with `required` it is MEMO_ERR_FORMAT. Another type or a value outside `allowed`:
  * MEMO_ERR_VALUE naming `what`.`key`, the value and the range. Strings are borrowed from the object
  * and hold no NUL (MEMO_ERR_VALUE). */
 memo_status memo_json_get_size(const json_t *object, const char *what, const char *key,
-                               int required, size_t min, size_t max, size_t *out, memo_err *err);
+                               int required, memo_json_sizes allowed, size_t *out, memo_err *err);
 memo_status memo_json_get_double(const json_t *object, const char *what, const char *key,
-                                 int required, double min, double max, double *out, memo_err *err);
+                                 int required, memo_json_reals allowed, double *out, memo_err *err);
 memo_status memo_json_get_string(const json_t *object, const char *what, const char *key,
                                  int required, const char **out, memo_err *err);
 memo_status memo_json_get_bool(const json_t *object, const char *what, const char *key,

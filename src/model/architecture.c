@@ -55,7 +55,8 @@ memo_status memo_config_size(const json_t *config, const char *key, size_t max, 
     int required = *out == 0; /* no default was set */
 
     recipe->origin[field] = config_has(config, key) ? "config.json" : "default";
-    return memo_json_get_size(config, "config.json", key, required, 1, max, out, err);
+    return memo_json_get_size(config, "config.json", key, required, (memo_json_sizes){1, max}, out,
+                              err);
 }
 
 memo_status memo_config_activation(const json_t *config, const char *key, memo_recipe *recipe,

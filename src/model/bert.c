@@ -68,8 +68,8 @@ static memo_status bert_read_config(const json_t *config, memo_recipe *recipe, m
     recipe->origin[MEMO_RECIPE_norm_eps] =
         json_object_get(config, "layer_norm_eps") ? "config.json" : "default";
     /* Zero would divide by zero on a constant row; the smallest eps of a float is not useful. */
-    return memo_json_get_double(config, "config.json", "layer_norm_eps", 0, 1e-30, 0.1,
-                                &recipe->norm_eps, err);
+    return memo_json_get_double(config, "config.json", "layer_norm_eps", 0,
+                                (memo_json_reals){1e-30, 0.1}, &recipe->norm_eps, err);
 }
 
 const memo_architecture memo_architecture_bert = {

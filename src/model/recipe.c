@@ -220,10 +220,12 @@ static memo_status recipe_read_field(const json_t *pair, size_t field, memo_reci
         status = memo_json_get_string(pair, row->name, "value", 1, &text, err);
         return status ? status : memo_recipe_set_text(recipe_text(recipe, field), text, err);
     case RECIPE_SIZE:
-        return memo_json_get_size(pair, row->name, "value", 1, row->min, row->max,
-                                  recipe_size(recipe, field), err);
+        return memo_json_get_size(pair, row->name, "value", 1,
+                                  (memo_json_sizes){row->min, row->max}, recipe_size(recipe, field),
+                                  err);
     case RECIPE_REAL:
-        return memo_json_get_double(pair, row->name, "value", 1, 0, 1, &recipe->norm_eps, err);
+        return memo_json_get_double(pair, row->name, "value", 1, (memo_json_reals){0, 1},
+                                    &recipe->norm_eps, err);
     case RECIPE_BOOL:
         status = memo_json_get_bool(pair, row->name, "value", 1, &flag, err);
         *recipe_size(recipe, field) = flag != 0;

@@ -206,8 +206,8 @@ static memo_status source_check_pooling(const memo_source *source, const json_t 
                                         const char *name, int *include_prompt, memo_err *err)
 {
     size_t dim = source->recipe.hidden_size;
-    memo_status status = memo_json_get_size(json, name, "word_embedding_dimension", 0, 1,
-                                            MEMO_RECIPE_MAX_WIDTH, &dim, err);
+    memo_status status = memo_json_get_size(json, name, "word_embedding_dimension", 0,
+                                            (memo_json_sizes){1, MEMO_RECIPE_MAX_WIDTH}, &dim, err);
 
     if (status)
         return status;
@@ -263,8 +263,8 @@ static memo_status source_read_length(memo_source *source, size_t override, memo
         (status = source_json(source, "sentence_bert_config.json", 0, &bert, err)))
         goto done;
     if (tokenizer &&
-        (status = memo_json_get_double(tokenizer, "tokenizer_config.json", "model_max_length", 0, 1,
-                                       1e40, &from_tokenizer, err)))
+        (status = memo_json_get_double(tokenizer, "tokenizer_config.json", "model_max_length", 0,
+                                       (memo_json_reals){1, 1e40}, &from_tokenizer, err)))
         goto done;
     if (from_tokenizer >= 1 && from_tokenizer < (double)recipe->n_positions) {
         recipe->max_tokens = (size_t)from_tokenizer;
@@ -272,8 +272,9 @@ static memo_status source_read_length(memo_source *source, size_t override, memo
     }
     if (bert) {
         size_t length = 0;
-        if ((status = memo_json_get_size(bert, "sentence_bert_config.json", "max_seq_length", 0, 1,
-                                         MEMO_RECIPE_MAX_TOKENS, &length, err)) ||
+        if ((status =
+                 memo_json_get_size(bert, "sentence_bert_config.json", "max_seq_length", 0,
+                                    (memo_json_sizes){1, MEMO_RECIPE_MAX_TOKENS}, &length, err)) ||
             (status = memo_json_get_bool(bert, "sentence_bert_config.json", "do_lower_case", 0,
                                          &lower_case, err)))
             goto done;

@@ -207,8 +207,9 @@ static memo_status tokjson_model(const json_t *root, memo_tokenizer_spec *spec, 
         status = memo_json_get_string(model, spec->what, "continuing_subword_prefix", 1,
                                       &spec->continuing, err);
     if (!status)
-        status = memo_json_get_size(model, spec->what, "max_input_chars_per_word", 1, 0,
-                                    MEMO_TOKENIZER_MAX_WORD_CHARS, &spec->max_word_chars, err);
+        status = memo_json_get_size(model, spec->what, "max_input_chars_per_word", 1,
+                                    (memo_json_sizes){0, MEMO_TOKENIZER_MAX_WORD_CHARS},
+                                    &spec->max_word_chars, err);
     return status ? status : tokjson_vocab(json_object_get(model, "vocab"), spec, err);
 }
 
@@ -341,7 +342,8 @@ static memo_status tokjson_piece(const json_t *stage, const json_t *piece, int *
                          spec->what);
     memo_status status = memo_json_get_string(body, spec->what, "id", 1, &id, err);
     if (!status)
-        status = memo_json_get_size(body, spec->what, "type_id", 1, 0, UINT32_MAX, &type_id, err);
+        status = memo_json_get_size(body, spec->what, "type_id", 1,
+                                    (memo_json_sizes){0, UINT32_MAX}, &type_id, err);
     if (status)
         return status;
     if (type_id != 0)
@@ -407,7 +409,8 @@ static memo_status tokjson_notes(const json_t *root, const char *what, memo_toke
     if (!status)
         status = tokjson_object(root, "padding", what, &padding, err);
     if (!status && truncation)
-        status = memo_json_get_size(truncation, what, "max_length", 1, 0, SIZE_MAX / 2,
+        status = memo_json_get_size(truncation, what, "max_length", 1,
+                                    (memo_json_sizes){0, SIZE_MAX / 2},
                                     &notes->truncation_max_length, err);
     notes->has_padding = padding != NULL;
     return status;

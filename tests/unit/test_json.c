@@ -187,25 +187,32 @@ static void test_json_size_members(void **state)
     size_t n = 77;
     json_t *o = parse_object("{\"n\":12,\"neg\":-1,\"real\":12.0,\"s\":\"12\",\"null\":null,"
                              "\"big\":9223372036854775807}");
-    assert_memo_ok(memo_json_get_size(o, "c", "absent", 0, 1, 9, &n, &err), err);
-    assert_memo_ok(memo_json_get_size(o, "c", "null", 0, 1, 9, &n, &err), err);
+    assert_memo_ok(memo_json_get_size(o, "c", "absent", 0, (memo_json_sizes){1, 9}, &n, &err), err);
+    assert_memo_ok(memo_json_get_size(o, "c", "null", 0, (memo_json_sizes){1, 9}, &n, &err), err);
     assert_int_equal(n, 77);
-    assert_memo_status(memo_json_get_size(o, "c", "absent", 1, 1, 9, &n, &err), MEMO_ERR_FORMAT,
-                       err);
+    assert_memo_status(memo_json_get_size(o, "c", "absent", 1, (memo_json_sizes){1, 9}, &n, &err),
+                       MEMO_ERR_FORMAT, err);
     assert_string_equal(err.message, "c: has no \"absent\"");
-    assert_memo_status(memo_json_get_size(o, "c", "null", 1, 1, 9, &n, &err), MEMO_ERR_FORMAT, err);
-    assert_memo_status(memo_json_get_size(o, "c", "n", 1, 13, 20, &n, &err), MEMO_ERR_VALUE, err);
-    assert_memo_status(memo_json_get_size(o, "c", "n", 1, 1, 11, &n, &err), MEMO_ERR_VALUE, err);
+    assert_memo_status(memo_json_get_size(o, "c", "null", 1, (memo_json_sizes){1, 9}, &n, &err),
+                       MEMO_ERR_FORMAT, err);
+    assert_memo_status(memo_json_get_size(o, "c", "n", 1, (memo_json_sizes){13, 20}, &n, &err),
+                       MEMO_ERR_VALUE, err);
+    assert_memo_status(memo_json_get_size(o, "c", "n", 1, (memo_json_sizes){1, 11}, &n, &err),
+                       MEMO_ERR_VALUE, err);
     assert_string_equal(err.message, "c.n: is 12, not between 1 and 11");
-    assert_memo_status(memo_json_get_size(o, "c", "neg", 1, 0, SIZE_MAX, &n, &err), MEMO_ERR_VALUE,
-                       err);
-    assert_memo_status(memo_json_get_size(o, "c", "real", 1, 0, 99, &n, &err), MEMO_ERR_VALUE, err);
+    assert_memo_status(
+        memo_json_get_size(o, "c", "neg", 1, (memo_json_sizes){0, SIZE_MAX}, &n, &err),
+        MEMO_ERR_VALUE, err);
+    assert_memo_status(memo_json_get_size(o, "c", "real", 1, (memo_json_sizes){0, 99}, &n, &err),
+                       MEMO_ERR_VALUE, err);
     assert_contains(err.message, "c.real: is a real number, not an integer");
-    assert_memo_status(memo_json_get_size(o, "c", "s", 1, 0, 99, &n, &err), MEMO_ERR_VALUE, err);
+    assert_memo_status(memo_json_get_size(o, "c", "s", 1, (memo_json_sizes){0, 99}, &n, &err),
+                       MEMO_ERR_VALUE, err);
     assert_int_equal(n, 77); /* untouched by every failure */
-    assert_memo_ok(memo_json_get_size(o, "c", "n", 1, 12, 12, &n, &err), err);
+    assert_memo_ok(memo_json_get_size(o, "c", "n", 1, (memo_json_sizes){12, 12}, &n, &err), err);
     assert_int_equal(n, 12);
-    assert_memo_ok(memo_json_get_size(o, "c", "big", 1, 0, SIZE_MAX, &n, &err), err);
+    assert_memo_ok(memo_json_get_size(o, "c", "big", 1, (memo_json_sizes){0, SIZE_MAX}, &n, &err),
+                   err);
     assert_int_equal(n, INT64_MAX);
     json_decref(o);
 }
@@ -216,15 +223,18 @@ static void test_json_double_members(void **state)
     memo_err err = {0};
     double x = 7;
     json_t *o = parse_object("{\"x\":-0.25,\"i\":3,\"s\":\"3\"}");
-    assert_memo_ok(memo_json_get_double(o, "c", "absent", 0, 0, 1, &x, &err), err);
+    assert_memo_ok(memo_json_get_double(o, "c", "absent", 0, (memo_json_reals){0, 1}, &x, &err),
+                   err);
     assert_true(x == 7);
-    assert_memo_ok(memo_json_get_double(o, "c", "x", 1, -1, 1, &x, &err), err);
+    assert_memo_ok(memo_json_get_double(o, "c", "x", 1, (memo_json_reals){-1, 1}, &x, &err), err);
     assert_true(x == -0.25);
-    assert_memo_ok(memo_json_get_double(o, "c", "i", 1, 0, 3, &x, &err), err);
+    assert_memo_ok(memo_json_get_double(o, "c", "i", 1, (memo_json_reals){0, 3}, &x, &err), err);
     assert_true(x == 3);
-    assert_memo_status(memo_json_get_double(o, "c", "x", 1, 0, 1, &x, &err), MEMO_ERR_VALUE, err);
+    assert_memo_status(memo_json_get_double(o, "c", "x", 1, (memo_json_reals){0, 1}, &x, &err),
+                       MEMO_ERR_VALUE, err);
     assert_contains(err.message, "c.x: is -0.25, not between 0 and 1");
-    assert_memo_status(memo_json_get_double(o, "c", "s", 1, 0, 9, &x, &err), MEMO_ERR_VALUE, err);
+    assert_memo_status(memo_json_get_double(o, "c", "s", 1, (memo_json_reals){0, 9}, &x, &err),
+                       MEMO_ERR_VALUE, err);
     json_decref(o);
 }
 
