@@ -350,6 +350,7 @@ static memo_status filter_read_part(filter_test *t, filter_op op)
     filter_value v;
     const char *x;
     memo_status status;
+    memo_filter_skip_space(p);
     if (t->field->kind == FILTER_NUMBER || t->field->kind == FILTER_DATE)
         return memo_filter_fail(p, p->at, "a comparison (prefix and contains are for texts)");
     status = memo_filter_read_value(p, &v);
@@ -360,6 +361,8 @@ static memo_status filter_read_part(filter_test *t, filter_op op)
     x = filter_open(t, "'text'");
     if (op == FILTER_CONTAINS)
         memo_buf_printf(&p->tests, "instr(%s, ?%zu) > 0", x, filter_bind_text(p, v.text));
+    else if (v.text.n_bytes == 0) /* substr() of an empty blob is null */
+        memo_buf_putc(&p->tests, '1');
     else /* as bytes: a NUL in the text ends nothing, and no case is folded */
         memo_buf_printf(&p->tests, "substr(CAST(%s AS BLOB), 1, %zu) = CAST(?%zu AS BLOB)", x,
                         v.text.n_bytes, filter_bind_text(p, v.text));
