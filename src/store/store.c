@@ -221,6 +221,24 @@ static memo_status store_check_place(memo_store *store, int exists, int allow_ne
                      "risk (one machine at a time)");
 }
 
+/* Every change is numbered and leaves its number in a row, so the counter equals the largest of
+ * them. A file copied while it was written can hold a counter of one moment and rows of another. A
+ * query that meets a bad page proves nothing and is left to whoever reads that page. */
+static memo_status store_check_whole(memo_store *store, memo_err *err)
+{
+    int64_t differs = 0;
+    (void)memo_sql_int(&store->sql,
+                       "SELECT change_seq <> max(coalesce((SELECT max(seq) FROM records), 0),"
+                       " coalesce((SELECT max(seq) FROM tombstones), 0)) FROM meta",
+                       &differs, NULL);
+    if (!differs)
+        return MEMO_OK;
+    memo_fail(err, MEMO_ERR_CORRUPT, "%s: its change counter does not fit its rows", store->path);
+    return memo_hint(err, MEMO_ERR_CORRUPT,
+                     "a file copied while the store was written looks like this; copy it again "
+                     "while nothing writes");
+}
+
 /* After the connection is set up: version as SQLite sees it (the log may be ahead of the file),
  * whitelist, identity. */
 static memo_status store_check_content(memo_store *store, int64_t *version, memo_err *err)
@@ -254,7 +272,7 @@ static memo_status store_check_content(memo_store *store, int64_t *version, memo
             status = memo_fail(err, MEMO_ERR_CORRUPT, "%s: it has lost its identity", store->path);
     }
     memo_stmt_done(&st);
-    return status;
+    return status ? status : store_check_whole(store, err);
 }
 
 /* A log copied beside this file from another store would be replayed by SQLite without question.
