@@ -342,10 +342,25 @@ static memo_status store_make_if_empty(memo_store *store, int may_create, int64_
                   store->path);
         return memo_hint(err, MEMO_ERR_CORRUPT, "restore a backup of the file");
     }
+    if (store_side_bytes(store, "") > 0) /* SQLite takes a file of one byte for an empty one */
+        return memo_fail(err, MEMO_ERR_CORRUPT, "%s: not a memolith store: no SQLite header",
+                         store->path);
     if (!may_create)
         return memo_fail(err, MEMO_ERR_CORRUPT, "%s: not a memolith store: the file is empty",
                          store->path);
     return memo_schema_create(&store->sql, memo_now_ms(store->ctx), err);
+}
+
+/* SQLite rounds a broken last page up. A checkpoint cut short can leave one, but then the log that
+ * mends it is there. */
+static memo_status store_check_size(memo_store *store, memo_err *err)
+{
+    int64_t n_bytes = memo_vfs_file_bytes(store->sql.db);
+    if (n_bytes % MEMO_PAGE_BYTES == 0 || store_side_bytes(store, "-wal") > 0)
+        return MEMO_OK;
+    memo_fail(err, MEMO_ERR_CORRUPT, "%s was cut: %" PRId64 " bytes are not whole pages of %d",
+              store->path, n_bytes, MEMO_PAGE_BYTES);
+    return memo_hint(err, MEMO_ERR_CORRUPT, "restore a backup of the file");
 }
 
 /* Everything a writer does under the lock to open. */
@@ -360,6 +375,8 @@ static memo_status store_open_locked(memo_store *store, int may_create, memo_err
     if (store_side_bytes(store, "-journal") > 0) /* a crash while it was made: roll back first */
         (void)sqlite3_exec(store->sql.db, "SELECT 1 FROM sqlite_schema", NULL, NULL, NULL);
     status = memo_schema_check_header(&store->sql, memo_schema_n_steps, &version, err);
+    if (!status)
+        status = store_check_size(store, err);
     if (!status)
         status = store_make_if_empty(store, may_create, version, err);
     if (!status)
@@ -410,11 +427,13 @@ static memo_status store_try_reader(memo_store *store, memo_sql_mode mode, int *
     if (!status && version == 0)
         status = memo_fail(err, MEMO_ERR_CORRUPT, "%s: not a memolith store: the file is empty",
                            store->path);
+    if (!status)
+        status = store_check_size(store, err);
     if (status)
         return status;
     status = memo_sql_setup(&store->sql, err);
     if (status) {
-        int rc = sqlite3_errcode(store->sql.db);
+        int rc = sqlite3_errcode(store->sql.db) & 0xff;
         *no_side_files = rc == SQLITE_CANTOPEN || rc == SQLITE_READONLY;
         return status;
     }

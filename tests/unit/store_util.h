@@ -36,8 +36,7 @@ __attribute__((unused)) static int64_t util_clock(void *user)
 
 #define util_ok(call)                                                                              \
     do {                                                                                           \
-        memo_err util_err = {0};                                                                   \
-        memo_err *err = &util_err;                                                                 \
+        memo_err util_err = {0}, *err = &util_err;                                                 \
         if (call)                                                                                  \
             fail_msg("%s: %s: %s", #call, memo_status_name(util_err.status), util_err.message);    \
     } while (0)
