@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # ./dev demo: a year of somebody's notes and this project's documents in one file, six searches.
 demo_started=$(date +%s)
-use_build release
+build_release memolith
 default_model f32
 
 db=build/demo/notes.memo

@@ -127,20 +127,26 @@ run_ctest() {
     return "$status"
 }
 
-# A golden suite on folder $2, by default the one beside this checkout: run_golden models|tokenizer [DIR]
+# A golden suite on folder $2, by default the data beside this checkout: run_golden models|tokenizer [DIR]
 run_golden() {
-    folder=${2:-}
-    if [ -z "$folder" ]; then
-        case $1 in
-        models) folder=$(shared_dir)/data/models ;;
-        tokenizer) folder=$(shared_dir)/data/tokenizer ;;
-        esac
-        if [ ! -d "$folder" ]; then
-            echo "SKIPPED golden $1: no golden data beside this checkout (MEMO_SHARED names their folder)"
-            echo "0 passed, 0 failed, 1 skipped"
-            return 0
-        fi
+    data=$(shared_dir)/data
+    if [ -z "${2:-}" ] && [ ! -d "$data/models" ]; then
+        echo "SKIPPED golden $1: no golden data beside this checkout (MEMO_SHARED names their folder)"
+        echo "0 passed, 0 failed, 1 skipped"
+        return 0
     fi
-    default_model f32
-    "$(dirname "$memolith")/tests/golden_$1" "$model" "$folder"
+    programs=$(dirname "$memolith")/tests
+    case $1 in
+    models)
+        default_model f32
+        "$programs/golden_models" "$model" "${2:-$data/models}"
+        ;;
+    tokenizer)
+        if [ -n "${2:-}" ]; then
+            "$programs/golden_tokenizer" "$2"
+        else
+            "$programs/golden_tokenizer" "$data/tokenizer" "$data/models"
+        fi
+        ;;
+    esac
 }
