@@ -140,7 +140,7 @@ def main():
     parser.add_argument("files", nargs="*")
     parser.add_argument("--texts", type=int, default=20000)
     parser.add_argument("--seed", type=int, default=1)
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     rng, score = random.Random(args.seed), Score()
     print(f"seed {args.seed}")
     for path in args.files:

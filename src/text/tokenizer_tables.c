@@ -296,7 +296,7 @@ static memo_status tables_build_added(const memo_tokenizer_spec *spec, int norma
             memo_buf_append(&text, token->bytes, token->n);
         keys[n].n = text.n - begin;
         keys[n++].value = (uint32_t)i;
-        if (!status && text.n == begin)
+        if (!status && text.n == begin && !text.failed)
             status = memo_fail(err, MEMO_ERR_FORMAT, "%s: added token %u is empty", spec->what,
                                (unsigned)token->id);
     }
