@@ -7,13 +7,12 @@
 #include <immintrin.h>
 #include <math.h>
 
-#define V(name)       name##_avx2
-#define VEC_LANES     16
-#define TILE_ROWS     6 /* 6 pairs of accumulators + 1 of W leave 2 registers for broadcasts */
-#define TILE_PANELS   1
-#define DOT_ROWS      4
-#define KERNEL_INLINE static inline __attribute__((always_inline))
-#define KERNEL_UNROLL _Pragma("GCC unroll 16")
+#include "kernel/vec.h"
+
+#define V(name)     name##_avx2
+#define TILE_ROWS   6 /* 6 pairs of accumulators + 1 of W leave 2 registers for broadcasts */
+#define TILE_PANELS 1
+#define DOT_ROWS    4
 
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma,bmi2,f16c"))), apply_to = function)
@@ -163,13 +162,7 @@ KERNEL_INLINE float V(max_lane)(V(f32) a)
 
 KERNEL_INLINE void V(transpose4)(const float *src, size_t lds, float *dst, size_t ldd)
 {
-    __m128 r0 = _mm_loadu_ps(src), r1 = _mm_loadu_ps(src + lds);
-    __m128 r2 = _mm_loadu_ps(src + 2 * lds), r3 = _mm_loadu_ps(src + 3 * lds);
-    _MM_TRANSPOSE4_PS(r0, r1, r2, r3);
-    _mm_storeu_ps(dst, r0);
-    _mm_storeu_ps(dst + ldd, r1);
-    _mm_storeu_ps(dst + 2 * ldd, r2);
-    _mm_storeu_ps(dst + 3 * ldd, r3);
+    vec_transpose4_x86(src, lds, dst, ldd);
 }
 
 /* The order matters: rows use functions of math. */
@@ -207,12 +200,9 @@ static const memo_kernels V(table) = {
 const memo_kernels *const memo_kernels_avx2 = &V(table);
 
 #undef V
-#undef VEC_LANES
 #undef TILE_ROWS
 #undef TILE_PANELS
 #undef DOT_ROWS
-#undef KERNEL_INLINE
-#undef KERNEL_UNROLL
 
 #else
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* kernel/template_gemm.h -- the f32 GEMM tile, once for all vector levels; see template_math.h for
- * V() and the primitives. The level chooses TILE_ROWS x TILE_PANELS so that the accumulators, one
- * input of each panel and a broadcast of A fill its registers without a spill.
+/* kernel/template_gemm.h -- the f32 GEMM tile, once for all vector levels; V() and the primitives
+ * are those of vec.h. No guard on purpose.
  *
- * Tiles of fewer rows or panels are the same loop with other constants, so an element's chain of
- * FMAs does not depend on the tile it is computed in. */
+ * The level chooses TILE_ROWS x TILE_PANELS so that the accumulators, one row of each panel and a
+ * broadcast of A fill its registers without a spill. Tiles of fewer rows or panels are the same
+ * loop with other constants, so an element's chain of FMAs does not depend on its tile. */
 
 KERNEL_INLINE void V(gemm_tile)(const size_t rows, const size_t n_panels, const memo_gemm_tile *t)
 {

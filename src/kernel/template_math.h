@@ -1,24 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* kernel/template_math.h -- element-wise kernels, once for all vector levels.
+/* kernel/template_math.h -- element-wise kernels, once for all vector levels; V() and the primitives
+ * are those of vec.h. Included by each level file inside its target region: no guard on purpose.
  *
- * Included by each level file inside its target region; no guard on purpose. The level provides
- * V(name), which makes a name its own, the type V(f32) of 16 floats and the primitives on it:
- *
- *   load store          16 floats, any alignment
- *   load_part           the first n < 16, zero in the other lanes, which are not touched
- *   store_part          the first n < 16 only
- *   set1 add sub mul div
- *   fma(a, b, c)        a * b + c, rounded once
- *   min(a, b) max(a, b) b when either is NaN
- *   round               to the nearest integer, ties to even
- *   scale2(a, n)        a * 2^n, n integral; rounded once also into the subnormals
- *   abs, copysign(a, b) magnitude of a, sign of b
- *   select_lt(a, b, x, y)  a < b ? x : y in each lane
- *   sum                 lane i + (i + 8), then + 4, + 2, + 1;  max_lane  greatest lane
- *
- * All levels run the same operations in the same order on 16 lanes, so they give the same bits.
  * The polynomials are weighted least-squares fits driven to the minimax error, with coefficients
- * rounded to float afterwards; the errors stated are those of the finished functions over all
+ * rounded to float afterwards. The errors stated are those of the finished functions over all 2^32
  * floats (`memo_check --exhaustive`). */
 
 /* exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2, exp(r) by degree 6 (error 2^-28).
