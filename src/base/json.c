@@ -13,13 +13,14 @@
 #include "base/file.h"
 
 /* At most 51 MB for 200,000 empty objects, the dearest values. */
-const memo_json_limits memo_json_request_limits = {8u << 20, 32, 200000, 10000, 100};
+const memo_json_limits memo_json_request_limits = {8u << 20, 32, 200000, 10000, 100, 0};
+const memo_json_limits memo_json_loose_limits = {8u << 20, 32, 200000, 10000, 100, 1};
 /* 2 M tokens with their ids and 3 M merges; merges written as short pairs come to 26 times their
  * text. */
-const memo_json_limits memo_json_vocab_limits = {128u << 20, 32, 8000000, 2000000, 32};
+const memo_json_limits memo_json_vocab_limits = {128u << 20, 32, 8000000, 2000000, 32, 0};
 /* 200,000 tensors with their metadata, 14 values each for 8 dimensions; tensors of the shortest
  * names come to 20 times their text, of usual names to 10 times. */
-const memo_json_limits memo_json_header_limits = {100000000, 32, 3000000, 200001, 24};
+const memo_json_limits memo_json_header_limits = {100000000, 32, 3000000, 200001, 24, 0};
 
 /* Bytes that jansson 2.14 takes on a 64-bit system, with the heap's overhead. They are bounds, read
  * from its sources; test_json holds them against its peak. */
@@ -203,8 +204,10 @@ memo_status memo_json_parse(const char *text, size_t n_bytes, const memo_json_li
     if (status != MEMO_OK)
         return status;
     json_error_t e = {0};
-    json_t *json =
-        json_loadb(text, n_bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
+    json_t *json = json_loadb(text, n_bytes,
+                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL |
+                                  (limits->int_as_real ? JSON_DECODE_INT_AS_REAL : 0),
+                              &e);
     if (!json) {
         /* jansson gives up without a text when an allocation fails deep inside. */
         if (!e.text[0] || json_error_code(&e) == json_error_out_of_memory)

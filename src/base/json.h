@@ -20,10 +20,13 @@ typedef struct memo_json_limits {
     /* Memory that the values may take, as a multiple of the text's bytes, beyond 1 MiB: a short text
      * of empty objects must not cost a hundred times its size. */
     size_t max_expansion;
+    int int_as_real; /* non-zero: every integer is read as a real, so that none is too big */
 } memo_json_limits;
 
 /* 8 MiB, depth 32, 10,000 keys an object, 200,000 values. */
 extern const memo_json_limits memo_json_request_limits;
+/* The same with int_as_real: transformers writes 1e30 without a point for "no limit". */
+extern const memo_json_limits memo_json_loose_limits;
 /* tokenizer.json: 128 MiB, depth 32, 8 M values. */
 extern const memo_json_limits memo_json_vocab_limits;
 /* safetensors header: 100,000,000 bytes, depth 32, 200,000 tensors and __metadata__. */

@@ -61,13 +61,15 @@ static int source_has(const memo_source *source, const char *name)
 static memo_status source_json(const memo_source *source, const char *name, int required,
                                json_t **json, memo_err *err)
 {
+    const memo_json_limits *limits =
+        strcmp(name, "tokenizer_config.json") ? &memo_json_request_limits : &memo_json_loose_limits;
     char *path = memo_path_join(source->folder, name);
     memo_status status = MEMO_OK;
 
     if (!path)
         return memo_fail_nomem(err, "a path", strlen(name));
     if (required || memo_path_exists(path))
-        status = memo_json_load(path, &memo_json_request_limits, json, err);
+        status = memo_json_load(path, limits, json, err);
     memo_free(path);
     return status;
 }
@@ -308,7 +310,9 @@ static memo_status source_prompt(const json_t *json, const char *const *names, c
 
     if (json)
         status = memo_json_get_string(json, file, "default_prompt_name", 0, &fallback, err);
-    if (prompts && !json_is_null(prompts) && !json_is_object(prompts))
+    if (json_is_null(prompts))
+        prompts = NULL;
+    if (prompts && !json_is_object(prompts))
         status = memo_fail(err, MEMO_ERR_VALUE, "%s: prompts is not an object", file);
     if (status)
         return status;
