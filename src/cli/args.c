@@ -193,8 +193,12 @@ static memo_status args_check_words(const cli_args *args, memo_err *err)
                                    args->words[verb->max_words]),
                          "memolith help %s", verb->name);
     cli_option word = {.kind = verb->word_kind};
+    char name[32] = {0}; /* "QUERY..." or "[FILE]" without its marks */
+    for (const char *c = verb->words; *c && strlen(name) + 1 < sizeof name; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            name[strlen(name)] = *c;
     for (size_t i = 0; i < args->n_words && status == MEMO_OK; i++)
-        status = cli_value_read(&word, verb->words, args->words[i], &unused, err);
+        status = cli_value_read(&word, name, args->words[i], &unused, err);
     return status;
 }
 

@@ -9,9 +9,9 @@
 #include "cli/values.h"
 
 static const char *const help_kind_names[] = {
-    [CLI_FLAG] = "flag",   [CLI_TEXT] = "text",   [CLI_NAME] = "name",     [CLI_PATH] = "path",
-    [CLI_COUNT] = "count", [CLI_SIZE] = "size",   [CLI_CHOICE] = "choice", [CLI_DATE] = "date",
-    [CLI_PAIR] = "pair",   [CLI_CHUNK] = "chunk",
+    [CLI_FLAG] = "flag",     [CLI_TEXT] = "text", [CLI_NAME] = "name",     [CLI_PATH] = "path",
+    [CLI_COUNT] = "count",   [CLI_SIZE] = "size", [CLI_CHOICE] = "choice", [CLI_DATE] = "date",
+    [CLI_EXPIRY] = "expiry", [CLI_PAIR] = "pair", [CLI_CHUNK] = "chunk",
 };
 
 /* "-k, --limit N" in a column, then the help; long ones get a line of their own. */

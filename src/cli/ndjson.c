@@ -138,8 +138,8 @@ static memo_status lines_write_all(int fd, const char *bytes, size_t n, memo_err
 /* Copy all of stdin to a file that has no name any more, and read from that. */
 static memo_status lines_spool(cli_lines *lines, memo_err *err)
 {
-    const char *folder = getenv("TMPDIR");
-    char *path = memo_path_join(folder && folder[0] ? folder : "/tmp", "memolith-XXXXXX");
+    const char *tmpdir = getenv("TMPDIR"), *folder = tmpdir && tmpdir[0] ? tmpdir : "/tmp";
+    char *path = memo_path_join(folder, "memolith-XXXXXX");
     char *name = memo_strdup("stdin");
     memo_status status = MEMO_OK;
     size_t n = 0;
@@ -147,7 +147,7 @@ static memo_status lines_spool(cli_lines *lines, memo_err *err)
     if (!path || !name)
         status = memo_fail_nomem(err, "a temporary file's name", 0);
     else if (fd < 0)
-        status = memo_fail_errno(err, errno, path, "create");
+        status = memo_fail_errno(err, errno, folder, "create a temporary file");
     if (fd >= 0)
         unlink(path);
     do {

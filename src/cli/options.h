@@ -18,6 +18,7 @@ typedef enum cli_kind {
     CLI_SIZE,   /* digits and K, M, G or T (powers of 1,024), min..max bytes */
     CLI_CHOICE, /* one of the words in `value`, separated by | */
     CLI_DATE,   /* YYYY-MM-DD or RFC 3339 with its zone; the number is Unix ms */
+    CLI_EXPIRY, /* a CLI_DATE, or "never": 0 */
     CLI_PAIR,   /* NAME=VALUE */
     CLI_CHUNK,  /* none, md, plain or auto, with :TOKENS or :TOKENS/OVERLAP */
 } cli_kind;
@@ -75,7 +76,7 @@ typedef enum cli_kind {
     X(META, "meta", 0, CLI_PAIR, 1, "NAME=VALUE", 0, 0,                                            \
       "metadata; numbers, true, false and null are read as such; repeat for more")                 \
     X(CREATED, "created", 0, CLI_DATE, 0, "DATE", 0, 0, "when it came to be (default now)")        \
-    X(EXPIRES, "expires", 0, CLI_DATE, 0, "DATE", 0, 0, "hidden from then on")                     \
+    X(EXPIRES, "expires", 0, CLI_EXPIRY, 0, "DATE|never", 0, 0, "hidden from then on")             \
     X(FILE, "file", 0, CLI_PATH, 0, "FILE", 0, 0, "take the text from a file")                     \
     X(SOURCE, "source", 0, CLI_TEXT, 0, "SOURCE", 0, 0, "where it came from")                      \
     X(CHUNK, "chunk", 0, CLI_CHUNK, 0, "none|md|plain|auto[:TOKENS[/OVERLAP]]", 0, 0,              \

@@ -152,12 +152,15 @@ void cli_error_print(const memo_err *err, cli_format format)
     memo_buf_fini(&buf);
 }
 
+/* By way of memo_fail(), which makes every byte printable: names of files come from anywhere. */
 static void output_line(const char *prefix, const char *fmt, va_list args)
 {
-    char text[1024];
+    char text[512];
     memo_buf buf = {0};
+    memo_err clean = {0};
     vsnprintf(text, sizeof text, fmt, args);
-    memo_buf_printf(&buf, "%s%s\n", prefix, text);
+    memo_fail(&clean, MEMO_ERR_IO, "%s", text);
+    memo_buf_printf(&buf, "%s%s\n", prefix, clean.message);
     output_to_stderr(&buf);
     memo_buf_fini(&buf);
 }

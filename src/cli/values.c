@@ -241,11 +241,14 @@ memo_status cli_value_read(const cli_option *option, const char *name, const cha
                              option->value);
         *number = (uint64_t)choice;
         return MEMO_OK;
+    case CLI_EXPIRY:
     case CLI_DATE:
+        if (option->kind == CLI_EXPIRY && strcmp(text, "never") == 0)
+            return MEMO_OK;
         if (!memo_date_parse(text, n_bytes, &ms))
             return memo_fail(err, MEMO_ERR_USAGE,
-                             "%s is \"%s\"; allowed is YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ", name,
-                             text);
+                             "%s is \"%s\"; allowed is YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ%s", name,
+                             text, option->kind == CLI_EXPIRY ? " or never" : "");
         *number = (uint64_t)ms;
         return MEMO_OK;
     case CLI_PAIR:

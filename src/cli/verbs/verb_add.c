@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include "cli/app.h"
 #include "cli/json_out.h"
 #include "cli/values.h"
@@ -99,8 +100,10 @@ static memo_status add_record(cli_app *app, const memo_buf *text, const memo_buf
     in.chunking = chunk.chunking;
     in.chunk_tokens = chunk.tokens;
     in.chunk_overlap = chunk.overlap;
-    if (!in.source)
-        in.source = cli_args_text(args, OPT_FILE);
+    const char *path = cli_args_text(args, OPT_FILE);
+    /* A path is bytes, a source is text: where the two differ the record has none. */
+    if (!in.source && path && memo_utf8_check(path, strlen(path)) == strlen(path))
+        in.source = path;
     memo_status status = cli_args_list(args, OPT_TAG, &tags, &in.n_tags, err);
     in.tags = tags;
     if (status == MEMO_OK)

@@ -121,6 +121,8 @@ static void doctor_model(doctor_state *state)
         status = memo_model_verify(app->model, &report, &why);
     if (status) {
         doctor_failed(state, "model", status, &why);
+        memo_model_close(app->model); /* the store is checked without it */
+        app->model = NULL;
         return;
     }
     memo_model_get_info(app->model, &info);
@@ -134,6 +136,12 @@ static void doctor_model(doctor_state *state)
 
 /* ---- store --------------------------------------------------------------------------------- */
 
+static void doctor_put_count(memo_buf *out, uint64_t n, const char *name)
+{
+    cli_put_grouped(out, n);
+    memo_buf_printf(out, " %s%s, ", name, n == 1 ? "" : "s");
+}
+
 static void doctor_stats(doctor_state *state)
 {
     memo_db_stats stats;
@@ -144,12 +152,9 @@ static void doctor_stats(doctor_state *state)
         doctor_failed(state, "store", status, &why);
         return;
     }
-    cli_put_grouped(&message, stats.n_records);
-    memo_buf_printf(&message, " record%s, ", stats.n_records == 1 ? "" : "s");
-    cli_put_grouped(&message, stats.n_chunks);
-    memo_buf_puts(&message, " chunks, ");
-    cli_put_grouped(&message, stats.n_vectors);
-    memo_buf_puts(&message, " vectors, ");
+    doctor_put_count(&message, stats.n_records, "record");
+    doctor_put_count(&message, stats.n_chunks, "chunk");
+    doctor_put_count(&message, stats.n_vectors, "vector");
     cli_put_bytes(&message, stats.file_bytes);
     memo_buf_printf(&message, ", schema %d", stats.schema_version);
     doctor_put(state,
@@ -227,6 +232,7 @@ memo_status cli_verb_doctor(cli_app *app, memo_err *err)
         memo_buf_puts(out, "}\n");
     }
     if (state.status)
-        return memo_fail(err, state.status, "%zu of %zu findings are bad", state.n_bad, state.n);
+        return memo_fail(err, state.status, "%zu of %zu findings %s bad", state.n_bad, state.n,
+                         state.n_bad == 1 ? "is" : "are");
     return MEMO_OK;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "cli/app.h"
@@ -59,15 +61,28 @@ static void import_put_json(memo_buf *out, const memo_import_report *r)
     memo_buf_puts(out, "}\n");
 }
 
+/* Refuse what cannot be imported before a store is made for it. */
+static memo_status import_check_paths(const cli_args *args, memo_err *err)
+{
+    for (size_t i = 0; i < args->n_words; i++) {
+        const char *path = args->words[i];
+        struct stat st;
+        if (strcmp(path, "-") == 0)
+            return memo_hint(err, memo_fail(err, MEMO_ERR_USAGE, "import reads files, not stdin"),
+                             "write the lines to a file.ndjson, or memolith add - for one text");
+        if (stat(path, &st) != 0)
+            return memo_fail_errno(err, errno, path, "open");
+        if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+            return memo_fail(err, MEMO_ERR_IO, "%s: not a regular file or a folder", path);
+    }
+    return MEMO_OK;
+}
+
 memo_status cli_verb_import(cli_app *app, memo_err *err)
 {
     const cli_args *args = &app->args;
     cli_chunk_spec chunk = {0};
     memo_import_report report = {0};
-    for (size_t i = 0; i < args->n_words; i++)
-        if (strcmp(args->words[i], "-") == 0)
-            return memo_hint(err, memo_fail(err, MEMO_ERR_USAGE, "import reads files, not stdin"),
-                             "write the lines to a file.ndjson, or memolith add - for one text");
     if (cli_args_has(args, OPT_CHUNK))
         cli_chunk_read(cli_args_text(args, OPT_CHUNK), &chunk); /* checked with the arguments */
     memo_import_options options = {
@@ -85,10 +100,13 @@ memo_status cli_verb_import(cli_app *app, memo_err *err)
         .skip_bad = cli_args_has(args, OPT_SKIP_BAD),
         .progress = cli_progress_call,
         .progress_user = &app->progress,
-        .on_bad = import_on_bad,
+        .on_bad =
+            cli_args_has(args, OPT_SKIP_BAD) ? import_on_bad : NULL, /* else the error says it */
         .on_bad_user = app,
     };
-    memo_status status = cli_app_model(app, NULL, err);
+    memo_status status = import_check_paths(args, err);
+    if (status == MEMO_OK)
+        status = cli_app_model(app, NULL, err);
     if (status == MEMO_OK)
         status = cli_app_store(app, MEMO_OPEN_CREATE, err);
     if (status)

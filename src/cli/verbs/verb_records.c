@@ -233,8 +233,7 @@ memo_status cli_verb_forget(cli_app *app, memo_err *err)
     if (args->n_words > 0 && options.where)
         return memo_fail(err, MEMO_ERR_USAGE, "forget takes ids or --where, not both");
     options.dry_run |= needs_yes;
-    memo_status status =
-        cli_app_store(app, options.dry_run ? MEMO_OPEN_READ_ONLY : MEMO_OPEN_EXISTING, err);
+    memo_status status = cli_app_store(app, MEMO_OPEN_EXISTING, err);
     if (status == MEMO_OK)
         status = memo_db_forget(app->db, &options, &n_forgotten, &n_absent, err);
     if (status == MEMO_OK && needs_yes && n_forgotten > 0)

@@ -64,7 +64,7 @@ static void search_put_explanation(cli_out *out, const memo_hit *hit)
         const memo_lane_score *score = &hit->lanes[lane];
         memo_buf_printf(&out->buf, "%*s%-8s", SEARCH_INDENT, "", memo_lane_name((memo_lane)lane));
         if (score->rank > 0)
-            memo_buf_printf(&out->buf, " rank %-4zu score %-8.4f share %.4f\n", score->rank,
+            memo_buf_printf(&out->buf, " rank %-4zu score %-9.4g share %.4f\n", score->rank,
                             score->score, score->share);
         else
             memo_buf_puts(&out->buf, " -\n");
@@ -247,6 +247,8 @@ static memo_status search_one(cli_app *app, memo_err *err)
     if (status == MEMO_OK) {
         if (hits->n_damaged > 0)
             cli_warn("%zu damaged rows are left out; memolith doctor says more", hits->n_damaged);
+        if (hits->query_truncated)
+            cli_warn("the query is longer than the model takes; its end was not seen");
         if (app->out.format == CLI_FORMAT_TEXT)
             search_put_text(app, hits);
         else if (app->out.format == CLI_FORMAT_NDJSON)
@@ -318,7 +320,11 @@ memo_status cli_verb_search(cli_app *app, memo_err *err)
                          "--queries writes JSON lines; -o text is not possible");
     if (queries && app->out.format == CLI_FORMAT_TEXT)
         app->out.format = CLI_FORMAT_NDJSON;
-    memo_status status = cli_app_store_exists(app, err);
+    memo_status status = MEMO_OK;
+    if (queries && strcmp(queries, "-") == 0)
+        status = cli_app_stdin(app, "NDJSON", err);
+    if (status == MEMO_OK)
+        status = cli_app_store_exists(app, err);
     if (status == MEMO_OK && !lexical)
         status = cli_app_model(app, NULL, err);
     if (status == MEMO_OK)

@@ -1,0 +1,117 @@
+What the command says about itself.
+
+## help
+$ memolith help | head -3
+> memolith add 'the spare key is under the third flower pot'
+> memolith search 'how do I get into the house'
+>
+$ memolith --help | head -1
+> memolith add 'the spare key is under the third flower pot'
+$ memolith -h | head -1
+> memolith add 'the spare key is under the third flower pot'
+$ memolith help search
+> memolith search 'how do I get into the house' -k 3
+>
+> memolith search: find what is near a question: by meaning, by words, by identifiers.
+> The words are joined by spaces. A filter narrows what is searched; its fields are id key title
+> text source tags created updated expires version meta.NAME, its operators = != < <= > >=
+> in (a, b), between a and b, exists, prefix 's', contains 's', joined by and, or, not.
+>
+> usage: memolith search QUERY... [options]
+>
+> options:
+>   -k, --limit N               hits wanted (default 10), 1 to 1,000
+>       --where FILTER          only records that match, e.g. "tags = 'gift' and created >= now-7d"
+>       --mode hybrid|dense|lexical
+>                               by meaning and words, by meaning, or by words (default hybrid)
+>       --chunks                show every matching chunk of a record
+>       --explain               show each lane's rank, score and share, the matched words and the timings
+>       --queries FILE|-        run many: NDJSON lines with _id and text; one JSON line comes out for each
+>       --ns NAME               namespace (default "default")
+>   -o, --format text|json|ndjson|quiet
+>                               how results are written (default text)
+>   -h, --help                  explain the verb
+>
+> settings, also from the environment and the configuration file (see memolith doctor --env):
+>   -f, --db FILE               the store, one file
+>       --model FILE            the compiled model that turns text into vectors
+>       --cache-dir FOLDER      where models lie; nothing in it is the only copy of anything
+>       --cpu auto|ref|avx2|avx512
+>                               highest instruction-set level to use
+>       --threads N             threads that compute, the calling one included, 1 to 256
+>       --mem-limit SIZE        largest working memory that one call may plan
+>       --log error|warn|info|debug
+>                               least severe message that is written to stderr
+$ memolith search --help | head -1
+> memolith search 'how do I get into the house' -k 3
+$ memolith help model
+> memolith model compile all-MiniLM-L6-v2/ -o minilm.f32.safetensors
+>
+>   model compile   turn a published model folder into one file that runs
+>   model show      show a compiled model: recipe with origins, tensors, fingerprint
+>   model inspect   list the tensors of any model file, or name what is wrong with it
+>   model verify    prove a compiled model whole: checksums, fingerprint, self-test
+>
+> memolith help model VERB explains one.
+$ memolith help model compile
+> memolith model compile all-MiniLM-L6-v2/ -o minilm.f32.safetensors
+>
+> memolith model compile: turn a published model folder into one file that runs.
+> FOLDER holds config.json, tokenizer.json (or vocab.txt) and model.safetensors as published.
+>
+> usage: memolith model compile FOLDER [options]
+>
+> options:
+>   -o, --out FILE              the compiled model to write
+>       --class f32             how weights are stored (default f32)
+>       --name NAME             stored name (default the publisher's)
+>       --max-tokens N          most tokens of a text (default the publisher's), 3 to 1,048,576
+>       --pooling auto|mean|cls|last
+>                               how token states become one vector (default auto: the publisher's)
+>       --allow-nonfinite       keep weights that are NaN or infinite
+>       --force                 replace an existing output
+>       --format text|json|ndjson|quiet
+>                               how the report is written (default text)
+>   -h, --help                  explain the verb
+>
+> settings, also from the environment and the configuration file (see memolith doctor --env):
+>       --cpu auto|ref|avx2|avx512
+>                               highest instruction-set level to use
+>       --threads N             threads that compute, the calling one included, 1 to 256
+>       --mem-limit SIZE        largest working memory that one call may plan
+>       --log error|warn|info|debug
+>                               least severe message that is written to stderr
+$ memolith help serch
+! error[USAGE]: there is no verb "serch"
+!   fix: memolith help search?
+? 2
+
+## help of every verb begins with an example
+$ memolith help --json | $PYTHON -c 'import json, subprocess, sys; [print(v["name"]) for v in json.load(sys.stdin)["verbs"] if not subprocess.run(["memolith", "help", *v["name"].split()], capture_output=True, text=True).stdout.startswith(v["example"] + "\n")]'
+
+## the grammar as JSON
+$ memolith help --json | $PYTHON -c 'import json, sys; g = json.load(sys.stdin); print(sorted(g), len(g["statuses"])); print(*[v["name"] for v in g["verbs"]], sep="\n"); print(*[o["name"] for v in g["verbs"] if v["name"] == "search" for o in v["options"]])'
+> ['program', 'statuses', 'verbs', 'version'] 17
+> add
+> search
+> import
+> get
+> list
+> edit
+> forget
+> embed
+> tokenize
+> model compile
+> model show
+> model inspect
+> model verify
+> doctor
+> help
+> version
+> limit where mode chunks explain queries db ns model cache-dir cpu threads mem-limit log format help
+
+## version
+$ memolith version | sed 's/[0-9.]*$/N/'
+> memolith N
+$ memolith --version -o json | sed 's/[0-9][0-9.]*/N/'
+> {"program":"memolith","version":"N"}

@@ -1,0 +1,454 @@
+Bad input on the command line and the right behaviour, case by case: a defined error class, a status
+that is not 0, nothing written.
+
+## case 1: no arguments
+$ memolith
+! memolith add 'the spare key is under the third flower pot'
+! memolith search 'how do I get into the house'
+!
+! Memolith keeps texts in one file and finds them again by meaning.
+!
+! usage: memolith VERB [words] [options]
+!
+!   add             remember a text
+!   search          find what is near a question: by meaning, by words, by identifiers
+!   import          remember files, folders and NDJSON lines
+!   get             show one record, by its id or key
+!   list            show records, newest first
+!   edit            change a record; the version before it is kept
+!   forget          delete records: text, vectors and all versions
+!   embed           turn texts into vectors
+!   tokenize        show the tokens that the model sees
+!   model compile   turn a published model folder into one file that runs
+!   model show      show a compiled model: recipe with origins, tensors, fingerprint
+!   model inspect   list the tensors of any model file, or name what is wrong with it
+!   model verify    prove a compiled model whole: checksums, fingerprint, self-test
+!   doctor          check settings, machine, model and store
+!   help            explain a verb; --json writes the whole grammar
+!   version         show the version
+!
+! memolith help VERB explains one. -- ends the options. -o json is for programs.
+! error[USAGE]: no verb is given
+? 2
+
+## case 2: unknown verb or option
+$ memolith serach tea
+! error[USAGE]: there is no verb "serach"
+!   fix: memolith search?   (memolith help lists the verbs)
+? 2
+$ memolith delete x
+! error[USAGE]: there is no verb "delete"
+!   fix: memolith forget?   (memolith help lists the verbs)
+? 2
+$ memolith xyzzy
+! error[USAGE]: there is no verb "xyzzy"
+!   fix: memolith help
+? 2
+$ memolith model comple x
+! error[USAGE]: there is no verb "model comple"
+!   fix: memolith model compile?   (memolith help lists the verbs)
+? 2
+$ memolith model
+! error[USAGE]: model needs a verb of its own
+!   fix: memolith help model
+? 2
+$ memolith search tea --explian
+! error[USAGE]: search has no option --explian
+!   fix: --explain?   (memolith help search lists them)
+? 2
+$ memolith search tea --frobnicate
+! error[USAGE]: search has no option --frobnicate
+!   fix: memolith help search; a text that begins with - is written after --
+? 2
+$ memolith search tea -z
+! error[USAGE]: search has no option -z
+!   fix: memolith help search; a text that begins with - is written after --
+? 2
+$ memolith search -5 degrees
+! error[USAGE]: search has no option -5
+!   fix: memolith help search; a text that begins with - is written after --
+? 2
+$ memolith --threads 1 search tea
+! error[USAGE]: "--threads" stands where the verb does
+!   fix: memolith VERB --threads ...   (memolith help lists the verbs)
+? 2
+$ memolith version extra
+! error[USAGE]: version takes no word, and "extra" is one too many
+!   fix: memolith help version
+? 2
+$ memolith serach tea -o json
+! {"error":{"name":"USAGE","exit":2,"message":"there is no verb \"serach\"","fix":"memolith search?   (memolith help lists the verbs)"}}
+? 2
+
+## case 3: option without value, or given twice with different values
+$ memolith search tea -k
+! error[USAGE]: -k needs a value: N
+? 2
+$ memolith search tea --where
+! error[USAGE]: --where needs a value: FILTER
+? 2
+$ memolith search tea --where --explain
+! error[USAGE]: --where needs a value: FILTER
+!   fix: --where=--explain if that is the value
+? 2
+$ memolith search tea --explain=yes
+! error[USAGE]: --explain takes no value
+? 2
+$ memolith search tea -k 3 -k 4
+! error[USAGE]: --limit is given twice, as "3" and as "4"
+? 2
+$ memolith search tea -k 3 --limit=4
+! error[USAGE]: --limit is given twice, as "3" and as "4"
+? 2
+$ memolith add tea --title a --title b
+! error[USAGE]: --title is given twice, as "a" and as "b"
+? 2
+# the same value twice is no contradiction
+$ memolith search tea -k 3 -k3
+! error[NOTFOUND]: there is no store at <folder>/home/.local/share/memolith/default.memo yet
+!   fix: memolith add 'something to remember'   or   memolith import FOLDER   or   -f FILE for another store
+? 3
+
+## case 4: counts that are not plain numbers
+$ memolith list -k -1
+! error[USAGE]: --limit is "-1"; allowed is a whole number from 1 to 1,000,000,000
+? 2
+$ memolith list -k 1e3
+! error[USAGE]: --limit is "1e3"; allowed is a whole number from 1 to 1,000,000,000
+? 2
+$ memolith list -k 0x10
+! error[USAGE]: --limit is "0x10"; allowed is a whole number from 1 to 1,000,000,000
+? 2
+$ memolith list -k ' 5'
+! error[USAGE]: --limit is " 5"; allowed is a whole number from 1 to 1,000,000,000
+? 2
+$ memolith list -k '5 '
+! error[USAGE]: --limit is "5 "; allowed is a whole number from 1 to 1,000,000,000
+? 2
+$ memolith list -k 99999999999999999999
+! error[USAGE]: --limit is "99999999999999999999"; allowed is a whole number from 1 to 1,000,000,000
+? 2
+$ memolith list -k 18446744073709551617
+! error[USAGE]: --limit is "18446744073709551617"; allowed is a whole number from 1 to 1,000,000,000
+? 2
+$ memolith list -k ''
+! error[USAGE]: --limit is empty
+? 2
+$ memolith list -k 0
+! error[USAGE]: --limit is "0"; allowed is a whole number from 1 to 1,000,000,000
+? 2
+$ memolith search tea -k 1001
+! error[USAGE]: --limit is "1001"; allowed is a whole number from 1 to 1,000
+? 2
+$ memolith embed tea --mem-limit 12Q
+! error[USAGE]: --mem-limit is "12Q"; allowed is a whole number of bytes, or one with K, M, G or T, from 1,048,576 to 70,368,744,177,664
+? 2
+$ memolith embed tea --mem-limit 99999999T
+! error[USAGE]: --mem-limit is "99999999T"; allowed is a whole number of bytes, or one with K, M, G or T, from 1,048,576 to 70,368,744,177,664
+? 2
+$ memolith add tea --created 2025-02-30
+! error[USAGE]: --created is "2025-02-30"; allowed is YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ
+? 2
+$ memolith add tea --created yesterday
+! error[USAGE]: --created is "yesterday"; allowed is YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ
+? 2
+$ memolith add tea --chunk md:0
+! error[USAGE]: --chunk is "md:0"; allowed is none, md, plain or auto, the last three with :TOKENS or :TOKENS/OVERLAP, e.g. md:400/60
+? 2
+$ memolith add tea --chunk md:10/10
+! error[USAGE]: --chunk is "md:10/10"; allowed is none, md, plain or auto, the last three with :TOKENS or :TOKENS/OVERLAP, e.g. md:400/60
+? 2
+$ memolith add tea --meta color
+! error[USAGE]: --meta is "color"; allowed is NAME=VALUE
+? 2
+
+## case 5: threads out of range
+$ memolith embed tea --threads 0
+! error[USAGE]: --threads is "0"; allowed is a whole number from 1 to 256
+? 2
+$ memolith embed tea --threads 100000
+! error[USAGE]: --threads is "100000"; allowed is a whole number from 1 to 256
+? 2
+$ MEMOLITH_THREADS=0 memolith embed tea
+! error[USAGE]: MEMOLITH_THREADS is "0"; allowed is a whole number from 1 to 256
+? 2
+
+## case 6: empty strings
+$ memolith get ''
+! error[USAGE]: ID is empty
+? 2
+$ memolith list -f ''
+! error[USAGE]: --db is empty
+? 2
+$ memolith list --ns ''
+! error[USAGE]: --ns is empty
+? 2
+$ memolith add tea --key ''
+! error[USAGE]: --key is empty
+? 2
+$ memolith add tea --file ''
+! error[USAGE]: --file is empty
+? 2
+$ memolith import ''
+! error[USAGE]: PATH is empty
+? 2
+$ memolith model inspect ''
+! error[USAGE]: FILE is empty
+? 2
+$ memolith model compile "$TINY" -o ''
+! error[USAGE]: --out is empty
+? 2
+$ memolith embed tea --model ''
+! error[USAGE]: --model is empty
+? 2
+
+## case 7: a path that is not a regular file
+$ mkdir folder; mkfifo fifo
+$ memolith add --file folder
+! error[IO]: folder: not a regular file but a folder
+? 1
+$ memolith add --file fifo
+! error[IO]: fifo: not a regular file but a FIFO
+? 1
+$ memolith add --file /dev/zero
+! error[IO]: /dev/zero: not a regular file but a device
+? 1
+$ memolith embed --ndjson fifo
+! error[IO]: fifo: not a regular file but a FIFO
+? 1
+$ memolith embed tea --model folder
+! error[IO]: folder: not a regular file but a folder
+? 1
+$ memolith embed tea --model fifo
+! error[IO]: fifo: not a regular file but a FIFO
+? 1
+$ memolith model inspect /dev/null
+! error[IO]: /dev/null: not a regular file but a device
+? 1
+$ memolith list -f folder
+! error[IO]: folder: a store is a regular file, this is a folder
+? 1
+$ memolith list -f fifo
+! error[IO]: fifo: a store is a regular file, this is a pipe
+? 1
+$ memolith import fifo -f s.memo
+! error[IO]: fifo: not a regular file or a folder
+? 1
+$ memolith search --queries fifo -f s.memo
+! error[NOTFOUND]: there is no store at s.memo yet
+!   fix: memolith add 'something to remember'   or   memolith import FOLDER   or   -f FILE for another store
+? 3
+$ memolith model compile "$TINY" -o folder --force
+! compiling <tests>/tiny-model needs about 8.5 MB of disk and 50.3 MB of memory
+! error[IO]: folder: not a regular file but a folder
+? 1
+
+## case 8: a file that is missing or may not be read
+# root may read every file, so the file without permission is not shown here: it takes the same way
+$ memolith add --file nowhere.txt
+! error[IO]: nowhere.txt: cannot open: No such file or directory
+? 1
+$ memolith model inspect nowhere.safetensors
+! error[IO]: nowhere.safetensors: cannot open: No such file or directory
+? 1
+$ memolith embed tea --model nowhere.safetensors
+! error[IO]: nowhere.safetensors: cannot open: No such file or directory
+? 1
+$ memolith embed --ndjson nowhere.ndjson
+! error[IO]: nowhere.ndjson: cannot open: No such file or directory
+? 1
+$ memolith import nowhere.ndjson -f s.memo
+! error[IO]: nowhere.ndjson: cannot open: No such file or directory
+? 1
+$ memolith model compile nowhere -o out.safetensors
+! error[IO]: nowhere/config.json: cannot open: No such file or directory
+!   fix: a model folder holds config.json, tokenizer.json or vocab.txt, and model.safetensors
+? 1
+$ memolith add tea -f nowhere/s.memo
+! error[IO]: nowhere/s.memo: cannot find the folder of the store: No such file or directory
+? 1
+$ ls
+> home
+> model.safetensors
+
+## case 9: invalid UTF-8
+$ printf 'tea is in the pot' > "$(printf 'a\377b.txt')"
+$ memolith add --file "$(printf 'a\377b.txt')" -f "$(printf 's\377.memo')"
+> <id>
+$ memolith list -f "$(printf 's\377.memo')" -o ndjson -k 1 | grep -c 'tea is in the pot'
+> 1
+$ mkdir notes; printf 'more tea' > "$(printf 'notes/\377.txt')"; memolith import notes -f s.memo
+> 0 new, 1 failed (0 files, 0 chunks, 0 tokens) in <time> s
+! error[VALUE]: notes/?.txt: key is not UTF-8 at byte 6
+? 1
+$ memolith add "$(printf 'tea \377')" -f s.memo
+! error[VALUE]: TEXT is not valid UTF-8 at byte 4
+? 1
+$ memolith get "$(printf 'tea \377')" -f s.memo
+! error[VALUE]: ID is not valid UTF-8 at byte 4
+? 1
+$ memolith add tea --key "$(printf '\300\200')" -f s.memo
+! error[VALUE]: --key is not valid UTF-8 at byte 0
+? 1
+$ memolith tokenize "$(printf 'ab\355\240\200')"
+! error[VALUE]: TEXT is not valid UTF-8 at byte 2
+? 1
+$ memolith model inspect "$(printf 'no\377where')" -o json
+! {"error":{"name":"IO","exit":1,"message":"no?where: cannot open: No such file or directory","fix":null}}
+? 1
+$ printf 'tea \377' | memolith add - -f s.memo
+! error[VALUE]: text is not UTF-8 at byte 4
+? 1
+
+## case 10: large arguments
+$ memolith tokenize $(seq 10000) -o ndjson | wc -l
+> 10000
+$ memolith add $(seq 10000) -f s.memo | wc -l
+> 1
+# an argument of 2 MiB does not pass execve(); through stdin it does
+$ yes 'the key is behind the door' | head -c 2097152 | memolith add - -f s.memo | wc -l
+> 1
+$ yes 'the key is behind the door' | head -c 2097152 | memolith tokenize - -o json | wc -l
+> 1
+$ head -c 70000000 /dev/zero | memolith add - -f s.memo
+! error[LIMIT]: stdin holds more than 67108864 bytes
+? 1
+
+## case 11: the output is the input
+$ cp -r "$TINY" source; chmod -R u+w source
+$ memolith model compile source -o source/model.safetensors --force
+! error[USAGE]: source/model.safetensors is a file of the source folder source
+!   fix: -o with a name outside the folder
+? 2
+$ ln source/model.safetensors linked.safetensors; memolith model compile source -o linked.safetensors --force
+! error[USAGE]: linked.safetensors is a file of the source folder source
+!   fix: -o with a name outside the folder
+? 2
+$ ln -s source/vocab.txt soft; memolith model compile source -o soft --force
+! error[USAGE]: soft is a file of the source folder source
+!   fix: -o with a name outside the folder
+? 2
+$ ln source/1_Pooling/config.json pooling; memolith model compile source -o pooling --force
+! error[USAGE]: pooling is a file of the source folder source
+!   fix: -o with a name outside the folder
+? 2
+$ cmp source/model.safetensors "$TINY/model.safetensors"
+
+## case 12: the output exists
+$ echo old > out.safetensors
+$ memolith model compile "$TINY" -o out.safetensors
+! error[USAGE]: out.safetensors exists
+!   fix: --force to replace it
+? 2
+$ cat out.safetensors
+> old
+$ memolith model compile nowhere -o out.safetensors --force
+! error[IO]: nowhere/config.json: cannot open: No such file or directory
+!   fix: a model folder holds config.json, tokenizer.json or vocab.txt, and model.safetensors
+? 1
+$ cat out.safetensors
+> old
+$ memolith model compile "$TINY" -o out.safetensors --force --format quiet
+$ memolith model verify out.safetensors -o quiet
+$ ls
+> home
+> model.safetensors
+> out.safetensors
+
+## case 13: stdout closed or full
+$ memolith version > /dev/full
+! error[IO]: stdout: cannot write: No space left on device
+? 1
+$ memolith version >&-
+! error[IO]: stdout: cannot write: Bad file descriptor
+? 1
+$ memolith help --json > /dev/full
+! error[IO]: stdout: cannot write: No space left on device
+? 1
+$ memolith version -o json > /dev/full
+! {"error":{"name":"IO","exit":1,"message":"stdout: cannot write: No space left on device","fix":null}}
+? 1
+$ memolith embed tea -o npy > /dev/full
+! error[IO]: stdout: cannot write: No space left on device
+? 1
+$ memolith tokenize $(seq 3000) > /dev/full
+! error[IO]: stdout: cannot write: No space left on device
+? 1
+$ memolith version > /dev/full 2>&-
+? 1
+# a reader that goes away early
+$ (memolith tokenize $(seq 20000) -o ndjson; echo "exit $?" >&2) | head -c 8
+> {"ids":[\
+! {"error":{"name":"IO","exit":1,"message":"stdout: cannot write: Broken pipe","fix":null}}
+! exit 1
+
+## case 14: stdin closed, or a terminal, when data are expected
+$ memolith add - <&-
+! error[USAGE]: the text would come from stdin, which is closed
+? 2
+$ memolith embed - <&-
+! error[USAGE]: the text would come from stdin, which is closed
+? 2
+$ memolith embed --ndjson - <&-
+! error[USAGE]: NDJSON would come from stdin, which is closed
+? 2
+$ memolith search --queries - -f s.memo <&-
+! error[USAGE]: NDJSON would come from stdin, which is closed
+? 2
+$ $PYTHON $HELPERS/on_terminal.py stdin -- memolith add -
+! error[USAGE]: the text would come from stdin, which is a terminal
+!   fix: write < FILE behind the command, or a pipe before it
+? 2
+$ $PYTHON $HELPERS/on_terminal.py stdin -- memolith tokenize --ndjson -
+! error[USAGE]: NDJSON would come from stdin, which is a terminal
+!   fix: write < FILE behind the command, or a pipe before it
+? 2
+$ $PYTHON $HELPERS/on_terminal.py stdout -- memolith embed tea -o npy
+! error[USAGE]: npy is binary and stdout is a terminal
+!   fix: write > FILE.npy behind the command
+? 2
+
+## case 15: SIGINT or SIGTERM in the middle of an import
+$ $PYTHON $HELPERS/stop_import.py SIGINT
+> exit 1, CANCELLED
+> the count is the truth
+> some were stored, not all
+$ $PYTHON $HELPERS/stop_import.py SIGTERM
+> exit 1, CANCELLED
+> the count is the truth
+> some were stored, not all
+
+## case 16: a text that begins with -
+$ memolith tokenize -- -5 | cut -c 1-14
+>        2  [CLS
+>       17  -  0
+>       25  5  1
+>        3  [SEP
+$ memolith add -f s.memo -o quiet -- --the key
+$ memolith list -f s.memo -o ndjson | grep -o '"text":"[^"]*"'
+> "text":"--the key"
+$ memolith add -f s.memo -5
+! error[USAGE]: add has no option -5
+!   fix: memolith help add; a text that begins with - is written after --
+? 2
+
+## case 17: no space while compiling
+$ echo old > out.safetensors
+$ (ulimit -f 16; memolith model compile "$TINY" -o out.safetensors --force)
+! compiling <tests>/tiny-model needs about 8.5 MB of disk and 50.3 MB of memory
+! error[IO]: out.safetensors: cannot write: File too large
+? 1
+$ (ulimit -f 16; memolith model compile "$TINY" -o new.safetensors)
+! compiling <tests>/tiny-model needs about 8.5 MB of disk and 50.3 MB of memory
+! error[IO]: new.safetensors: cannot write: File too large
+? 1
+$ cat out.safetensors
+> old
+$ ls -A
+> home
+> model.safetensors
+> out.safetensors
+
+## case 18: a locale with decimal commas
+$ memolith embed 'tea' > plain
+$ for l in de_DE.UTF-8 fr_FR.UTF-8 tr_TR.UTF-8; do LC_ALL=$l LANG=$l memolith embed 'tea' | cmp - plain; done

@@ -1,0 +1,278 @@
+Models: compile, look inside, embed, tokenize.
+
+## compile
+$ memolith model compile "$TINY" -o out.safetensors
+> out.safetensors
+>   fingerprint  <sha256>
+>   size         175.7 kB, 29 tensors, 21,200 parameters
+>   note         there is no tokenizer.json: the tokenizer is made from vocab.txt, lower case (tokenizer_config.json)
+! compiling <tests>/tiny-model needs about 8.5 MB of disk and 50.3 MB of memory
+! licence: there is no LICENSE file in <tests>/tiny-model; the publisher's terms hold for the compiled file too
+$ memolith model compile "$TINY" -o again.safetensors --format json
+> {"path":"again.safetensors","fingerprint":"<sha256>","bytes":175712,"tensors":29,"parameters":21200,"unused":[],"warnings":["there is no tokenizer.json: the tokenizer is made from vocab.txt, lower case (tokenizer_config.json)"]}
+! compiling <tests>/tiny-model needs about 8.5 MB of disk and 50.3 MB of memory
+! licence: there is no LICENSE file in <tests>/tiny-model; the publisher's terms hold for the compiled file too
+$ cmp out.safetensors again.safetensors
+$ memolith model compile "$TINY"
+! error[USAGE]: model compile needs -o FILE
+!   fix: memolith model compile all-MiniLM-L6-v2/ -o minilm.f32.safetensors
+? 2
+$ memolith model compile "$TINY" -o x.safetensors --class int8
+! error[USAGE]: --class is "int8"; allowed is f32
+? 2
+$ memolith model compile "$TINY" -o x.safetensors --max-tokens 2
+! error[USAGE]: --max-tokens is "2"; allowed is a whole number from 3 to 1,048,576
+? 2
+$ memolith model compile "$TINY" -o x.safetensors --pooling cls --name 'a b' --max-tokens 16 --format quiet
+$ memolith model show x.safetensors | grep -E '^a b|max_tokens|pooling'
+> a b (bert, class f32, made by memolith <version>)
+>   max_tokens             16  (option)
+>   pooling                "cls"  (option)
+$ cp -r "$TINY" source; chmod -R u+w source; echo terms > source/LICENSE; memolith model compile source -o y.safetensors --format json > report
+! compiling source needs about 8.5 MB of disk and 50.3 MB of memory
+! licence: the compiled file falls under LICENSE of source; keep it with the file
+$ ls
+> again.safetensors
+> home
+> model.safetensors
+> out.safetensors
+> report
+> source
+> x.safetensors
+> y.safetensors
+
+## show, inspect and verify
+$ memolith model show
+> tiny (bert, class f32, made by memolith <version>)
+>   fingerprint            <sha256>
+>   vector                 32 dimensions
+>   layers                 2 of 32
+>   parameters             21,200
+>   file                   175,712 bytes
+> recipe
+>   architecture           "bert"  (config.json)
+>   n_layers               2  (config.json)
+>   hidden_size            32  (config.json)
+>   n_heads                4  (config.json)
+>   intermediate_size      40  (config.json)
+>   vocab_size             158  (config.json)
+>   n_positions            64  (config.json)
+>   n_token_types          2  (config.json)
+>   activation             "gelu_erf"  (config.json)
+>   norm_eps               1e-12  (config.json)
+>   max_tokens             64  (sentence_bert_config.json)
+>   pooling                "mean"  (1_Pooling/config.json)
+>   normalize              true  (modules.json)
+>   prompt_query           ""  (default)
+>   prompt_document        ""  (default)
+> tensors (41)
+>   F32   [32]  128 bytes at 4736  embeddings.norm.bias
+>   F32   [32]  128 bytes at 4864  embeddings.norm.weight
+>   F32   [64, 32]  8,192 bytes at 4992  embeddings.position
+>   F32   [2, 32]  256 bytes at 13184  embeddings.token_type
+>   F32   [158, 32]  20,224 bytes at 13440  embeddings.word
+>   F32   [32]  128 bytes at 33664  layer.000.attention.norm.bias
+>   F32   [32]  128 bytes at 33792  layer.000.attention.norm.weight
+>   F32   [32]  128 bytes at 33920  layer.000.attention.out.bias
+>   F32   [2, 64, 16]  8,192 bytes at 34048  layer.000.attention.out.weight
+>   F32   [96]  384 bytes at 42240  layer.000.attention.qkv.bias
+>   F32   [6, 64, 16]  24,576 bytes at 42624  layer.000.attention.qkv.weight
+>   F32   [32]  128 bytes at 67200  layer.000.ffn.down.bias
+>   F32   [2, 64, 16]  8,192 bytes at 67328  layer.000.ffn.down.weight
+>   F32   [32]  128 bytes at 75520  layer.000.ffn.norm.bias
+>   F32   [32]  128 bytes at 75648  layer.000.ffn.norm.weight
+>   F32   [40]  160 bytes at 75776  layer.000.ffn.up.bias
+>   U8    [32]  32 bytes at 75936  memolith.pad.16
+>   F32   [3, 64, 16]  12,288 bytes at 75968  layer.000.ffn.up.weight
+>   F32   [32]  128 bytes at 88256  layer.001.attention.norm.bias
+>   F32   [32]  128 bytes at 88384  layer.001.attention.norm.weight
+>   F32   [32]  128 bytes at 88512  layer.001.attention.out.bias
+>   F32   [2, 64, 16]  8,192 bytes at 88640  layer.001.attention.out.weight
+>   F32   [96]  384 bytes at 96832  layer.001.attention.qkv.bias
+>   F32   [6, 64, 16]  24,576 bytes at 97216  layer.001.attention.qkv.weight
+>   F32   [32]  128 bytes at 121792  layer.001.ffn.down.bias
+>   F32   [2, 64, 16]  8,192 bytes at 121920  layer.001.ffn.down.weight
+>   F32   [32]  128 bytes at 130112  layer.001.ffn.norm.bias
+>   F32   [32]  128 bytes at 130240  layer.001.ffn.norm.weight
+>   F32   [40]  160 bytes at 130368  layer.001.ffn.up.bias
+>   U8    [32]  32 bytes at 130528  memolith.pad.28
+>   F32   [3, 64, 16]  12,288 bytes at 130560  layer.001.ffn.up.weight
+>   U8    [29576]  29,576 bytes at 142848  memolith.tokenizer
+>   U8    [56]  56 bytes at 172424  memolith.pad.30
+>   U8    [892]  892 bytes at 172480  memolith.probe.texts
+>   U8    [4]  4 bytes at 173372  memolith.pad.31
+>   U32   [9]  36 bytes at 173376  memolith.probe.cu_seqlens
+>   U8    [28]  28 bytes at 173412  memolith.pad.32
+>   U32   [293]  1,172 bytes at 173440  memolith.probe.ids
+>   U8    [44]  44 bytes at 174612  memolith.pad.33
+>   F32   [8, 32]  1,024 bytes at 174656  memolith.probe.vectors
+>   U64   [4]  32 bytes at 175680  memolith.checksums
+$ memolith model show -o json | $PYTHON -c 'import json, sys; m = json.load(sys.stdin); print(sorted(m)); print(m["dim"], m["layers"], len(m["tensors"]), m["recipe"]["pooling"])'
+> ['architecture', 'bytes', 'class', 'dim', 'fingerprint', 'format', 'hidden_size', 'layers', 'made_by', 'max_tokens', 'metadata', 'name', 'parameters', 'recipe', 'special_tokens', 'tensors']
+> 32 2 41 {'value': 'mean', 'origin': '1_Pooling/config.json'}
+$ memolith model inspect "$TINY/model.safetensors" | head -4
+> <tests>/tiny-model/model.safetensors: safetensors, 37 tensors
+>   format = pt
+>   F32   [158, 32]  20,224 bytes at 3816  embeddings.word_embeddings.weight
+>   F32   [64, 32]  8,192 bytes at 24040  embeddings.position_embeddings.weight
+$ memolith model inspect "$TINY/model.safetensors" -o json | $PYTHON -c 'import json, sys; m = json.load(sys.stdin); print(m["format"], m["metadata"], len(m["tensors"]), m["tensors"][0])'
+> safetensors {'format': 'pt'} 37 {'name': 'embeddings.word_embeddings.weight', 'dtype': 'F32', 'shape': [158, 32], 'bytes': 20224, 'offset': 3816}
+$ memolith model verify
+> <folder>/model.safetensors
+>   checksums    3 blocks
+>   fingerprint  matches
+>   self-test    8 texts, 0 with other ids, largest difference <small>, least cosine <one>
+$ memolith model verify -o json
+> {"blocks_checked":3,"fingerprint_matches":true,"probes":8,"probe_ids_differ":0,"probe_max_abs_diff":0,"probe_min_cosine":1}
+$ memolith model show "$TINY/model.safetensors"
+! error[FORMAT]: <tests>/tiny-model/model.safetensors: not a compiled model: it has no memolith.format
+!   fix: a published model is compiled with: memolith model compile FOLDER -o FILE --class f32
+? 1
+$ memolith model verify x --model y
+! error[USAGE]: --model and "x" both name a model
+? 2
+$ echo 'not a model' > x; memolith model inspect x
+! error[FORMAT]: x: header length 8029109312199880558 at byte 0, but the file has 4 bytes after it
+? 1
+$ printf '1234567' > x; memolith model inspect x
+! error[FORMAT]: x: 7 bytes are shorter than 8, the length of the header's length
+? 1
+
+## a changed byte
+$ $PYTHON -c 'd = bytearray(open("model.safetensors", "rb").read()); d[len(d) // 2] ^= 1; open("bad.safetensors", "wb").write(d)'
+$ memolith model verify bad.safetensors
+! error[CORRUPT]: the compiled model is damaged at bytes 70272 to 135808 (layer.000.ffn.down.weight to layer.001.ffn.up.weight): a checksum differs
+!   fix: compile the model again
+? 7
+$ memolith model verify bad.safetensors -o json
+! {"error":{"name":"CORRUPT","exit":7,"message":"the compiled model is damaged at bytes 70272 to 135808 (layer.000.ffn.down.weight to layer.001.ffn.up.weight): a checksum differs","fix":"compile the model again"}}
+? 7
+
+## embed
+$ memolith embed 'tea' 'the cat' | wc
+>       2      64     811
+$ memolith embed 'tea' -o json | $PYTHON -c 'import json, sys; v = json.loads(sys.stdin.read()); print(sorted(v), len(v["vector"]), v["tokens"], v["total"], v["truncated"], round(sum(x * x for x in v["vector"]), 5))'
+> ['tokens', 'total', 'truncated', 'vector'] 32 3 3 False 1.0
+$ memolith embed "$(seq 100 | tr '\n' ' ')" -o json | grep -o '"tokens".*'
+> "tokens":64,"total":194,"truncated":true}
+! warning: 1 of 1 texts are longer than the model takes and were cut (--overlong)
+$ memolith embed "$(seq 100 | tr '\n' ' ')" --overlong error
+! error[LIMIT]: text 0 has 194 tokens, at most 64 are allowed
+? 1
+$ printf 'tea' | memolith embed - > a; memolith embed tea | cmp - a && memolith embed tea --role query | cmp - a && memolith embed tea --threads 1 | cmp - a && echo same
+> same
+$ memolith embed
+! error[USAGE]: embed needs TEXT, - or --ndjson FILE
+!   fix: memolith embed 'a cat sat down' 'the kitten is sitting'
+? 2
+$ memolith embed tea --ndjson x
+! error[USAGE]: --ndjson and "tea" both give texts
+? 2
+$ memolith embed tea --role poet
+! error[USAGE]: --role is "poet"; allowed is document|query|none
+? 2
+$ memolith embed '' | wc -w
+> 32
+
+## embed NDJSON
+$ for i in $(seq 700); do printf '{"text":"the cat number %s sat"}\n\n' $i; done > t.ndjson; printf '{"text":"the end"}' >> t.ndjson
+$ memolith embed --ndjson t.ndjson -o npy > file.npy; memolith embed --ndjson - -o npy < t.ndjson | cmp - file.npy && head -c 10 file.npy | od -An -tx1
+>  93 4e 55 4d 50 59 01 00 76 00
+$ head -c 128 file.npy | tail -c 118
+> {'descr': '<f4', 'fortran_order': False, 'shape': (701, 32), }
+$ memolith embed --ndjson t.ndjson -o json > lines; wc -l < lines; memolith embed --ndjson - -o json < t.ndjson | cmp - lines
+> 701
+$ $PYTHON -c 'import json, struct; d = open("file.npy", "rb").read()[128:]; v = [x for l in open("lines") for x in json.loads(l)["vector"]]; print(len(d) == 4 * len(v), struct.pack("<%df" % len(v), *v) == d)'
+> True True
+$ printf '' | memolith embed --ndjson - -o npy | wc -c
+> 128
+$ printf '{"text":"a"}\n{"txt":"b"}\n' | memolith embed --ndjson - -o quiet
+! error[FORMAT]: stdin: line 2: "text" is missing
+? 1
+$ printf '{"text":7}\n' | memolith embed --ndjson - -o quiet
+! error[FORMAT]: stdin: line 1: "text" is not a string
+? 1
+$ printf '{"text":"a"}{' | memolith embed --ndjson - -o quiet
+! error[FORMAT]: stdin: line 1: line 1 column 13: end of file expected near '{'
+? 1
+$ printf '{"text":"a","text":"b"}' | memolith embed --ndjson - -o quiet
+! error[FORMAT]: stdin: line 1: line 1 column 18: duplicate object key near '"text"'
+? 1
+$ printf '{"text":"a\\u0000b"}\n' | memolith embed --ndjson - | wc -w
+> 32
+$ (printf '{"text":"'; head -c 9000000 /dev/zero | tr '\0' a; printf '"}') | memolith embed --ndjson - -o quiet
+! error[LIMIT]: stdin: line 1 has more than 8388608 bytes
+? 1
+$ TMPDIR=/nowhere memolith embed --ndjson - -o npy < t.ndjson | wc -c
+> 0
+! error[IO]: /nowhere: cannot create a temporary file: No such file or directory
+
+## a model that is cut short while it is mapped
+$ cp model.safetensors short.safetensors; $PYTHON $HELPERS/cut_model.py short.safetensors
+> exit 1, 0 bytes of output
+> error[IO]: a file that is mapped was cut short, or its disk failed, while it was read
+>   fix: memolith model verify FILE   (make the model again if it says so)
+$ cp model.safetensors short.safetensors; $PYTHON $HELPERS/cut_model.py short.safetensors -o json
+> exit 1, 0 bytes of output
+> {"error":{"name":"IO","exit":1,"message":"a file that is mapped was cut short, or its disk failed, while it was read","fix":"memolith model verify FILE"}}
+
+## tokenize
+$ memolith tokenize 'The spare key, Zürich'
+>        2  [CLS]
+>      111  the  0-3
+>      130  spare  4-9
+>      131  key  10-13
+>       16  ,  13-14
+>       68  z  15-16
+>      103  ##u  16-18
+>      100  ##r  18-19
+>       91  ##i  19-20
+>       85  ##c  20-21
+>       90  ##h  21-22
+>        3  [SEP]
+$ memolith tokenize 'The cat' 'tea' -o json
+> {"ids":[2,111,145,3],"offsets":[[0,0],[0,3],[4,7],[0,0]]}
+> {"ids":[2,147,3],"offsets":[[0,0],[0,3],[0,0]]}
+$ printf '{"text":"The cat"}\n{"text":""}\n' | memolith tokenize --ndjson - -o json
+> {"ids":[2,111,145,3],"offsets":[[0,0],[0,3],[4,7],[0,0]]}
+> {"ids":[2,3],"offsets":[[0,0],[0,0]]}
+
+## doctor
+$ memolith doctor
+> ok    machine   <machine>
+> ok    model     tiny 4bd40f019c27ba49, 3 blocks whole, self-test of 8 texts passed (difference <small>)
+> ok    store     there is no store at <folder>/home/.local/share/memolith/default.memo yet
+$ memolith add tea -o quiet; memolith doctor
+> ok    machine   <machine>
+> ok    model     tiny 4bd40f019c27ba49, 3 blocks whole, self-test of 8 texts passed (difference <small>)
+> ok    store     1 record, 1 chunk, 1 vector, 213.0 kB, schema 1
+> ok    pages     26 pages of 8192 bytes: structure and checksums are right
+> ok    schema    version 1, nothing foreign in it
+> ok    records   1 records and versions, all checksums match
+> ok    vectors   1 vectors, all checksums match
+> ok    fulltext  rows compared; FTS5's own check needs a store opened for writing
+> ok    model     the vectors of namespace "default" come from this model
+> ok    model     a stored text embedded again differs by at most 0.0e+00 from its vector
+$ memolith doctor -o json | $PYTHON -c 'import json, sys; d = json.load(sys.stdin); print(d["worst"], sorted({f["area"] for f in d["findings"]}))'
+> ok ['fulltext', 'machine', 'model', 'pages', 'records', 'schema', 'store', 'vectors']
+$ memolith doctor -f nowhere.memo
+> ok    machine   <machine>
+> ok    model     tiny 4bd40f019c27ba49, 3 blocks whole, self-test of 8 texts passed (difference <small>)
+> bad   store     there is no store at nowhere.memo yet
+>       fix: memolith add 'something to remember'   or   memolith import FOLDER   or   -f FILE for another store
+! error[NOTFOUND]: 1 of 3 findings is bad
+? 3
+$ $PYTHON -c 'd = bytearray(open("model.safetensors", "rb").read()); d[len(d) // 2] ^= 1; open("bad.safetensors", "wb").write(d)'; memolith doctor --model bad.safetensors
+> ok    machine   <machine>
+> bad   model     the compiled model is damaged at bytes 70272 to 135808 (layer.000.ffn.down.weight to layer.001.ffn.up.weight): a checksum differs
+>       fix: compile the model again
+> ok    store     1 record, 1 chunk, 1 vector, 213.0 kB, schema 1
+> ok    pages     26 pages of 8192 bytes: structure and checksums are right
+> ok    schema    version 1, nothing foreign in it
+> ok    records   1 records and versions, all checksums match
+> ok    vectors   1 vectors, all checksums match
+> ok    fulltext  rows compared; FTS5's own check needs a store opened for writing
+> ok    model     no model was given: vectors are not compared
+>       fix: memolith doctor --model FILE
+! error[CORRUPT]: 1 of 9 findings is bad
+? 7

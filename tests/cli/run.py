@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Run the command as scripts and compare all that comes out.
+
+  run.py --memolith PROGRAM [--rewrite] [--list] [FILE.t | TEST ...]
+
+A case file holds tests. Each begins with `## name` and runs in an empty folder with an empty HOME:
+
+  $ command line, given to sh
+  > a line of stdout
+  ! a line of stderr
+  ? exit status, when it is not 0
+
+A last line without a line break ends in `\\` there. What changes from run to run is replaced before
+the comparison (see VOLATILE). --rewrite puts what came out into the files; read the difference."""
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parent.parent
+COMMAND_SECONDS = 60
+
+VOLATILE = [  # (pattern, replacement), in this order
+    (r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b", "<id>"),
+    (r"\b[0-9a-f]{64}\b", "<sha256>"),
+    (r"\b\d+\.<id>", "<cursor>"),
+    (r"\b20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d\dZ", "<instant>"),
+    (r'("[a-z]+_ms"):[\d.e+-]+', r"\1:<ms>"),
+    (r"\b\d+\.\d+ (m?s)\b", r"<time> \1"),
+    (r"(timings embed|, (?:filter|dense|lexical|exact|fuse|fetch|total)) \d+\.\d+", r"\1 <ms>"),
+    (r"(memolith) \d+\.\d+\.\d+", r"\1 <version>"),
+    (r'("dense":\{"rank":\d+,"score"):[\d.e+-]+', r"\1:<score>"),
+    (r"(dense +rank \d+ +score) \S+ +", r"\1 <score> "),
+    (r"(\[?machine[\"\s,:a-z]+).*(memory available|memory unknown)", r"\1<machine>"),
+    (r"(largest difference|difference) \S+(?=[),])", r"\1 <small>"),
+    (r"least cosine \S+", "least cosine <one>"),
+]
+
+
+class Test:
+    def __init__(self, name):
+        self.name, self.lines = name, []  # lines as they stand in the file, comments included
+
+
+def read(path):
+    """(preamble, tests)"""
+    preamble, tests = [], []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            tests.append(Test(line[3:].strip()))
+        elif tests:
+            tests[-1].lines.append(line)
+        else:
+            preamble.append(line)
+    return preamble, tests
+
+
+def write(path, preamble, tests):
+    lines = list(preamble)
+    for test in tests:
+        lines += [f"## {test.name}"] + test.lines
+    path.write_text("\n".join(lines).rstrip("\n") + "\n", encoding="utf-8")
+
+
+def settle(text, folder):
+    text = text.replace(str(folder), "<folder>").replace(str(HERE), "<tests>")
+    for pattern, replacement in VOLATILE:
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+def marked(mark, data, folder):
+    text = settle(data.decode("utf-8", "backslashreplace"), folder)
+    if not text:
+        return []
+    ended = text.endswith("\n")
+    lines = text.split("\n")[:-1] if ended else text.split("\n")
+    lines = [f"{mark} {line}".rstrip(" ") if line else mark for line in lines]
+    return lines if ended else lines[:-1] + [lines[-1] + "\\"]
+
+
+def run_command(command, folder, environment):
+    done = subprocess.run(["sh", "-c", command], cwd=folder, env=environment, timeout=COMMAND_SECONDS,
+                          stdin=subprocess.DEVNULL, capture_output=True)
+    lines = [f"$ {command}"] + marked(">", done.stdout, folder) + marked("!", done.stderr, folder)
+    return lines + ([f"? {done.returncode}"] if done.returncode else [])
+
+
+def run_test(test, program, model):
+    """The lines of the test as they come out now."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="memolith-cli-")).resolve()
+    try:
+        (folder / "home").mkdir()
+        shutil.copy(model, folder / "model.safetensors")
+        environment = {
+            "PATH": f"{program.parent}:{os.environ['PATH']}", "HOME": str(folder / "home"),
+            "TMPDIR": str(folder), "LC_ALL": os.environ.get("LC_ALL", "C.UTF-8"),
+            "MEMOLITH_MODEL": str(folder / "model.safetensors"), "TINY": str(HERE / "tiny-model"),
+            "TOP": str(TOP), "HELPERS": str(HERE / "helpers"), "PYTHON": sys.executable,
+        }
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
+            if name in os.environ:
+                environment[name] = os.environ[name]
+        lines = []
+        for line in test.lines:
+            if line.startswith("$ "):
+                lines += run_command(line[2:], folder, environment)
+            elif not re.match(r"[>!?]", line):
+                lines.append(line)  # comments and empty lines
+        return lines
+    finally:
+        subprocess.run(["chmod", "-R", "u+rwx", str(folder)], check=False)
+        shutil.rmtree(folder)
+
+
+def difference(want, have):
+    import difflib
+    return "\n".join(difflib.unified_diff(want, have, "expected", "came out", lineterm="", n=2))
+
+
+def compile_model(program, folder):
+    path = folder / "tiny.safetensors"
+    subprocess.run([program, "model", "compile", str(HERE / "tiny-model"), "-o", str(path), "--name",
+                    "tiny", "--format", "quiet"], check=True)
+    return path
+
+
+def run_file(path, options, model):
+    """(passed, failed) tests of one case file."""
+    preamble, tests = read(path)
+    passed = failed = 0
+    for test in tests:
+        wanted = not options.tests or test.name in options.tests or path.name in options.tests
+        if not wanted:
+            continue
+        have = run_test(test, options.memolith, model)
+        want = test.lines
+        if have == want:
+            passed += 1
+        elif options.rewrite:
+            test.lines = have
+            passed += 1
+            print(f"rewritten: {path.stem}: {test.name}")
+        else:
+            failed += 1
+            print(f"FAILED {path.stem}: {test.name}\n{difference(want, have)}\n")
+    if options.rewrite:
+        write(path, preamble, tests)
+    return passed, failed
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--memolith", required=True, type=lambda p: pathlib.Path(p).resolve())
+    parser.add_argument("--rewrite", action="store_true")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("tests", nargs="*")
+    options = parser.parse_args()
+    files = sorted(HERE.glob("*.t"))
+    if options.list:
+        for path in files:
+            for test in read(path)[1]:
+                print(f"{path.stem}: {test.name}")
+        return 0
+    passed = failed = 0
+    with tempfile.TemporaryDirectory(prefix="memolith-cli-model-") as folder:
+        model = compile_model(options.memolith, pathlib.Path(folder))
+        for path in files:
+            good, bad = run_file(path, options, model)
+            passed, failed = passed + good, failed + bad
+    print(f"cli: {passed} passed, {failed} failed, 0 skipped")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+Search: what a person reads, what a program reads, what it says when it cannot.
+
+## text
+$ memolith add 'Anna is allergic to peanuts and to the cat behind the door' --title Anna --tag family --key anna --created 2025-01-02 -o quiet
+$ memolith add 'The boiler was serviced in May. Part number PN 40-2281-B is in the shed.' --key boiler --created 2025-05-03 -o quiet
+$ memolith search 'PN 40-2281-B' -k 1
+> 1  0.0557  2025-05-03
+>    The boiler was serviced in May. Part number PN 40-2281-B is in the shed.
+>    <id>  boiler
+>
+$ memolith search allergic peanuts -k 1 --mode lexical --explain
+> 1  0.0098  2025-01-02  Anna  #family
+>    Anna is allergic to peanuts and to the cat behind the door
+>    dense    -
+>    lexical  rank 1    score 2.088e-06 share 0.0098
+>    exact    -
+>    matched  allergic peanuts
+>    <id>  anna
+>
+> timings embed <ms>, filter <ms>, dense <ms>, lexical <ms>, exact <ms>, fuse <ms>, fetch <ms>, total <time> ms
+$ memolith search allergic peanuts -k 1 --explain
+> 1  0.0262  2025-01-02  Anna  #family
+>    Anna is allergic to peanuts and to the cat behind the door
+>    dense    rank 1    score <score> share 0.0164
+>    lexical  rank 1    score 2.088e-06 share 0.0098
+>    exact    -
+>    matched  allergic peanuts
+>    <id>  anna
+>
+> timings embed <ms>, filter <ms>, dense <ms>, lexical <ms>, exact <ms>, fuse <ms>, fetch <ms>, total <time> ms
+$ memolith search anna --where "tags = 'family'" -k 3 -o quiet
+$ memolith search anna --where "tags = 'nobody'"
+! no hit: the filter matches no record
+$ memolith search anna --where "tags = "
+! error[VALUE]: filter, byte 7: found the end, expected a value: 'text', a number, true, false, null or now
+? 1
+$ memolith search peanuts --mode lexical -o ndjson | grep -o '"key":"[^"]*"'
+> "key":"anna"
+
+## a snippet shows the place that matches
+$ (for i in $(seq 60); do printf 'the cat sat by the door. '; done; printf 'Then the walrus came and asked for tea. '; for i in $(seq 20); do printf 'the dog ran by the boat. '; done) | memolith add - --chunk none --created 2025-01-02 --key long -o quiet
+$ memolith search walrus --mode lexical -k 1
+> 1  0.0148  2025-01-02
+>    door. the cat sat by the door. Then the walrus came and asked for tea. the
+>    dog ran by the boat. the dog ran by the boat. the dog ran by the boat. the
+>    dog ran by the boat. the dog ran by the boat. the dog ran by the boat. the ...
+>    <id>  long
+>
+$ $PYTHON $HELPERS/on_terminal.py stdout -- memolith search walrus --mode lexical -k 1 | grep -v chunks
+> ^[[1m1  ^[[0m^[[2m0.0148  2025-01-02^[[0m
+>    cat sat by the door. Then the walrus came and asked for
+>    tea. the dog ran by the boat. the dog ran by the boat.
+>    the dog ran by the boat. the dog ran by the boat. the dog ...
+> ^[[2m   <id>  long^[[0m
+>
+! 1 of 1 chunks, <time> ms
+
+## json
+$ memolith add 'Anna is allergic to peanuts' --key anna --tag family --meta a=1 --created 2025-01-02 -o quiet
+$ memolith search allergic peanuts -o json
+> {"hits":[{"id":"<id>","key":"anna","title":"","text":"Anna is allergic to peanuts","score":0.0262295082,"lanes":{"dense":{"rank":1,"score":<score>,"share":0.0163934426},"lexical":{"rank":1,"score":2e-06,"share":0.00983606557},"exact":null},"terms":"allergic peanuts","chunk":0,"begin":0,"end":27,"tags":["family"],"metadata":{"a":1},"source":"","created":"<instant>"}],"timings":{"embed_ms":<ms>,"filter_ms":<ms>,"dense_ms":<ms>,"lexical_ms":<ms>,"exact_ms":<ms>,"fuse_ms":<ms>,"fetch_ms":<ms>,"total_ms":<ms>},"searched":1,"damaged":0,"partial":false,"query_truncated":false,"model":"tiny"}
+$ memolith search zebra --mode lexical -o json
+> {"hits":[],"timings":{"embed_ms":<ms>,"filter_ms":<ms>,"dense_ms":<ms>,"lexical_ms":<ms>,"exact_ms":<ms>,"fuse_ms":<ms>,"fetch_ms":<ms>,"total_ms":<ms>},"searched":1,"damaged":0,"partial":false,"query_truncated":false,"model":""}
+
+## many queries
+$ memolith add 'Anna is allergic to peanuts' --key anna -o quiet; memolith add 'the boat is in the garden' --key boat -o quiet
+$ printf '{"_id":"q1","text":"peanuts"}\n\n{"_id":2,"text":"boat"}\n' > q.ndjson
+$ memolith search --queries q.ndjson --mode lexical | $PYTHON -c 'import json, sys; [print(r["_id"], [h["key"] for h in r["hits"]]) for r in map(json.loads, sys.stdin)]'
+> q1 ['anna']
+> 2 ['boat']
+$ memolith search --queries - -k 1 -o json < q.ndjson | grep -c timings
+> 2
+$ printf '{"_id":"q1","text":"peanuts"}\n{"_id":"q2"}\n' | memolith search --queries - -o quiet
+! error[FORMAT]: stdin: line 2: "text" is missing
+? 1
+$ printf '{"text":"peanuts"}\n' | memolith search --queries - -o quiet
+! error[FORMAT]: stdin: line 1: "_id" is no string or integer
+? 1
+$ printf '{"_id":"q1","text":"peanuts"}\n{"_id":"q2","text":"x"\n' | memolith search --queries - -o quiet
+! error[FORMAT]: stdin: line 2: line 1 column 22: '}' expected near end of file
+? 1
+$ printf '["peanuts"]\n' | memolith search --queries - -o quiet
+! error[FORMAT]: stdin: line 1: not a JSON object
+? 1
+$ printf '{"_id":"q1","text":""}\n' | memolith search --queries - -o quiet
+! error[VALUE]: stdin: line 1: the query is empty
+? 1
+$ memolith search --queries q.ndjson -o text
+! error[USAGE]: --queries writes JSON lines; -o text is not possible
+? 2
+$ memolith search --queries q.ndjson tea
+! error[USAGE]: --queries and "tea" both give a query
+? 2
+
+## nothing to search
+$ memolith search tea
+! error[NOTFOUND]: there is no store at <folder>/home/.local/share/memolith/default.memo yet
+!   fix: memolith add 'something to remember'   or   memolith import FOLDER   or   -f FILE for another store
+? 3
+$ memolith search tea -o json
+! {"error":{"name":"NOTFOUND","exit":3,"message":"there is no store at <folder>/home/.local/share/memolith/default.memo yet","fix":"memolith add 'something to remember'   or   memolith import FOLDER   or   -f FILE for another store"}}
+? 3
+$ memolith add tea -o quiet
+$ memolith search tea --ns empty
+! error[NOTFOUND]: namespace "empty" is empty: there is nothing to search
+!   fix: memolith add "TEXT"   or   memolith import FOLDER
+? 3
+$ memolith search ''
+! error[VALUE]: the query is empty
+? 1
+$ memolith search
+! error[USAGE]: search needs QUERY or --queries FILE
+!   fix: memolith search 'how do I get into the house' -k 3
+? 2
+
+## another model
+$ memolith add tea -o quiet
+$ memolith model compile "$TINY" -o other.safetensors --name other --max-tokens 32 --format quiet
+$ memolith search tea --model other.safetensors
+! error[MISMATCH]: namespace "default" holds 1 vectors from tiny.f32@4bd40f01; this model is other.f32@88a1189b (same 32 dimensions, different weights).
+!   Scores across the two would be meaningless, so nothing was searched.
+!   fix: use the model that made them (--model FILE of tiny.f32@4bd40f01), or another namespace: --ns other
+? 4
+$ memolith add pot --model other.safetensors
+! error[MISMATCH]: namespace "default" holds 1 vectors from tiny.f32@4bd40f01; this model is other.f32@88a1189b (same 32 dimensions, different weights).
+!   Scores across the two would be meaningless, so nothing was written.
+!   fix: use the model that made them (--model FILE of tiny.f32@4bd40f01), or another namespace: --ns other
+? 4
+$ memolith search tea --model other.safetensors --mode lexical -o ndjson | wc -l
+> 1
+
+## not a store
+$ echo 'this is no database, it is a text of some length' > s.memo; memolith search tea -f s.memo
+! error[CORRUPT]: <folder>/s.memo: not a memolith store: no SQLite header
+? 7
+$ memolith add tea -f s.memo
+! error[CORRUPT]: <folder>/s.memo: not a memolith store: no SQLite header
+? 7
+$ cat s.memo
+> this is no database, it is a text of some length
