@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Number N of the writes, syncs and truncations fails, for every N; and number N of the
+ * allocations, ours and SQLite's. Afterwards: what was acknowledged is there, the store is whole,
+ * nothing leaks. */
+#include "store_util.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sqlite3.h>
+
+#include "base/file.h"
+#include "store/vfs.h"
+
+/* ---- disk ---------------------------------------------------------------------------------- */
+
+typedef struct disk_plan {
+    memo_vfs_op op;
+    uint64_t fail_at, seen;
+    int rc, partial, sticky;
+    int failed;
+} disk_plan;
+
+static int disk_hook(void *user, memo_vfs_op op, const char *path, int64_t offset, int amount,
+                     int *n_bytes)
+{
+    disk_plan *plan = user;
+    (void)path;
+    (void)offset;
+    if (op != plan->op || !plan->fail_at)
+        return SQLITE_OK;
+    plan->seen++;
+    if (plan->seen < plan->fail_at || (plan->seen > plan->fail_at && !plan->sticky))
+        return SQLITE_OK;
+    plan->failed = 1;
+    *n_bytes = plan->partial ? amount / 3 : 0;
+    return plan->rc;
+}
+
+/* Up to five adds on a store that may or may not exist; returns how many were acknowledged. */
+static unsigned add_some(util_env *env)
+{
+    memo_store_options options = {.mode = MEMO_OPEN_CREATE};
+    memo_store *store = NULL;
+    unsigned n_done = 0;
+    memo_err err = {0};
+    if (memo_store_open(env->ctx, env->path, &options, &store, &err)) {
+        assert_true(err.status == MEMO_ERR_IO || err.status == MEMO_ERR_NOMEM ||
+                    err.status == MEMO_ERR_CORRUPT);
+        return 0;
+    }
+    for (unsigned i = 0; i < 5; i++) {
+        char key[8], text[64];
+        memo_store_ns ns;
+        memo_add_result result;
+        memo_store_space space = {.fingerprint = "f", .dim = UTIL_DIM, .kind = MEMO_SPACE_MODEL};
+        int64_t id;
+        memo_status status = memo_store_begin_write(store, &err);
+        snprintf(key, sizeof key, "%u", i);
+        snprintf(text, sizeof text, "the text of record %u", i);
+        if (!status)
+            status = memo_store_make_ns(store, "default", &ns, &err);
+        if (!status)
+            status = memo_store_make_space(store, &space, &id, &err);
+        if (!status)
+            status = util_put(store, ns.id, key, text, i, &result, &err);
+        if (!status)
+            status = memo_store_commit(store, &err);
+        else
+            memo_store_rollback(store);
+        if (status) {
+            memo_store_begin_write(store, NULL); /* refused or not: nothing may break */
+            break;
+        }
+        n_done++;
+    }
+    memo_store_close(store);
+    return n_done;
+}
+
+/* At least `n_done` records, numbered from 0, each whole; and nothing damaged. */
+static void check_acknowledged(util_env *env, unsigned n_done)
+{
+    memo_store *store;
+    memo_arena arena = {0};
+    memo_store_ns ns;
+    unsigned n = 0;
+    if (access(env->path, F_OK) != 0) {
+        assert_int_equal(n_done, 0);
+        return;
+    }
+    store = util_open(env, MEMO_OPEN_CREATE);
+    if (memo_store_find_ns(store, "default", &ns, NULL) == MEMO_OK) {
+        for (char key[8] = "0"; n < 6; n++) {
+            memo_record record;
+            char text[64];
+            snprintf(key, sizeof key, "%u", n);
+            snprintf(text, sizeof text, "the text of record %u", n);
+            if (memo_store_get(store, ns.id, key, &arena, &record, NULL))
+                break;
+            assert_string_equal(record.text.bytes, text);
+        }
+        assert_int_equal(util_count(store), n);
+    }
+    assert_true(n >= n_done && n <= n_done + 1);
+    util_check_clean(store);
+    memo_arena_fini(&arena);
+    memo_store_close(store);
+}
+
+static void start_afresh(util_env *env, const void *bytes, size_t n)
+{
+    static const char *const suffixes[] = {"-wal", "-shm", "-journal", ""};
+    for (int i = 0; i < 4; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s%s", env->path, suffixes[i]);
+        unlink(path);
+    }
+    if (bytes)
+        util_spill(env->path, bytes, n);
+}
+
+/* Every N, on a new store and on one that is there. */
+static void sweep_disk(util_env *env, disk_plan plan)
+{
+    unsigned char *made;
+    size_t n_made, n_points = 0;
+    assert_int_equal(add_some(env), 5);
+    start_afresh(env, NULL, 0);
+    memo_store_close(util_open(env, MEMO_OPEN_CREATE));
+    made = util_slurp(env->path, &n_made);
+    for (int exists = 0; exists < 2; exists++) {
+        for (uint64_t n = 1;; n++) {
+            unsigned n_done;
+            disk_plan now = plan;
+            now.fail_at = n;
+            start_afresh(env, exists ? made : NULL, n_made);
+            memo_vfs_set_hook(disk_hook, &now);
+            n_done = add_some(env);
+            memo_vfs_set_hook(NULL, NULL);
+            check_acknowledged(env, n_done);
+            if (!now.failed)
+                break;
+            n_points++;
+        }
+    }
+    print_message("%zu points\n", n_points);
+    assert_true(n_points > 4);
+    free(made);
+}
+
+static void test_faults_every_write(void **state)
+{
+    sweep_disk(*state, (disk_plan){.op = MEMO_VFS_WRITE, .rc = SQLITE_IOERR_WRITE});
+    sweep_disk(*state, (disk_plan){.op = MEMO_VFS_WRITE, .rc = SQLITE_IOERR_WRITE, .partial = 1});
+    sweep_disk(*state, (disk_plan){.op = MEMO_VFS_WRITE, .rc = SQLITE_FULL, .sticky = 1});
+    sweep_disk(*state,
+               (disk_plan){.op = MEMO_VFS_WRITE, .rc = SQLITE_FULL, .sticky = 1, .partial = 1});
+}
+
+static void test_faults_every_sync(void **state)
+{
+    sweep_disk(*state, (disk_plan){.op = MEMO_VFS_SYNC, .rc = SQLITE_IOERR_FSYNC});
+    sweep_disk(*state, (disk_plan){.op = MEMO_VFS_SYNC, .rc = SQLITE_IOERR_FSYNC, .sticky = 1});
+}
+
+static void test_faults_every_other_call(void **state)
+{
+    sweep_disk(*state, (disk_plan){.op = MEMO_VFS_OPEN, .rc = SQLITE_CANTOPEN});
+    sweep_disk(*state, (disk_plan){.op = MEMO_VFS_READ, .rc = SQLITE_IOERR_READ});
+}
+
+/* One failed sync turns the handle read-only; the store opens again with what was acknowledged. */
+static void test_faults_failed_sync_poisons_the_handle(void **state)
+{
+    util_env *env = *state;
+    disk_plan plan = {.op = MEMO_VFS_SYNC, .fail_at = 1, .rc = SQLITE_IOERR_FSYNC};
+    memo_store *store = util_open(env, MEMO_OPEN_CREATE);
+    memo_add_result result;
+    util_add(store, "0", "the text of record 0", 0);
+    util_ok(memo_store_begin_write(store, err));
+    util_ok(util_put(store, 1, "1", "the text of record 1", 1, &result, err));
+    memo_vfs_set_hook(disk_hook, &plan);
+    util_fails(MEMO_ERR_IO, "cannot commit", memo_store_commit(store, err));
+    memo_vfs_set_hook(NULL, NULL);
+    assert_true(memo_store_read_only(store));
+    util_fails(MEMO_ERR_IO, "earlier write failed", memo_store_begin_write(store, err));
+    assert_int_equal(util_count(store), 1);
+    memo_store_close(store);
+    check_acknowledged(env, 1);
+    store = util_open(env, MEMO_OPEN_EXISTING);
+    util_add(store, "2", "another", 2);
+    memo_store_close(store);
+}
+
+/* A full disk is no reason to give up the handle: it works again when there is room. */
+static void test_faults_full_disk_recovers(void **state)
+{
+    util_env *env = *state;
+    disk_plan plan = {.op = MEMO_VFS_WRITE, .fail_at = 1, .rc = SQLITE_FULL, .sticky = 1};
+    memo_store *store = util_open(env, MEMO_OPEN_CREATE);
+    memo_add_result result;
+    util_add(store, "0", "the text of record 0", 0);
+    util_ok(memo_store_begin_write(store, err));
+    util_ok(util_put(store, 1, "1", "the text of record 1", 1, &result, err));
+    memo_vfs_set_hook(disk_hook, &plan);
+    util_fails(MEMO_ERR_IO, "disk is full", memo_store_commit(store, err));
+    assert_int_equal(util_count(store), 1);
+    memo_vfs_set_hook(NULL, NULL);
+    util_add(store, "1", "the text of record 1", 1);
+    assert_int_equal(util_count(store), 2);
+    util_check_clean(store);
+    memo_store_close(store);
+    check_acknowledged(env, 2);
+}
+
+/* ---- memory -------------------------------------------------------------------------------- */
+
+/* SQLite's allocator with a fuse. */
+static sqlite3_mem_methods real_memory;
+static uint64_t fuse, fuse_blown;
+static int fuse_sticky;
+
+static int fuse_burns(void)
+{
+    if (!fuse)
+        return 0;
+    if (fuse == 1) {
+        fuse_blown++;
+        fuse = fuse_sticky ? 1 : 0;
+        return 1;
+    }
+    fuse--;
+    return 0;
+}
+
+static void *fused_malloc(int n)
+{
+    return fuse_burns() ? NULL : real_memory.xMalloc(n);
+}
+
+static void *fused_realloc(void *p, int n)
+{
+    return fuse_burns() ? NULL : real_memory.xRealloc(p, n);
+}
+
+static int memory_block(void *user, const memo_store_block *block)
+{
+    *(size_t *)user += block->n;
+    return 0;
+}
+
+/* Every call of the store once; the first failure ends it. */
+static memo_status use_everything(util_env *env, memo_store *store, memo_arena *arena,
+                                  memo_filter **filter, memo_err *err)
+{
+    memo_store_scope scope = {.ns = 1};
+    memo_store_list_options list = {.limit = 5};
+    memo_store_damage damage = {.arena = arena};
+    memo_store_put same = {.key = "0", .text = {"the text of record 0", 20}, .space = 1};
+    memo_store_hit *hits;
+    memo_store_chunk_row *rows;
+    memo_records page;
+    memo_record record;
+    memo_add_result result;
+    memo_db_stats stats;
+    uint64_t n_records, n_chunks;
+    int64_t chunk = 1;
+    size_t n = 0;
+    int found;
+    memo_status status = memo_filter_new("key = '0' or meta.x = 1", env->now_ms, filter, err);
+    scope.filter = *filter;
+    if (status || (status = memo_store_begin_read(store, err)))
+        return status;
+    status = memo_store_get(store, 1, "0", arena, &record, err);
+    if (!status)
+        status = memo_store_list(store, &scope, &list, arena, &page, err);
+    if (!status)
+        status = memo_store_count(store, &scope, &n_records, &n_chunks, err);
+    if (!status)
+        status = memo_store_get_stats(store, &stats, err);
+    if (!status)
+        status = memo_store_scan(store, &scope, 1, memory_block, &n, &damage, err);
+    if (!status)
+        status = memo_store_fulltext(store, &scope, "text", 1, 5, arena, &hits, &n, err);
+    if (!status)
+        status =
+            memo_store_exact(store, &scope, (memo_text){"record 0", 8}, 5, arena, &hits, &n, err);
+    if (!status)
+        status = memo_store_fetch(store, &chunk, 1, arena, &rows, &damage, err);
+    if (!status)
+        status = memo_store_compare(store, 1, &same, &result, err);
+    memo_store_end_read(store);
+    if (status || (status = memo_store_begin_write(store, err)))
+        return status;
+    status = util_put(store, 1, "0", "new text", 9, &result, err);
+    if (!status)
+        status = memo_store_forget(store, 1, "1", &found, err);
+    if (!status)
+        status = memo_store_forget_where(store, 1, *filter, &n_records, err);
+    if (!status)
+        status = memo_store_commit(store, err);
+    memo_store_rollback(store);
+    return status;
+}
+
+/* Which allocations fail: ours (memo_alloc_fail_at) or SQLite's (the fuse). */
+static void sweep_memory(util_env *env, int sqlite, int sticky, uint64_t growth)
+{
+    unsigned char *made;
+    size_t n_made, n_points = 0;
+    int64_t live;
+    assert_int_equal(add_some(env), 5);
+    made = util_slurp(env->path, &n_made);
+    live = memo_alloc_live();
+    for (uint64_t n = 1, done = 0; !done; n += 1 + (growth ? n / growth : 0)) {
+        memo_store_options options = {.mode = MEMO_OPEN_EXISTING};
+        memo_store *store = NULL;
+        memo_arena arena = {0};
+        memo_filter *filter = NULL;
+        memo_err err = {0};
+        memo_status status;
+        start_afresh(env, made, n_made);
+        if (sqlite) {
+            fuse = n;
+            fuse_blown = 0;
+            fuse_sticky = sticky;
+        } else {
+            memo_alloc_fail_at(n, sticky);
+        }
+        status = memo_store_open(env->ctx, env->path, &options, &store, &err);
+        if (!status)
+            status = use_everything(env, store, &arena, &filter, &err);
+        done = sqlite ? !fuse_blown : memo_alloc_count() < n;
+        memo_store_close(store);
+        fuse = 0;
+        memo_alloc_fail_at(0, 0);
+        memo_filter_free(filter);
+        memo_arena_fini(&arena);
+        if (status && status != MEMO_ERR_NOMEM)
+            fail_msg("allocation %llu: %s: %s", (unsigned long long)n, memo_status_name(status),
+                     err.message);
+        assert_int_equal(memo_alloc_live(), live);
+        assert_int_equal(err.status, status);
+        store = util_open(env, MEMO_OPEN_EXISTING);
+        util_check_clean(store);
+        assert_int_equal(util_count(store), status ? 5 : 3);
+        memo_store_close(store);
+        n_points++;
+    }
+    print_message("%zu points\n", n_points);
+    assert_true(n_points > 20);
+    free(made);
+    start_afresh(env, NULL, 0);
+}
+
+static void test_faults_every_allocation(void **state)
+{
+    sweep_memory(*state, 0, 0, 0);
+    sweep_memory(*state, 0, 1, 0);
+}
+
+static void test_faults_allocations_of_sqlite(void **state)
+{
+    sweep_memory(*state, 1, 0, 40);
+    sweep_memory(*state, 1, 1, 40);
+}
+
+int main(void)
+{
+#define CASE(f) cmocka_unit_test_setup_teardown(f, util_setup, util_teardown)
+    const struct CMUnitTest tests[] = {
+        CASE(test_faults_every_write),           CASE(test_faults_every_sync),
+        CASE(test_faults_every_other_call),      CASE(test_faults_failed_sync_poisons_the_handle),
+        CASE(test_faults_full_disk_recovers),    CASE(test_faults_every_allocation),
+        CASE(test_faults_allocations_of_sqlite),
+    };
+    sqlite3_mem_methods fused;
+    sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real_memory);
+    fused = real_memory;
+    fused.xMalloc = fused_malloc;
+    fused.xRealloc = fused_realloc;
+    sqlite3_config(SQLITE_CONFIG_MALLOC, &fused);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
