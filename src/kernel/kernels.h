@@ -75,7 +75,7 @@ typedef struct memo_kernels {
     void (*exp_f32)(size_t n, const float *x, float *y);       /* <= 1 ULP; subnormal results too */
     void (*erf_f32)(size_t n, const float *x, float *y);       /* <= 2 ULP */
     void (*tanh_f32)(size_t n, const float *x, float *y);      /* <= 2 ULP */
-    void (*gelu_erf_f32)(size_t n, const float *x, float *y);  /* <= 2 ULP of |x| */
+    void (*gelu_erf_f32)(size_t n, const float *x, float *y);  /* <= 2.5 ULP of |x| */
     void (*gelu_tanh_f32)(size_t n, const float *x, float *y); /* <= 2 ULP of |x| */
     void (*add_f32)(size_t n, const float *a, const float *b, float *y);
     void (*scale_f32)(size_t n, float s, const float *x, float *y);

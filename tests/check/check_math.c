@@ -35,7 +35,7 @@ static const math_function math_functions[] = {
     {"exp_f32", exp, 1.0, 0, MATH_ENTRY(exp_f32)},
     {"erf_f32", erf, 2.0, 0, MATH_ENTRY(erf_f32)},
     {"tanh_f32", tanh, 2.0, 0, MATH_ENTRY(tanh_f32)},
-    {"gelu_erf_f32", math_gelu_erf, 2.0, 1, MATH_ENTRY(gelu_erf_f32)},
+    {"gelu_erf_f32", math_gelu_erf, 2.5, 1, MATH_ENTRY(gelu_erf_f32)},
     {"gelu_tanh_f32", math_gelu_tanh, 2.0, 1, MATH_ENTRY(gelu_tanh_f32)},
 };
 #undef MATH_ENTRY
