@@ -14,7 +14,7 @@
 
 typedef struct db_env {
     char dir[256];
-    char path[300]; /* of the store */
+    char path[700]; /* of the store */
     int64_t now_ms;
     memo_ctx *ctx;
     memo_model *model;
@@ -72,7 +72,7 @@ static inline int db_setup(void **state)
     static const char *const side[] = {"", "-wal", "-shm", "-lock"};
     snprintf(e->path, sizeof e->path, "%s/test.memo", e->dir);
     for (size_t i = 0; i < 4; i++) {
-        char path[320];
+        char path[720];
         snprintf(path, sizeof path, "%s%s", e->path, side[i]);
         unlink(path);
     }
