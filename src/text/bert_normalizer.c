@@ -36,6 +36,10 @@ static int bert_read(memo_bert_stream *stream)
     while (!stream->has_next && stream->at < stream->end) {
         c->begin = stream->at;
         size_t n = memo_utf8_decode(stream->text + stream->at, stream->end - stream->at, &c->cp);
+        if (n == 0) { /* the text is valid, but damaged tables may have cut it inside a character */
+            c->cp = 0xFFFD;
+            n = 1;
+        }
         stream->at += n;
         c->end = stream->at;
         c->flags = memo_char_of(c->cp)->flags;

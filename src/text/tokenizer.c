@@ -378,6 +378,10 @@ static void encode_buffered_words(encode_run *run, const normal_text *text, size
 
     for (size_t at = begin; at < end && !run->failed;) {
         size_t n = memo_utf8_decode(text->bytes + at, end - at, &c.cp);
+        if (n == 0) { /* cut inside a character by damaged tables */
+            c.cp = 0xFFFD;
+            n = 1;
+        }
         c.flags = memo_char_of(c.cp)->flags;
         c.begin = text->spans[at].begin;
         c.end = text->spans[at].end;

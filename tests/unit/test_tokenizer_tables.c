@@ -137,6 +137,34 @@ static void test_tables_named_damage(void **state)
     fixture_close(&f);
 }
 
+/* An added token that ends inside a character: the pieces beside it are then no valid UTF-8. */
+static void test_tables_cut_inside_a_character(void **state)
+{
+    static const char json[] = FIXTURE_JSON(
+        FIXTURE_ADDED(
+            "\xC3\xA9", 30,
+            FIXTURE_FLAGS(false, true, true, false,
+                          false)) "," FIXTURE_ADDED("\xC3\xB1", 31,
+                                                    FIXTURE_FLAGS(false, true, true, true, false)),
+        "null", "null", FIXTURE_MODEL(FIXTURE_VOCAB));
+    static const memo_tables_section tries[] = {MEMO_TABLES_RAW_NODES, MEMO_TABLES_NORMAL_NODES};
+    fixture f;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(fixture_open(json, &f, NULL), MEMO_OK);
+        memo_tables_header *header = f.tables;
+        memo_trie_node *nodes =
+            (memo_trie_node *)(void *)((char *)f.tables + header->sections[tries[i]].begin);
+        nodes[nodes[0].base + 0xC3].base |=
+            MEMO_TRIE_END; /* its value is 0, an index that exists */
+        assert_int_equal(try_tables(f.tables, f.n_bytes), MEMO_OK);
+        assert_string_equal(fixture_encode(&f, "\xC3\xB1 \xC3\x80.", 6, 0),
+                            i ? "31 30 1 12" : "30 1 30 1 12");
+        fixture_close(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +172,7 @@ int main(void)
         cmocka_unit_test(test_tables_every_bit_of_the_header),
         cmocka_unit_test(test_tables_random_damage),
         cmocka_unit_test(test_tables_named_damage),
+        cmocka_unit_test(test_tables_cut_inside_a_character),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
