@@ -103,6 +103,17 @@ static memo_status compiled_text(const memo_compiled *c, const char *key, const 
     return MEMO_OK;
 }
 
+/* A value that the compiler refuses to write is a malformed file. */
+static memo_status compiled_read_recipe(memo_compiled *c, const char *what, memo_err *err)
+{
+    memo_err why = {0};
+    memo_status status = memo_recipe_read(c->recipe_json, &c->recipe, &why);
+
+    if (status == MEMO_ERR_VALUE || status == MEMO_ERR_LIMIT)
+        status = MEMO_ERR_FORMAT;
+    return status ? memo_fail(err, status, "%s: %s", what, why.message) : MEMO_OK;
+}
+
 static memo_status compiled_read_metadata(memo_compiled *c, const char *what, memo_err *err)
 {
     const char *cls = NULL, *hash = NULL;
@@ -125,7 +136,7 @@ static memo_status compiled_read_metadata(memo_compiled *c, const char *what, me
     if (strlen(c->fingerprint) != 2 * MEMO_SHA256_BYTES ||
         strspn(c->fingerprint, "0123456789abcdef") != 2 * MEMO_SHA256_BYTES)
         return memo_fail(err, MEMO_ERR_FORMAT, "%s: the fingerprint is not 64 hex digits", what);
-    return memo_recipe_read(c->recipe_json, &c->recipe, err);
+    return compiled_read_recipe(c, what, err);
 }
 
 /* ---- extents ------------------------------------------------------------------------------- */

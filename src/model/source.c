@@ -49,12 +49,16 @@ void memo_source_close(memo_source *source)
 
 /* ---- small files --------------------------------------------------------------------------- */
 
-static int source_has(const memo_source *source, const char *name)
+static memo_status source_has(const memo_source *source, const char *name, int *there,
+                              memo_err *err)
 {
     char *path = memo_path_join(source->folder, name);
-    int there = path && memo_path_exists(path);
+
+    if (!path)
+        return memo_fail_nomem(err, "a path", strlen(name));
+    *there = memo_path_exists(path);
     memo_free(path);
-    return there;
+    return MEMO_OK;
 }
 
 /* Load a JSON object or array; without `required` an absent file leaves *json NULL. */
@@ -396,14 +400,17 @@ static memo_status source_build_tokenizer(memo_source *source, memo_tokenizer_no
 {
     char *text = NULL;
     size_t n_bytes = 0;
+    int has_json = 0, has_vocab = 0;
     memo_status status;
 
-    if (!source_has(source, "tokenizer.json")) {
-        if (!source_has(source, "vocab.txt"))
-            return memo_fail(err, MEMO_ERR_NOTFOUND,
-                             "%s: neither tokenizer.json nor vocab.txt is there", source->folder);
+    if ((status = source_has(source, "tokenizer.json", &has_json, err)) ||
+        (status = source_has(source, "vocab.txt", &has_vocab, err)))
+        return status;
+    if (!has_json && !has_vocab)
+        return memo_fail(err, MEMO_ERR_NOTFOUND,
+                         "%s: neither tokenizer.json nor vocab.txt is there", source->folder);
+    if (!has_json)
         return source_build_vocab(source, notes, err);
-    }
     if (!(status = source_slurp(source, "tokenizer.json", SOURCE_JSON_BYTES, &text, &n_bytes, err)))
         status = memo_tokenizer_build_json(text, n_bytes, "tokenizer.json", &source->tokenizer,
                                            notes, err);
@@ -436,8 +443,13 @@ static memo_status source_check_tokenizer(memo_source *source, const memo_tokeni
 
 static memo_status source_open_weights(memo_source *source, memo_err *err)
 {
-    if (!source_has(source, "model.safetensors") &&
-        source_has(source, "model.safetensors.index.json"))
+    int whole = 0, split = 0;
+    memo_status status;
+
+    if ((status = source_has(source, "model.safetensors", &whole, err)) ||
+        (status = source_has(source, "model.safetensors.index.json", &split, err)))
+        return status;
+    if (!whole && split)
         return memo_fail(err, MEMO_ERR_UNSUPPORTED,
                          "%s: the weights are split over several files; one model.safetensors is "
                          "needed",
@@ -445,7 +457,7 @@ static memo_status source_open_weights(memo_source *source, memo_err *err)
     char *path = memo_path_join(source->folder, "model.safetensors");
     if (!path)
         return memo_fail_nomem(err, "a path", 0);
-    memo_status status = memo_file_open(&source->file, path, err);
+    status = memo_file_open(&source->file, path, err);
     memo_free(path);
     return status ? status : memo_safetensors_read(&source->file, &source->weights, err);
 }

@@ -107,7 +107,7 @@ static memo_status weights_collect_unused(memo_weight_map *map, const memo_sourc
 
     for (size_t i = 0; i < source->weights->n_tensors; i++) {
         const char *name = source->weights->tensors[i].name;
-        if (used[i])
+        if (used[i] || weights_starts_with(name, MEMO_SAFETENSORS_PAD_PREFIX))
             continue;
         map->unused[map->n_unused++] = name;
         if (!weights_starts_with(name, prefix))
