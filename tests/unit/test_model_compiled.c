@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A compiled file that is cut, damaged, or hostile with every checksum in order. */
+#include "memo_test.h"
+
+#include <memolith/model.h>
+
+#include "base/hash.h"
+#include "bert_source.h"
+#include "model/compiled.h"
+
+typedef struct bytes_env {
+    memo_ctx *ctx;
+    char dir[256], path[512];
+    unsigned char *good, *work; /* [n] aligned */
+    size_t n;
+} bytes_env;
+
+static int setup(void **state)
+{
+    bytes_env *e = calloc(1, sizeof *e);
+    memo_ctx_options options = {.size = sizeof options, .n_threads = 1};
+    memo_compile_options o = {.size = sizeof o};
+    memo_err err = {0};
+    char source[300], *bytes = NULL;
+
+    memo_test_temp_dir(e->dir);
+    snprintf(source, sizeof source, "%.255s/source", e->dir);
+    memo_test_path(e->path, e->dir, "model.safetensors");
+    mkdir(source, 0700);
+    bert_write_model(source, (bert_spec){.hidden = 20, .n_heads = 4, .intermediate = 24});
+    assert_memo_ok(memo_ctx_new(&options, &e->ctx, &err), err);
+    assert_memo_ok(memo_model_compile(e->ctx, source, e->path, &o, NULL, &err), err);
+    assert_memo_ok(memo_file_slurp(e->path, 1 << 24, &bytes, &e->n, &err), err);
+    e->good = memo_aligned_alloc(e->n);
+    e->work = memo_aligned_alloc(e->n);
+    memcpy(e->good, bytes, e->n);
+    memcpy(e->work, bytes, e->n);
+    memo_free(bytes);
+    *state = e;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    bytes_env *e = *state;
+    memo_aligned_free(e->good);
+    memo_aligned_free(e->work);
+    memo_ctx_free(e->ctx);
+    memo_test_remove_tree(e->dir);
+    free(e);
+    return 0;
+}
+
+static memo_status open_work(bytes_env *e, size_t n, int verify_all, memo_model **out,
+                             memo_err *err)
+{
+    memo_model_options o = {.size = sizeof o, .verify_all = verify_all};
+    return memo_model_open_memory(e->ctx, e->work, n, &o, out, err);
+}
+
+static size_t header_end(const bytes_env *e)
+{
+    uint64_t n;
+    memcpy(&n, e->good, sizeof n);
+    return (size_t)n + 8;
+}
+
+static size_t stride(size_t quick)
+{
+    return getenv("MEMO_QUICK") ? quick : 1;
+}
+
+/* ---- damage -------------------------------------------------------------------------------- */
+
+static void test_model_compiled_each_truncation(void **state)
+{
+    bytes_env *e = *state;
+    memo_err err = {0};
+    memo_model *model = NULL;
+
+    for (size_t n = 0; n < e->n; n += stride(31)) {
+        memo_status status = open_work(e, n, 0, &model, &err);
+        if (status != MEMO_ERR_FORMAT)
+            fail_msg("%zu of %zu bytes: %s: %s", n, e->n, memo_status_name(status), err.message);
+    }
+    assert_memo_ok(open_work(e, e->n, 1, &model, &err), err);
+    memo_model_close(model);
+}
+
+/* Every bit of the header and of the file's end, and a bit of every third byte between. */
+static void test_model_compiled_each_flip(void **state)
+{
+    bytes_env *e = *state;
+    size_t n_flips = 0, dense = header_end(e), tail = e->n - 64;
+
+    for (size_t at = 0; at < e->n; at += at < dense || at >= tail ? 1 : 3 * stride(7))
+        for (int bit = 0; bit < 8; bit++) {
+            memo_model *model = NULL;
+            memo_err err = {0};
+            if (at >= dense && at < tail && bit != (int)(at % 8))
+                continue;
+            e->work[at] ^= (unsigned char)(1 << bit);
+            memo_status status = open_work(e, e->n, 1, &model, &err);
+            e->work[at] ^= (unsigned char)(1 << bit);
+            n_flips++;
+            /* The header's length and the name of its checksum are known as wrong, not as damaged. */
+            if (status != MEMO_ERR_CORRUPT && !(status == MEMO_ERR_FORMAT && at < dense))
+                fail_msg("bit %d of byte %zu: %s: %s", bit, at, memo_status_name(status),
+                         err.message);
+            if (status == MEMO_ERR_FORMAT && at >= 8 &&
+                !memmem(e->work + (at < 64 ? 0 : at - 64), 128, MEMO_KEY_HEADER_HASH,
+                        strlen(MEMO_KEY_HEADER_HASH)))
+                fail_msg("bit %d of byte %zu: %s", bit, at, err.message);
+        }
+    printf("%zu flips, all found\n", n_flips);
+}
+
+/* Without verify_all, damage is found when the weights are first used, and named. */
+static void test_model_compiled_finds_damage_at_first_use(void **state)
+{
+    bytes_env *e = *state;
+    memo_safetensors *st = NULL;
+    memo_text text = MEMO_TEXT("the cat");
+    float vector[20];
+    memo_err err = {0};
+    static const char *const names[] = {"layer.000.attention.qkv.weight", "embeddings.word",
+                                        "embeddings.position"};
+
+    assert_memo_ok(memo_safetensors_parse(e->good, e->n, "model", &st, &err), err);
+    for (size_t i = 0; i < 3; i++) {
+        const memo_st_tensor *t = memo_safetensors_find(st, names[i]);
+        /* the row of token "the" in the word embeddings, else the first value */
+        size_t at = (size_t)t->begin + (i == 1 ? (5 + 52) * 20 * sizeof(float) : 0);
+        memo_model *model = NULL;
+        e->work[at] ^= 4;
+        assert_memo_ok(open_work(e, e->n, 0, &model, &err), err);
+        assert_memo_status(memo_model_embed(model, NULL, &text, 1, vector, NULL, &err),
+                           MEMO_ERR_CORRUPT, err);
+        memo_verify_report report;
+        assert_memo_status(memo_model_verify(model, &report, &err), MEMO_ERR_CORRUPT, err);
+        memo_model_close(model);
+        e->work[at] ^= 4;
+    }
+    memo_safetensors_free(st);
+}
+
+/* ---- hostile ------------------------------------------------------------------------------- */
+
+/* Make every checksum agree again with what the bytes have become. */
+static void sign_work(bytes_env *e)
+{
+    memo_safetensors *st = NULL;
+    char digits[MEMO_HEADER_HASH_DIGITS + 1];
+    size_t at;
+
+    if (memo_safetensors_parse(e->work, e->n, "work", &st, NULL) == MEMO_OK) {
+        const memo_st_tensor *sums = memo_safetensors_find(st, "memolith.checksums");
+        if (sums && sums->dtype == MEMO_DTYPE_U64 && sums->n_values) {
+            uint64_t n_data = sums->begin - st->data_begin, value;
+            size_t n_blocks = (size_t)sums->n_values - 1;
+            for (size_t b = 0; b < n_blocks && b * 65536 < n_data; b++) {
+                uint64_t left = n_data - b * 65536;
+                value = memo_xxh64(e->work + st->data_begin + b * 65536,
+                                   left < 65536 ? (size_t)left : 65536, b);
+                memcpy(e->work + sums->begin + 8 * b, &value, 8);
+            }
+            value = memo_xxh64(e->work + sums->begin, 8 * n_blocks, n_blocks);
+            memcpy(e->work + sums->begin + 8 * n_blocks, &value, 8);
+        }
+        memo_safetensors_free(st);
+    }
+    if (memo_compiled_header_hash(e->work, header_end(e), &at, digits))
+        memcpy(e->work + at, digits, MEMO_HEADER_HASH_DIGITS);
+}
+
+/* Replace text in the header by as many bytes. */
+static void edit_header(bytes_env *e, const char *from, const char *to)
+{
+    unsigned char *at = memmem(e->work, header_end(e), from, strlen(from));
+    assert_int_equal(strlen(from), strlen(to));
+    if (!at)
+        fail_msg("the header does not hold %s", from);
+    memcpy(at, to, strlen(to));
+}
+
+/* A field of the recipe, which lies in the header as JSON in JSON. */
+#define FIELD(name, value) name "\\\":{\\\"value\\\":" value
+
+static void test_model_compiled_refuses_hostile_headers(void **state)
+{
+    static const struct {
+        const char *from, *to;
+        memo_status status;
+    } cases[] = {
+        {FIELD("hidden_size", "20"), FIELD("hidden_size", "24"), MEMO_ERR_FORMAT},
+        {FIELD("hidden_size", "20"), FIELD("hidden_size", "16"), MEMO_ERR_FORMAT},
+        {FIELD("hidden_size", "20"), FIELD("hidden_size", "-1"), MEMO_ERR_FORMAT},
+        {FIELD("intermediate_size", "24"), FIELD("intermediate_size", "32"), MEMO_ERR_FORMAT},
+        {FIELD("n_layers", "2"), FIELD("n_layers", "3"), MEMO_ERR_FORMAT},
+        {FIELD("n_layers", "2"), FIELD("n_layers", "0"), MEMO_ERR_FORMAT},
+        {FIELD("n_heads", "4"), FIELD("n_heads", "3"), MEMO_ERR_FORMAT},
+        {FIELD("n_heads", "4"), FIELD("n_heads", "0"), MEMO_ERR_FORMAT},
+        {FIELD("vocab_size", "71"), FIELD("vocab_size", "70"), MEMO_ERR_FORMAT},
+        {FIELD("vocab_size", "71"), FIELD("vocab_size", "99"), MEMO_ERR_FORMAT},
+        {FIELD("n_positions", "48"), FIELD("n_positions", "99"), MEMO_ERR_FORMAT},
+        {FIELD("max_tokens", "48"), FIELD("max_tokens", "49"), MEMO_ERR_FORMAT},
+        {FIELD("max_tokens", "48"), FIELD("max_tokens", " 2"), MEMO_ERR_FORMAT},
+        {FIELD("n_token_types", "2"), FIELD("n_token_types", "3"), MEMO_ERR_FORMAT},
+        {FIELD("pooling", "\\\"mean\\\""), FIELD("pooling", "\\\"auto\\\""), MEMO_ERR_UNSUPPORTED},
+        {FIELD("normalize", "true"), FIELD("normalize", "1234"), MEMO_ERR_FORMAT},
+        {FIELD("norm_eps", "1e-12"), FIELD("norm_eps", "0e-12"), MEMO_ERR_FORMAT},
+        {"\\\"n_heads\\\":", "\\\"n_hoads\\\":", MEMO_ERR_FORMAT},
+        {"\"layer.001.ffn.up.bias\":", "\"layer.001.ffn.up.bios\":", MEMO_ERR_FORMAT},
+        {"\"layer.001.ffn.up.bias\":{\"dtype\":\"F32\"",
+         "\"layer.001.ffn.up.bias\":{\"dtype\":\"I32\"", MEMO_ERR_FORMAT},
+        {"\"embeddings.norm.bias\":{\"dtype\":\"F32\",\"shape\":[20]",
+         "\"embeddings.norm.bias\":{\"dtype\":\"F32\",\"shape\":[21]", MEMO_ERR_FORMAT},
+        {"\"memolith.format\":\"1\"", "\"memolith.format\":\"2\"", MEMO_ERR_UNSUPPORTED},
+        {"\"memolith.format\":\"1\"", "\"memolith.format\":\"0\"", MEMO_ERR_UNSUPPORTED},
+        {"\"memolith.layout\":\"1\"", "\"memolith.layout\":\"7\"", MEMO_ERR_UNSUPPORTED},
+        {"\"memolith.class\":\"f32\"", "\"memolith.class\":\"int\"", MEMO_ERR_UNSUPPORTED},
+        {"\"memolith.format\"", "\"memolith.farmat\"", MEMO_ERR_FORMAT},
+        {"\"memolith.tokenizer\":", "\"memolith.tokenizar\":", MEMO_ERR_FORMAT},
+        {"\"memolith.checksums\":", "\"memolith.checksoms\":", MEMO_ERR_FORMAT},
+        {"\"memolith.fingerprint\":\"", "\"memolith.fingerprint\":\" ", MEMO_ERR_FORMAT},
+    };
+    bytes_env *e = *state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        memo_model *model = NULL;
+        memo_err err = {0};
+        memcpy(e->work, e->good, e->n);
+        if (strlen(cases[i].from) == strlen(cases[i].to))
+            edit_header(e, cases[i].from, cases[i].to);
+        else /* one byte of the value gives way */
+            memcpy(memmem(e->work, header_end(e), cases[i].from, strlen(cases[i].from)),
+                   cases[i].to, strlen(cases[i].to));
+        sign_work(e);
+        memo_status status = open_work(e, e->n, 1, &model, &err);
+        if (status != cases[i].status)
+            fail_msg("%s: %s: %s", cases[i].to, memo_status_name(status), err.message);
+        if (status == MEMO_ERR_UNSUPPORTED && strstr(cases[i].to, "format"))
+            assert_contains(err.hint, "recompile");
+    }
+}
+
+/* Overwrite a value of a tensor. */
+static memo_status open_with_u32(bytes_env *e, const char *name, size_t index, uint32_t value,
+                                 memo_err *err)
+{
+    memo_safetensors *st = NULL;
+    memo_model *model = NULL;
+
+    memcpy(e->work, e->good, e->n);
+    assert_memo_ok(memo_safetensors_parse(e->good, e->n, "model", &st, err), *err);
+    memcpy(e->work + memo_safetensors_find(st, name)->begin + 4 * index, &value, 4);
+    memo_safetensors_free(st);
+    sign_work(e);
+    return open_work(e, e->n, 1, &model, err);
+}
+
+static void test_model_compiled_refuses_hostile_probes(void **state)
+{
+    bytes_env *e = *state;
+    memo_err err = {0};
+
+    assert_memo_status(open_with_u32(e, "memolith.probe.cu_seqlens", 0, 1, &err), MEMO_ERR_FORMAT,
+                       err);
+    assert_memo_status(open_with_u32(e, "memolith.probe.cu_seqlens", 3, 0xFFFFFFFF, &err),
+                       MEMO_ERR_FORMAT, err);
+    assert_memo_status(open_with_u32(e, "memolith.probe.cu_seqlens", 8, 1u << 30, &err),
+                       MEMO_ERR_FORMAT, err);
+    assert_memo_status(open_with_u32(e, "memolith.probe.ids", 2, 71, &err), MEMO_ERR_FORMAT, err);
+    assert_memo_status(open_with_u32(e, "memolith.probe.texts", 0, 0, &err), MEMO_ERR_FORMAT, err);
+}
+
+/* Anything may stand in the tables: the model is refused, or it runs within its bounds (the
+ * sanitizers watch), or a text is refused. */
+static void test_model_compiled_survives_random_tables(void **state)
+{
+    bytes_env *e = *state;
+    const char *seed_text = getenv("MEMO_SEED");
+    uint64_t seed = seed_text ? strtoull(seed_text, NULL, 10) : 20261121;
+    static const char *const tables[] = {"memolith.tokenizer", "memolith.tokenizer",
+                                         "memolith.probe.texts", "memolith.probe.ids",
+                                         "memolith.probe.cu_seqlens"};
+    memo_text texts[3] = {MEMO_TEXT("the cat sat on the mat, walking!"), MEMO_TEXT(""),
+                          MEMO_TEXT("k\xc3\xa4tze [CLS] 1234 key door")};
+    size_t n_opened = 0, n_rounds = 4000 / stride(10);
+    float vectors[3 * 20];
+    memo_safetensors *st = NULL;
+    memo_rng rng;
+
+    printf("MEMO_SEED=%llu %s\n", (unsigned long long)seed, "tests/test_model_compiled");
+    memo_rng_init(&rng, seed);
+    assert_int_equal(memo_safetensors_parse(e->good, e->n, "model", &st, NULL), MEMO_OK);
+    for (size_t round = 0; round < n_rounds; round++) {
+        const memo_st_tensor *t = memo_safetensors_find(st, tables[memo_rng_below(&rng, 5)]);
+        memo_model *model = NULL;
+        memo_err err = {0};
+        memcpy(e->work, e->good, e->n);
+        for (uint64_t k = 0, n = 1 + memo_rng_below(&rng, 4); k < n; k++) {
+            /* tables have their counts and offsets in front: half of the hits go there */
+            uint64_t span = t->end - t->begin;
+            if (memo_rng_below(&rng, 2) && span > 256)
+                span = 256;
+            e->work[t->begin + memo_rng_below(&rng, span)] = (unsigned char)memo_rng_u64(&rng);
+        }
+        sign_work(e);
+        if (open_work(e, e->n, 0, &model, &err) == MEMO_OK) {
+            n_opened++;
+            for (size_t i = 0; i < 3; i++)
+                memo_model_embed(model, NULL, &texts[i], 1, vectors, NULL, NULL);
+            memo_model_verify(model, NULL, NULL);
+        }
+        memo_model_close(model);
+    }
+    memo_safetensors_free(st);
+    printf("%zu of %zu damaged tables opened\n", n_opened, n_rounds);
+    assert_true(n_opened > 0 && n_opened < n_rounds);
+}
+
+/* ---- opening ------------------------------------------------------------------------------- */
+
+static void test_model_compiled_refuses_other_files(void **state)
+{
+    bytes_env *e = *state;
+    memo_model *model = NULL;
+    memo_err err = {0};
+    char path[512];
+
+    snprintf(path, sizeof path, "%.255s/source/model.safetensors", e->dir);
+    assert_memo_status(memo_model_open(e->ctx, path, NULL, &model, &err), MEMO_ERR_FORMAT, err);
+    assert_contains(err.message, "not a compiled model");
+    assert_contains(err.hint, "model compile");
+    snprintf(path, sizeof path, "%.255s/source", e->dir);
+    assert_memo_status(memo_model_open(e->ctx, path, NULL, &model, &err), MEMO_ERR_IO, err);
+    snprintf(path, sizeof path, "%.255s/nothing", e->dir);
+    assert_memo_status(memo_model_open(e->ctx, path, NULL, &model, &err), MEMO_ERR_IO, err);
+    assert_null(model);
+}
+
+static void test_model_compiled_memory_equals_file(void **state)
+{
+    bytes_env *e = *state;
+    memo_text text = MEMO_TEXT("the cat sat on the mat");
+    memo_model *file = NULL, *memory = NULL;
+    float a[20], b[20];
+    memo_err err = {0};
+    unsigned char *shifted = memo_aligned_alloc(e->n + 64);
+
+    memcpy(shifted + 8, e->good, e->n);
+    assert_memo_status(memo_model_open_memory(e->ctx, shifted + 8, e->n, NULL, &memory, &err),
+                       MEMO_ERR_VALUE, err);
+    assert_contains(err.message, "64");
+    memo_aligned_free(shifted);
+    assert_memo_ok(memo_model_open(e->ctx, e->path, NULL, &file, &err), err);
+    assert_memo_ok(memo_model_open_memory(e->ctx, e->good, e->n, NULL, &memory, &err), err);
+    assert_memo_ok(memo_model_embed(file, NULL, &text, 1, a, NULL, &err), err);
+    assert_memo_ok(memo_model_embed(memory, NULL, &text, 1, b, NULL, &err), err);
+    assert_memory_equal(a, b, sizeof a);
+    memo_model_close(file);
+    memo_model_close(memory);
+}
+
+/* A fingerprint that does not belong to the weights passes every checksum and fails verify. */
+static void test_model_compiled_verify_recomputes_fingerprint(void **state)
+{
+    bytes_env *e = *state;
+    memo_safetensors *st = NULL;
+    memo_verify_report report = {0};
+    memo_model *model = NULL;
+    memo_err err = {0};
+    float value;
+
+    assert_memo_ok(memo_safetensors_parse(e->good, e->n, "model", &st, &err), err);
+    uint64_t at = memo_safetensors_find(st, "layer.000.ffn.up.weight")->begin + 4 * (16 * 3 + 5);
+    memcpy(&value, e->work + at, 4);
+    value *= 1.0000002f;
+    memcpy(e->work + at, &value, 4);
+    sign_work(e);
+    assert_memo_ok(open_work(e, e->n, 1, &model, &err), err);
+    assert_memo_status(memo_model_verify(model, &report, &err), MEMO_ERR_CORRUPT, err);
+    assert_int_equal(report.fingerprint_matches, 0);
+    assert_true(report.n_blocks_checked > 0);
+    memo_model_close(model);
+    /* Stored probes are not part of the fingerprint: they fail on their own. */
+    model = NULL;
+    memcpy(e->work, e->good, e->n);
+    at = memo_safetensors_find(st, "memolith.probe.vectors")->begin + 4 * 25;
+    memcpy(&value, e->work + at, 4);
+    value += 2e-5f;
+    memcpy(e->work + at, &value, 4);
+    sign_work(e);
+    assert_memo_ok(open_work(e, e->n, 1, &model, &err), err);
+    assert_memo_status(memo_model_verify(model, &report, &err), MEMO_ERR_VERIFY, err);
+    assert_int_equal(report.fingerprint_matches, 1);
+    assert_true(report.probe_max_abs_diff > 1.9e-5 && report.probe_max_abs_diff < 2.1e-5);
+    memo_model_close(model);
+    memo_safetensors_free(st);
+}
+
+static memo_status open_and_verify(void *user, memo_err *err)
+{
+    bytes_env *e = user;
+    memo_model *model = NULL;
+    memo_status status = memo_model_open(e->ctx, e->path, NULL, &model, err);
+    if (status == MEMO_OK)
+        status = memo_model_verify(model, NULL, err);
+    memo_model_close(model);
+    return status;
+}
+
+static void test_model_compiled_each_failing_allocation(void **state)
+{
+    assert_true(memo_test_alloc_sweep(open_and_verify, *state) > 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define IN_ENV(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+        IN_ENV(test_model_compiled_each_truncation),
+        IN_ENV(test_model_compiled_each_flip),
+        IN_ENV(test_model_compiled_finds_damage_at_first_use),
+        IN_ENV(test_model_compiled_refuses_hostile_headers),
+        IN_ENV(test_model_compiled_refuses_hostile_probes),
+        IN_ENV(test_model_compiled_survives_random_tables),
+        IN_ENV(test_model_compiled_refuses_other_files),
+        IN_ENV(test_model_compiled_memory_equals_file),
+        IN_ENV(test_model_compiled_verify_recomputes_fingerprint),
+        IN_ENV(test_model_compiled_each_failing_allocation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
