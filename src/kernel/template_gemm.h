@@ -9,7 +9,13 @@
 KERNEL_INLINE void V(gemm_tile)(const size_t rows, const size_t n_panels, const memo_gemm_tile *t)
 {
     const size_t lda = t->lda, panel_stride = t->panel_stride, ldc = t->ldc;
-    const float *a = t->a, *w = t->w;
+    const float *w = t->w;
+    const float *a[(TILE_ROWS + 2) / 3]; /* every third row: the other two are one index away */
+    KERNEL_UNROLL
+    for (size_t r = 0; r < rows; r += 3) {
+        a[r / 3] = t->a + r * lda;
+        KERNEL_OPAQUE(a[r / 3]);
+    }
     /* Without a next tile the line just read is prefetched, which costs less than a branch. */
     const size_t ahead = t->w_next ? (size_t)(t->w_next - t->w) : 0;
     V(f32) acc[TILE_ROWS][TILE_PANELS];
@@ -28,12 +34,14 @@ KERNEL_INLINE void V(gemm_tile)(const size_t rows, const size_t n_panels, const 
         }
         KERNEL_UNROLL
         for (size_t r = 0; r < rows; r++) {
-            V(f32) x = V(set1)(a[r * lda]);
+            V(f32) x = V(set1)(a[r / 3][r % 3 * lda]);
             KERNEL_UNROLL
             for (size_t p = 0; p < n_panels; p++)
                 acc[r][p] = V(fma)(x, row_w[p], acc[r][p]);
         }
-        a++;
+        KERNEL_UNROLL
+        for (size_t r = 0; r < rows; r += 3)
+            a[r / 3]++;
         w += MEMO_PANEL;
     }
     KERNEL_UNROLL

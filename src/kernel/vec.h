@@ -38,6 +38,9 @@
 #define KERNEL_UNROLL _Pragma("GCC unroll 16")
 #endif
 
+/* The compiler may no longer derive the pointer p from another one. */
+#define KERNEL_OPAQUE(p) __asm__("" : "+r"(p))
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 
