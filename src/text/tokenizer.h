@@ -58,10 +58,13 @@ void memo_token_list_fini(memo_token_list *list);
 enum {
     MEMO_ENCODE_OFFSETS = 1,         /* fill offsets */
     MEMO_ENCODE_REPLACE_INVALID = 2, /* bad UTF-8 becomes U+FFFD instead of MEMO_ERR_VALUE */
-    MEMO_ENCODE_SAFE = 4,            /* special tokens in the text are read as plain text */
+    MEMO_ENCODE_SAFE = 4, /* special tokens in the text are plain text; none but the unknown token
+                             comes out, even where the vocabulary holds one as a word */
 };
 
-/* Append the text's own tokens (no prefix, no suffix, no truncation) to `out`. */
+/* Append the text's own tokens (no prefix, no suffix, no truncation) to `out`, which is unchanged
+ * on failure. MEMO_ERR_VALUE names the first byte that is not UTF-8; MEMO_ERR_LIMIT: 2 GiB. An empty
+ * text, or one of white space and controls alone, has no tokens. */
 memo_status memo_tokenizer_encode(const memo_tokenizer *tokenizer, const char *text, size_t n_bytes,
                                   unsigned flags, memo_token_list *out, memo_err *err);
 

@@ -533,6 +533,78 @@ static void test_safetensors_malformed_collection(void **state)
     assert_int_equal(n, 21);
 }
 
+/* One file of JSONTestSuite: as a whole header, and, where it is a list of one string, that string
+ * as a metadata value. Returns 1 when the second was tried. */
+static int try_json_file(const char *name, const char *json, size_t n)
+{
+    memo_safetensors *st = NULL;
+    sample whole = make_sample(json, n, 0);
+    memo_status status = memo_safetensors_parse(whole.bytes, whole.n, name, &st, NULL);
+
+    free(whole.bytes);
+    if (name[0] == 'n')
+        assert_int_not_equal(status, MEMO_OK);
+    if (status == MEMO_OK)
+        memo_safetensors_free(st);
+    if (strncmp(name + 1, "_string_", 8) != 0 || n < 2 || json[0] != '[' || json[n - 1] != ']')
+        return 0;
+    static const char before[] = "{\"__metadata__\":{\"a\":", after[] = "}}";
+    char *header = malloc(n + sizeof before + sizeof after);
+    size_t at = sizeof before - 1;
+    memcpy(header, before, at);
+    memcpy(header + at, json + 1, n - 2);
+    memcpy(header + at + n - 2, after, 2);
+    sample wrapped = make_sample(header, at + n, 0);
+    memo_err err = {0};
+    status = memo_safetensors_parse(wrapped.bytes, wrapped.n, name, &st, &err);
+    free(header);
+    free(wrapped.bytes);
+    if (name[0] == 'n' && status == MEMO_OK)
+        fail_msg("%s is accepted", name);
+    /* A NUL is the one thing that valid JSON may hold and a header of ours may not. */
+    if (name[0] == 'y' && status && !strstr(err.message, "NUL"))
+        fail_msg("%s is refused: %s", name, err.message);
+    if (status == MEMO_OK)
+        memo_safetensors_free(st);
+    return 1;
+}
+
+static void test_safetensors_json_test_suite(void **state)
+{
+    static char json[1 << 20];
+    const char *shared = getenv("MEMO_SHARED");
+    char archive[1024], command[4096], folder[] = "/tmp/memo-json-XXXXXX";
+    int n_files = 0, n_strings = 0;
+
+    (void)state;
+    snprintf(archive, sizeof archive, "%s/data/malformed/json_test_suite.tar.xz",
+             shared ? shared : MEMO_SOURCE_DIR "/../shared");
+    if (access(archive, R_OK) != 0) {
+        print_message("SKIPPED: %s is not there\n", archive);
+        skip();
+    }
+    assert_non_null(mkdtemp(folder));
+    snprintf(command, sizeof command, "tar -xJf '%s' -C %s && ls %s/test_parsing", archive, folder,
+             folder);
+    FILE *list = popen(command, "r");
+    assert_non_null(list);
+    for (char name[256]; fgets(name, sizeof name, list); n_files++) {
+        char path[512];
+        name[strcspn(name, "\n")] = '\0';
+        snprintf(path, sizeof path, "%s/test_parsing/%s", folder, name);
+        FILE *file = fopen(path, "rb");
+        assert_non_null(file);
+        size_t n = fread(json, 1, sizeof json, file);
+        fclose(file);
+        n_strings += try_json_file(name, json, n);
+    }
+    assert_int_equal(pclose(list), 0);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(n_files, 318);
+    assert_true(n_strings > 60);
+}
+
 int main(void)
 {
     const memo_allocator counting = {counting_malloc, counting_realloc, counting_free, NULL};
@@ -549,6 +621,7 @@ int main(void)
         cmocka_unit_test(test_safetensors_every_allocation_can_fail),
         cmocka_unit_test(test_safetensors_reads_a_file),
         cmocka_unit_test(test_safetensors_malformed_collection),
+        cmocka_unit_test(test_safetensors_json_test_suite),
     };
 
     if (memo_set_allocator(&counting, NULL))
