@@ -11,6 +11,7 @@ there with its text. A round or a kill is one test."""
 import argparse
 import concurrent.futures
 import json
+import os
 import pathlib
 import random
 import signal
@@ -177,6 +178,7 @@ def main():
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
+        os.environ["MEMOLITH_CACHE_DIR"] = str(folder / "cache")  # doctor: the store, not a model
         for number in range(options.rounds):
             path = folder / f"round-{number}.memo"
             attempt(f"round {number}", lambda: round_of_adds(Store(options, path)), counts)

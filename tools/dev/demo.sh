@@ -28,10 +28,20 @@ show() {
     printf '%s%s%s\n' "$bold" "$line" "$plain"
 }
 
-# Show a command line, run it, fail when it fails.
+# Milliseconds of the wall clock, or 0 where date knows none.
+now_ms() {
+    case $(date +%N) in
+    *[!0-9]* | '') echo 0 ;;
+    *) echo $(($(date +%s%N) / 1000000)) ;;
+    esac
+}
+
+# Show a command line, run it, say how long the whole process took.
 run() {
     show "$@"
+    run_from=$(now_ms)
     build/memolith "$@" </dev/null || die "the command failed"
+    printf '%s  %d ms from start to end of the command%s\n' "$dim" $(($(now_ms) - run_from)) "$plain"
 }
 
 # part NUMBER TEXT: what the next search shows.
@@ -42,18 +52,18 @@ part() {
 part "Remember 325 notes of one year, and the documents of this project."
 run import demo/notes.ndjson README.md docs
 
-part "1. Meaning: no word of the question stands in the best note."
-run search "why does the heating make noise at night" -k 3
+part "1. Meaning alone: no word of the question stands in the best note."
+run search "why does the heating make noise at night" --mode dense -k 2
 part "2. An exact identifier: the neighbour PN 40-2281-A is something else."
 run search "PN 40-2281-B" -k 2
 part "3. A filter: only what was tagged as a gift."
-run search "what should I give Mira for her birthday" --where "tags = 'gift'" -k 2
+run search "what does Mira get when she turns 43" --where "tags = 'gift'" -k 2
 part "4. Time: only what was written since July."
-run search "plans for the boat" --where "created >= '2025-07-01'" -k 3
+run search "plans for the boat" --where "created >= '2025-07-01'" -k 2
 part "5. A filter that matches nothing says so."
 run search "a good place for dinner" --where "meta.place = 'Lisbon'" -k 3
 part "6. Why these: rank and score of every lane."
-run search "medicine for mum after the operation" -k 2 --explain
+run search "which tablets does Mum take after her hip operation" -k 2 --explain
 
 here=
 [ "$caller" = "$top" ] || here="$top/"

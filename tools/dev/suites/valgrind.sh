@@ -5,6 +5,8 @@ default_model f32
 out=build/valgrind
 rm -rf "$out"
 mkdir -p "$out"
+MEMOLITH_CACHE_DIR=$PWD/$out/cache # empty: doctor then checks the store, not 90 MB of model
+export MEMOLITH_CACHE_DIR
 n=0
 under_valgrind() {
     valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect \
