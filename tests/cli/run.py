@@ -14,10 +14,12 @@ A case file holds tests. Each begins with `## name` and runs in an empty folder 
 A last line without a line break ends in `\\` there. What changes from run to run is replaced before
 the comparison (see VOLATILE). --rewrite puts what came out into the files; read the difference."""
 import argparse
+import difflib
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -86,10 +88,18 @@ def marked(mark, data, folder):
 
 
 def run_command(command, folder, environment):
-    done = subprocess.run(["sh", "-c", command], cwd=folder, env=environment, timeout=COMMAND_SECONDS,
-                          stdin=subprocess.DEVNULL, capture_output=True)
-    lines = [f"$ {command}"] + marked(">", done.stdout, folder) + marked("!", done.stderr, folder)
-    return lines + ([f"? {done.returncode}"] if done.returncode else [])
+    process = subprocess.Popen(["sh", "-c", command], cwd=folder, env=environment,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, start_new_session=True)
+    try:
+        out, err = process.communicate(timeout=COMMAND_SECONDS)
+        status = str(process.returncode)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # the session that was started just above
+        out, err = process.communicate()
+        status = f"none after {COMMAND_SECONDS} s"
+    lines = [f"$ {command}"] + marked(">", out, folder) + marked("!", err, folder)
+    return lines + ([f"? {status}"] if status != "0" else [])
 
 
 def run_test(test, program, model):
@@ -120,7 +130,6 @@ def run_test(test, program, model):
 
 
 def difference(want, have):
-    import difflib
     return "\n".join(difflib.unified_diff(want, have, "expected", "came out", lineterm="", n=2))
 
 
