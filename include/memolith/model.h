@@ -177,7 +177,10 @@ typedef struct memo_plan {
 
 /* memo_model_plan() -- bytes an embed call will need, before it is made.
  *
- *   longest_bytes  bytes of the longest text; n_texts texts; n_threads 0: the context's */
+ *   longest_bytes  bytes of the longest text; n_texts texts; n_threads 0: the context's
+ *
+ * An upper bound for every rule but MEMO_OVERLONG_CHUNK, which may need a larger window; and for
+ * every text but one with thousands of combining marks in a row, which are sorted in memory. */
 MEMO_API memo_status memo_model_plan(const memo_model *model, size_t longest_bytes, size_t n_texts,
                                      unsigned n_threads, memo_plan *plan, memo_err *err);
 
@@ -218,7 +221,7 @@ typedef enum memo_pooling {
 typedef struct memo_compile_options {
     size_t size;
     memo_class cls;
-    const char *name;     /* stored name; NULL: from config.json or the folder */
+    const char *name;     /* stored name; NULL: the last part of the folder's path */
     size_t max_tokens;    /* override the recipe; 0: the publisher's */
     memo_pooling pooling; /* override the recipe */
     int allow_nonfinite;  /* keep NaN and infinite weights instead of MEMO_ERR_VALUE */

@@ -30,9 +30,11 @@
 #define EMBED_WINDOW_TOKENS ((size_t)16384)
 #define EMBED_WINDOW_SEQS   ((size_t)1024)
 
-/* Bytes a token list may take per byte of text: at most one token a byte, 4 bytes each, twice while
- * the list grows to double its size, rounded up. */
-#define EMBED_LIST_BYTES ((size_t)16)
+/* Bytes that tokenizing takes per byte of the longest text: at most one token a byte, 4 bytes each,
+ * three times while the list moves to twice its size; and the text behind its prompt, likewise. */
+#define EMBED_TEXT_BYTES ((size_t)16)
+/* ... and whatever its length: buffers of one word, the first size of the list, heads of blocks. */
+#define EMBED_FIXED_BYTES ((size_t)32768)
 
 /* One packed sequence: a text, or a chunk of one. */
 typedef struct embed_seq {
@@ -53,7 +55,7 @@ typedef struct embed_sizes {
     memo_transformer_plan plan;
     size_t staging, results, ids, seqs, cu, shards, ok, vectors, sum, starts, scratch;
     size_t block_bytes; /* of the one block */
-    size_t total_bytes; /* and the token list */
+    size_t total_bytes; /* and what tokenizing takes */
 } embed_sizes;
 
 typedef struct embed_job {
@@ -110,6 +112,14 @@ static int embed_reserve(size_t *end, size_t n, size_t item_bytes, size_t *offse
     return 1;
 }
 
+/* Bytes of the longest prompt. */
+static size_t embed_prompt_bytes(const memo_model *model)
+{
+    size_t query = strlen(model->file.recipe.prompt_query);
+    size_t document = strlen(model->file.recipe.prompt_document);
+    return query > document ? query : document;
+}
+
 /* How many tokens a window and a shard may hold. The largest text has at most as many tokens as
  * bytes; a text counts as one sequence, and more than one only when it fills sequences. */
 static void embed_plan_window(const memo_model *model, size_t longest_bytes, size_t n_texts,
@@ -117,11 +127,8 @@ static void embed_plan_window(const memo_model *model, size_t longest_bytes, siz
 {
     size_t max_tokens = model->file.recipe.max_tokens;
     size_t special = memo_model_n_special(model);
-    size_t prompt = strlen(model->file.recipe.prompt_query);
-    size_t all;
+    size_t prompt = embed_prompt_bytes(model), all;
 
-    if (strlen(model->file.recipe.prompt_document) > prompt)
-        prompt = strlen(model->file.recipe.prompt_document);
     s->max_seq = max_tokens;
     if (longest_bytes < max_tokens && longest_bytes + prompt + special < max_tokens)
         s->max_seq = longest_bytes + prompt + special;
@@ -144,7 +151,7 @@ static memo_status embed_plan_sizes(const memo_model *model, size_t longest_byte
 {
     unsigned most = memo_pool_n_workers(model->ctx->pool);
     size_t dim = model->transformer.config.hidden_size;
-    size_t end = 0, list;
+    size_t end = 0, text, prompt = embed_prompt_bytes(model);
     memo_status status;
 
     if (n_threads > most)
@@ -170,8 +177,10 @@ static memo_status embed_plan_sizes(const memo_model *model, size_t longest_byte
         !embed_reserve(&end, dim, sizeof(double), &s->sum) ||
         !embed_reserve(&end, s->n_workers * (s->shard_tokens + 1), sizeof(size_t), &s->starts) ||
         !embed_reserve(&end, s->n_workers, scratch, &s->scratch) ||
-        !memo_mul_size(longest_bytes, EMBED_LIST_BYTES, &list) ||
-        !memo_add_size(end, list, &s->total_bytes))
+        !memo_add_size(longest_bytes, prompt, &text) ||
+        !memo_mul_size(text, EMBED_TEXT_BYTES, &text) ||
+        !memo_add_size(end, EMBED_FIXED_BYTES, &s->total_bytes) ||
+        !memo_add_size(s->total_bytes, text, &s->total_bytes))
         return memo_fail(err, MEMO_ERR_LIMIT,
                          "%zu texts of up to %zu bytes need more memory than there are addresses",
                          n_texts, longest_bytes);
