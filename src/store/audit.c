@@ -146,7 +146,7 @@ static memo_status audit_chunk_rows(audit *a, memo_sql *sql, memo_err *err)
                                   " WHERE r.rid = chunks.rid) FROM chunks",
                                   "read its chunks");
     while (!(status = memo_stmt_step(&st, &more, err)) && more) {
-        memo_chunk chunk;
+        memo_chunk_row chunk;
         char name[40];
         memo_row row = {.rid = 0};
         memo_chunk_read(&st, &chunk);

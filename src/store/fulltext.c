@@ -9,8 +9,8 @@
 
 /* ---- rows ---------------------------------------------------------------------------------- */
 
-static memo_status fulltext_change(memo_store *store, const char *constant, const memo_chunk *chunk,
-                                   const memo_row *row, memo_err *err)
+static memo_status fulltext_change(memo_store *store, const char *constant,
+                                   const memo_chunk_row *chunk, const memo_row *row, memo_err *err)
 {
     memo_stmt st = memo_stmt_keep(&store->sql, constant, "change the full-text index");
     memo_stmt_int(&st, chunk->cid);
@@ -22,15 +22,15 @@ static memo_status fulltext_change(memo_store *store, const char *constant, cons
     return memo_stmt_run(&st, err);
 }
 
-memo_status memo_fulltext_add(memo_store *store, const memo_chunk *chunk, const memo_row *row,
+memo_status memo_fulltext_add(memo_store *store, const memo_chunk_row *chunk, const memo_row *row,
                               memo_err *err)
 {
     return fulltext_change(store, "INSERT INTO fts(rowid, title, body) VALUES(?, ?, ?)", chunk, row,
                            err);
 }
 
-memo_status memo_fulltext_delete(memo_store *store, const memo_chunk *chunk, const memo_row *row,
-                                 memo_err *err)
+memo_status memo_fulltext_delete(memo_store *store, const memo_chunk_row *chunk,
+                                 const memo_row *row, memo_err *err)
 {
     return fulltext_change(store,
                            "INSERT INTO fts(fts, rowid, title, body) VALUES('delete', ?, ?, ?)",
@@ -46,7 +46,7 @@ static memo_status fulltext_add_record(memo_store *store, const memo_row *row, m
         "read its chunks");
     memo_stmt_int(&st, row->rid);
     while (!(status = memo_stmt_step(&st, &more, err)) && more) {
-        memo_chunk chunk;
+        memo_chunk_row chunk;
         memo_chunk_read(&st, &chunk);
         if (memo_chunk_good(&chunk, row))
             status = memo_fulltext_add(store, &chunk, row, err);

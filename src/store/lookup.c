@@ -327,7 +327,7 @@ typedef struct fetch_args {
     memo_store_damage *damage;
 } fetch_args;
 
-static memo_status fetch_find_chunk(memo_sql *sql, int64_t cid, memo_chunk *chunk, int *found,
+static memo_status fetch_find_chunk(memo_sql *sql, int64_t cid, memo_chunk_row *chunk, int *found,
                                     memo_err *err)
 {
     memo_status status;
@@ -341,7 +341,7 @@ static memo_status fetch_find_chunk(memo_sql *sql, int64_t cid, memo_chunk *chun
     return status;
 }
 
-static memo_status fetch_fill(memo_sql *sql, const memo_chunk *chunk, const memo_row *row,
+static memo_status fetch_fill(memo_sql *sql, const memo_chunk_row *chunk, const memo_row *row,
                               memo_arena *arena, memo_store_chunk_row *out, memo_err *err)
 {
     const char *ns, *text;
@@ -367,7 +367,7 @@ static memo_status fetch_fill(memo_sql *sql, const memo_chunk *chunk, const memo
 static memo_status fetch_one(memo_sql *sql, int64_t cid, const fetch_args *a,
                              memo_store_chunk_row *out, memo_err *err)
 {
-    memo_chunk chunk;
+    memo_chunk_row chunk;
     memo_row row;
     memo_stmt st;
     char name[40];

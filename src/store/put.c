@@ -233,7 +233,7 @@ static memo_status put_delete_chunks(memo_store *store, const memo_row *row, mem
         &store->sql, "SELECT " MEMO_CHUNK_COLUMNS " FROM chunks WHERE rid = ?", "read its chunks");
     memo_stmt_int(&st, row->rid);
     while (!(status = memo_stmt_step(&st, &more, err)) && more) {
-        memo_chunk chunk;
+        memo_chunk_row chunk;
         memo_chunk_read(&st, &chunk);
         if (good && memo_chunk_good(&chunk, row))
             status = memo_fulltext_delete(store, &chunk, row, err);
@@ -380,7 +380,7 @@ static memo_status put_write_row(memo_store *store, const memo_row *row, int exi
     return memo_stmt_run(&st, err);
 }
 
-static memo_status put_write_vector(memo_store *store, const memo_chunk *chunk, int64_t ns,
+static memo_status put_write_vector(memo_store *store, const memo_chunk_row *chunk, int64_t ns,
                                     int64_t space, const float *vector, size_t dim, memo_err *err)
 {
     size_t n_bytes = dim * sizeof *vector;
@@ -397,7 +397,7 @@ static memo_status put_write_vector(memo_store *store, const memo_chunk *chunk, 
     return memo_stmt_run(&st, err);
 }
 
-static memo_status put_write_chunk(memo_store *store, const memo_chunk *chunk, memo_err *err)
+static memo_status put_write_chunk(memo_store *store, const memo_chunk_row *chunk, memo_err *err)
 {
     memo_stmt st = memo_stmt_keep(
         &store->sql, "INSERT INTO chunks(" MEMO_CHUNK_COLUMNS ") VALUES(?, ?, ?, ?, ?, ?, ?)",
@@ -424,12 +424,12 @@ static memo_status put_write_chunks(memo_store *store, const memo_store_put *put
         status = put_next_id(store, "chunks", &cid, err);
     for (size_t i = 0; !status && i < put->n_chunks; i++) {
         const memo_store_chunk *in = &put->chunks[i];
-        memo_chunk chunk = {.cid = cid + (int64_t)i,
-                            .rid = row->rid,
-                            .position = (int64_t)i,
-                            .begin = (int64_t)in->begin,
-                            .end = (int64_t)in->end,
-                            .n_tokens = (int64_t)in->n_tokens};
+        memo_chunk_row chunk = {.cid = cid + (int64_t)i,
+                                .rid = row->rid,
+                                .position = (int64_t)i,
+                                .begin = (int64_t)in->begin,
+                                .end = (int64_t)in->end,
+                                .n_tokens = (int64_t)in->n_tokens};
         chunk.checksum = memo_chunk_sum(&chunk);
         status = put_write_chunk(store, &chunk, err);
         if (!status)

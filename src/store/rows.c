@@ -51,14 +51,14 @@ int memo_row_good(const memo_row *row)
            row->metadata.bytes && row->text.bytes && memo_row_sum(row) == row->checksum;
 }
 
-int64_t memo_chunk_sum(const memo_chunk *chunk)
+int64_t memo_chunk_sum(const memo_chunk_row *chunk)
 {
     const int64_t numbers[] = {chunk->cid,   chunk->rid, chunk->position,
                                chunk->begin, chunk->end, chunk->n_tokens};
     return (int64_t)rows_sum_ints(0, numbers, sizeof numbers / sizeof *numbers);
 }
 
-int memo_chunk_good(const memo_chunk *chunk, const memo_row *row)
+int memo_chunk_good(const memo_chunk_row *chunk, const memo_row *row)
 {
     return memo_chunk_sum(chunk) == chunk->checksum && chunk->rid == row->rid &&
            chunk->begin >= 0 && chunk->begin <= chunk->end &&
@@ -150,7 +150,7 @@ int memo_row_copy(memo_arena *arena, memo_row *row)
     return 1;
 }
 
-void memo_chunk_read(const memo_stmt *st, memo_chunk *chunk)
+void memo_chunk_read(const memo_stmt *st, memo_chunk_row *chunk)
 {
     chunk->cid = memo_stmt_col_int(st, 0);
     chunk->rid = memo_stmt_col_int(st, 1);

@@ -27,9 +27,9 @@ typedef struct memo_row {
     memo_text source, title, tags, metadata, text; /* tags: a JSON array of strings */
 } memo_row;
 
-typedef struct memo_chunk {
+typedef struct memo_chunk_row {
     int64_t cid, rid, position, begin, end, n_tokens, checksum;
-} memo_chunk;
+} memo_chunk_row;
 #define MEMO_CHUNK_COLUMNS "cid, rid, position, span_begin, span_end, n_tokens, checksum"
 
 /* From a statement whose columns begin with MEMO_ROW_COLUMNS; borrowed until its next step. */
@@ -40,10 +40,10 @@ int memo_row_good(const memo_row *row);
 /* Copy all texts; zero on lack of memory. */
 int memo_row_copy(memo_arena *arena, memo_row *row);
 
-void memo_chunk_read(const memo_stmt *st, memo_chunk *chunk);
-int64_t memo_chunk_sum(const memo_chunk *chunk);
+void memo_chunk_read(const memo_stmt *st, memo_chunk_row *chunk);
+int64_t memo_chunk_sum(const memo_chunk_row *chunk);
 /* Its checksum is right and its span lies in the text of `row`. */
-int memo_chunk_good(const memo_chunk *chunk, const memo_row *row);
+int memo_chunk_good(const memo_chunk_row *chunk, const memo_row *row);
 
 int64_t memo_vector_sum(int64_t cid, int64_t space, int64_t ns, int64_t rid, const void *bytes,
                         size_t n_bytes);
