@@ -37,8 +37,10 @@ VOLATILE = [  # (pattern, replacement), in this order
     (r"\b\d+\.\d+ (m?s)\b", r"<time> \1"),
     (r"(timings embed|, (?:filter|dense|lexical|exact|fuse|fetch|total)) \d+\.\d+", r"\1 <ms>"),
     (r"(memolith) \d+\.\d+\.\d+", r"\1 <version>"),
-    (r'("dense":\{"rank":\d+,"score"):[\d.e+-]+', r"\1:<score>"),
-    (r"(dense +rank \d+ +score) \S+ +", r"\1 <score> "),
+    # Scores and shares belong to the ranking, which has tests of its own.
+    (r'("(?:score|share)"):[\d.e+-]+', r"\1:<score>"),
+    (r"(rank \d+ +score) \S+ +share \S+", r"\1 <score> share <score>"),
+    (r"^((?:\^\[\[1m)?\d+ +(?:\^\[\[0m\^\[\[2m)?)\d\.\d{4}(?=  \d{4}-)", r"\1<score>"),
     (r"(\[?machine[\"\s,:a-z]+).*(memory available|memory unknown)", r"\1<machine>"),
     (r"(largest difference|difference) \S+(?=[),])", r"\1 <small>"),
     (r"least cosine \S+", "least cosine <one>"),
@@ -73,7 +75,7 @@ def write(path, preamble, tests):
 def settle(text, folder):
     text = text.replace(str(folder), "<folder>").replace(str(HERE), "<tests>")
     for pattern, replacement in VOLATILE:
-        text = re.sub(pattern, replacement, text)
+        text = re.sub(pattern, replacement, text, flags=re.M)
     return text
 
 

@@ -4,25 +4,25 @@ Search: what a person reads, what a program reads, what it says when it cannot.
 $ memolith add 'Anna is allergic to peanuts and to the cat behind the door' --title Anna --tag family --key anna --created 2025-01-02 -o quiet
 $ memolith add 'The boiler was serviced in May. Part number PN 40-2281-B is in the shed.' --key boiler --created 2025-05-03 -o quiet
 $ memolith search 'PN 40-2281-B' -k 1
-> 1  0.0557  2025-05-03
+> 1  <score>  2025-05-03
 >    The boiler was serviced in May. Part number PN 40-2281-B is in the shed.
 >    <id>  boiler
 >
 $ memolith search allergic peanuts -k 1 --mode lexical --explain
-> 1  0.0098  2025-01-02  Anna  #family
+> 1  <score>  2025-01-02  Anna  #family
 >    Anna is allergic to peanuts and to the cat behind the door
 >    dense    -
->    lexical  rank 1    score 2.088e-06 share 0.0098
+>    lexical  rank 1    score <score> share <score>
 >    exact    -
 >    matched  allergic peanuts
 >    <id>  anna
 >
 > timings embed <ms>, filter <ms>, dense <ms>, lexical <ms>, exact <ms>, fuse <ms>, fetch <ms>, total <time> ms
 $ memolith search allergic peanuts -k 1 --explain
-> 1  0.0262  2025-01-02  Anna  #family
+> 1  <score>  2025-01-02  Anna  #family
 >    Anna is allergic to peanuts and to the cat behind the door
->    dense    rank 1    score <score> share 0.0164
->    lexical  rank 1    score 2.088e-06 share 0.0098
+>    dense    rank 1    score <score> share <score>
+>    lexical  rank 1    score <score> share <score>
 >    exact    -
 >    matched  allergic peanuts
 >    <id>  anna
@@ -40,14 +40,14 @@ $ memolith search peanuts --mode lexical -o ndjson | grep -o '"key":"[^"]*"'
 ## a snippet shows the place that matches
 $ (for i in $(seq 60); do printf 'the cat sat by the door. '; done; printf 'Then the walrus came and asked for tea. '; for i in $(seq 20); do printf 'the dog ran by the boat. '; done) | memolith add - --chunk none --created 2025-01-02 --key long -o quiet
 $ memolith search walrus --mode lexical -k 1
-> 1  0.0148  2025-01-02
+> 1  <score>  2025-01-02
 >    door. the cat sat by the door. Then the walrus came and asked for tea. the
 >    dog ran by the boat. the dog ran by the boat. the dog ran by the boat. the
 >    dog ran by the boat. the dog ran by the boat. the dog ran by the boat. the ...
 >    <id>  long
 >
 $ $PYTHON $HELPERS/on_terminal.py stdout -- memolith search walrus --mode lexical -k 1 | grep -v chunks
-> ^[[1m1  ^[[0m^[[2m0.0148  2025-01-02^[[0m
+> ^[[1m1  ^[[0m^[[2m<score>  2025-01-02^[[0m
 >    cat sat by the door. Then the walrus came and asked for
 >    tea. the dog ran by the boat. the dog ran by the boat.
 >    the dog ran by the boat. the dog ran by the boat. the dog ...
@@ -58,7 +58,7 @@ $ $PYTHON $HELPERS/on_terminal.py stdout -- memolith search walrus --mode lexica
 ## json
 $ memolith add 'Anna is allergic to peanuts' --key anna --tag family --meta a=1 --created 2025-01-02 -o quiet
 $ memolith search allergic peanuts -o json
-> {"hits":[{"id":"<id>","key":"anna","title":"","text":"Anna is allergic to peanuts","score":0.0262295082,"lanes":{"dense":{"rank":1,"score":<score>,"share":0.0163934426},"lexical":{"rank":1,"score":2e-06,"share":0.00983606557},"exact":null},"terms":"allergic peanuts","chunk":0,"begin":0,"end":27,"tags":["family"],"metadata":{"a":1},"source":"","created":"<instant>"}],"timings":{"embed_ms":<ms>,"filter_ms":<ms>,"dense_ms":<ms>,"lexical_ms":<ms>,"exact_ms":<ms>,"fuse_ms":<ms>,"fetch_ms":<ms>,"total_ms":<ms>},"searched":1,"damaged":0,"partial":false,"query_truncated":false,"model":"tiny"}
+> {"hits":[{"id":"<id>","key":"anna","title":"","text":"Anna is allergic to peanuts","score":<score>,"lanes":{"dense":{"rank":1,"score":<score>,"share":<score>},"lexical":{"rank":1,"score":<score>,"share":<score>},"exact":null},"terms":"allergic peanuts","chunk":0,"begin":0,"end":27,"tags":["family"],"metadata":{"a":1},"source":"","created":"<instant>"}],"timings":{"embed_ms":<ms>,"filter_ms":<ms>,"dense_ms":<ms>,"lexical_ms":<ms>,"exact_ms":<ms>,"fuse_ms":<ms>,"fetch_ms":<ms>,"total_ms":<ms>},"searched":1,"damaged":0,"partial":false,"query_truncated":false,"model":"tiny"}
 $ memolith search zebra --mode lexical -o json
 > {"hits":[],"timings":{"embed_ms":<ms>,"filter_ms":<ms>,"dense_ms":<ms>,"lexical_ms":<ms>,"exact_ms":<ms>,"fuse_ms":<ms>,"fetch_ms":<ms>,"total_ms":<ms>},"searched":1,"damaged":0,"partial":false,"query_truncated":false,"model":""}
 
