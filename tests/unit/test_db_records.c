@@ -373,7 +373,7 @@ static void test_db_lists_in_pages(void **state)
     char after[200] = "";
     int seen = 0;
     for (int i = 0; i < 8; i++) {
-        char key[8];
+        char key[16];
         memo_record_in in;
         sprintf(key, "k%d", i);
         in = db_record(key, "text");

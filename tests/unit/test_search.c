@@ -193,7 +193,7 @@ static void test_search_finds_the_only_bearer_of_a_name(void **state)
     db_env *e = *state;
     char text[200];
     for (int i = 0; i < 40; i++) {
-        char key[8];
+        char key[16];
         sprintf(key, "k%d", i);
         sprintf(text, "the boiler failed with error code ERR %d in the garden, number %d", i,
                 4000 + i);
@@ -230,7 +230,7 @@ static void test_search_fills_k_whatever_the_filter(void **state)
 {
     db_env *e = *state;
     for (int i = 0; i < 60; i++) {
-        char key[8], text[64], metadata[32];
+        char key[16], text[64], metadata[32];
         memo_record_in in;
         sprintf(key, "k%d", i);
         sprintf(text, "note %d about the garden", i);
