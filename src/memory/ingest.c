@@ -197,8 +197,8 @@ static int ingest_by_key(const void *pa, const void *pb)
     return order ? order : (a > b) - (a < b);
 }
 
-/* Only a key that stands once in the batch may be compared beforehand: of two, the second meets
- * what the first has written. */
+/* Of two records with one key only the first may be compared beforehand: the second will meet what
+ * the first has written. */
 static memo_status ingest_compare_all(ingest_work *w, int64_t ns, int64_t space, memo_err *err)
 {
     size_t n = w->job->n;
@@ -213,8 +213,7 @@ static memo_status ingest_compare_all(ingest_work *w, int64_t ns, int64_t space,
         memo_store_put *put = &sorted[i]->put;
         memo_status status;
         if (!put->key ||
-            (i > 0 && sorted[i - 1]->put.key && strcmp(put->key, sorted[i - 1]->put.key) == 0) ||
-            (i + 1 < n && strcmp(put->key, sorted[i + 1]->put.key) == 0))
+            (i > 0 && sorted[i - 1]->put.key && strcmp(put->key, sorted[i - 1]->put.key) == 0))
             continue;
         put->space = space;
         status = memo_store_compare(w->db->store, ns, put, &sorted[i]->result, err);

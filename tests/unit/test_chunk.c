@@ -140,6 +140,15 @@ static void test_chunk_keeps_a_fence_whole(void **state)
                   "the the the the the the the the the the|~~~\n# a\n# a\n# a\n# a\n# a");
 }
 
+/* The overlap would push the fence beyond the limit: it is dropped rather than the fence cut. */
+static void test_chunk_gives_up_overlap_for_a_fence(void **state)
+{
+    const memo_chunk_options o = {.markdown = 1, .max_tokens = 20, .overlap = 6};
+    (void)state;
+    expect_chunks("a a a a a a a a a a. b b b.\n```\na a a a\nb b b b\na a a a\n```", o,
+                  "a a a a a a a a a a. b b b.|```\na a a a\nb b b b\na a a a\n```");
+}
+
 static void test_chunk_cuts_ideographs_at_full_stops(void **state)
 {
     (void)state;
@@ -207,6 +216,8 @@ static size_t random_text(memo_rng *rng, char *out, size_t max)
         "e\xcc\x81",
         "ﬁ",
         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        /* "##ing" is one token inside a word, "ing" at the start of a chunk three */
+        "qingingingingingingingingingingingingeded",
         "\xe2\x80\x9d ",
         ")",
         "12345 ",
@@ -340,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_chunk_reserves_room_in_the_first),
         cmocka_unit_test(test_chunk_keeps_headings_with_their_text),
         cmocka_unit_test(test_chunk_keeps_a_fence_whole),
+        cmocka_unit_test(test_chunk_gives_up_overlap_for_a_fence),
         cmocka_unit_test(test_chunk_cuts_ideographs_at_full_stops),
         cmocka_unit_test(test_chunk_takes_blank_and_empty_texts),
         cmocka_unit_test(test_chunk_refuses_impossible_sizes),

@@ -134,6 +134,19 @@ static void test_db_handles_one_key_twice_in_a_batch(void **state)
     assert_string_equal(r->records->text.bytes, "two");
     assert_int_equal(r->records->version, 3);
     memo_records_free(r);
+    /* the second equals what is stored now, but not what the first will have written */
+    assert_memo_ok(memo_db_add(e->db, NULL, in, 2, out, &e->err), e->err);
+    assert_int_equal(out[1].outcome, MEMO_OUTCOME_CHANGED);
+    r = get(e, "k");
+    assert_string_equal(r->records->text.bytes, "two");
+    memo_records_free(r);
+    in[1].text = in[0].text;
+    in[0].text = in[2].text;
+    assert_memo_ok(memo_db_add(e->db, NULL, in, 2, out, &e->err), e->err);
+    assert_int_equal(out[0].outcome, MEMO_OUTCOME_UNCHANGED);
+    r = get(e, "k");
+    assert_string_equal(r->records->text.bytes, "one");
+    memo_records_free(r);
 }
 
 static void test_db_adds_all_or_nothing(void **state)
@@ -215,12 +228,16 @@ static void test_db_can_be_cancelled(void **state)
 {
     db_env *e = *state;
     int n_calls = 0;
-    const memo_write_options options = {
+    memo_write_options options = {
         .size = sizeof options, .progress = cancel, .progress_user = &n_calls};
     memo_record_in in = db_record("k", "text");
     assert_memo_status(memo_db_add(e->db, &options, &in, 1, NULL, &e->err), MEMO_ERR_CANCELLED,
                        e->err);
     assert_int_equal(n_calls, 1);
+    assert_int_equal(stats(e).n_records, 0);
+    options = (memo_write_options){.size = sizeof options, .deadline_ms = -1};
+    assert_memo_status(memo_db_add(e->db, &options, &in, 1, NULL, &e->err), MEMO_ERR_DEADLINE,
+                       e->err);
     assert_int_equal(stats(e).n_records, 0);
 }
 

@@ -78,8 +78,10 @@ static void test_search_orders_ties_by_id(void **state)
 {
     db_env *e = *state;
     memo_hits *hits;
-    for (int i = 0; i < 30; i++)
+    for (int i = 0; i < 30; i++) {
+        e->now_ms = DB_NOW + (i * 7 % 30) * 1000; /* ids in another order than rows */
         db_add(e, NULL, "the very same note");
+    }
     hits = search(e, "same note", (memo_search_options){.k = 10});
     assert_int_equal(hits->n, 10);
     for (size_t i = 0; i < hits->n; i++) {
@@ -140,6 +142,33 @@ static void test_search_embeds_the_title_with_the_first_chunk(void **state)
     }
 }
 
+/* The first chunk leaves room for its title: the model sees all of both. */
+static void test_search_first_chunk_and_title_fit_the_model(void **state)
+{
+    db_env *e = *state;
+    char text[1000] = "";
+    memo_record_in in;
+    memo_hits *hits;
+    for (int i = 0; i < 100; i++)
+        strcat(text, i % 10 == 9 ? "key. " : "the ");
+    in = db_record("k", text);
+    in.title = "a note about the garden and the boiler";
+    in.chunk_tokens = 62;
+    db_put(e, in);
+    hits = search(e, "key", (memo_search_options){.chunks = 1});
+    for (size_t i = 0; i < hits->n; i++) {
+        memo_tokens *tokens = NULL;
+        char input[1200];
+        sprintf(input, "%s %s", hits->hits[i].chunk ? "" : in.title, hits->hits[i].text);
+        assert_memo_ok(memo_model_tokenize(e->model, MEMO_STR(input), NULL, &tokens, &e->err),
+                       e->err);
+        assert_true(tokens->n <= 64);
+        memo_tokens_free(tokens);
+    }
+    assert_true(hits->n >= 2);
+    memo_hits_free(hits);
+}
+
 /* ---- lexical ------------------------------------------------------------------------------- */
 
 static void test_search_lexical_finds_words(void **state)
@@ -158,6 +187,22 @@ static void test_search_lexical_finds_words(void **state)
     assert_true(hits->hits[0].lanes[MEMO_LANE_LEXICAL].score > 0);
     assert_int_equal(hits->hits[0].lanes[MEMO_LANE_DENSE].rank, 0);
     memo_hits_free(hits);
+}
+
+/* A record with hundreds of better chunks does not hide the others. */
+static void test_search_lexical_ranks_records_not_chunks(void **state)
+{
+    db_env *e = *state;
+    char text[16000] = "";
+    memo_record_in in;
+    for (int i = 0; i < 300; i++)
+        strcat(text, "quiz quiz. ");
+    in = db_record("many", text);
+    in.chunk_tokens = 9;
+    in.chunk_overlap = SIZE_MAX;
+    assert_true(db_put(e, in).n_chunks >= 250);
+    db_add(e, "one", "a quiz about the boiler and the garden and the pot and the key");
+    expect_keys(e, "quiz zebra", lexical, "many one");
 }
 
 /* No query text is an operator or an error. */
@@ -318,7 +363,23 @@ static void test_search_says_when_the_query_is_cut(void **state)
     memo_hits_free(hits);
 }
 
-/* ---- damage -------------------------------------------------------------------------------- */
+static void test_search_returns_what_the_deadline_allows(void **state)
+{
+    db_env *e = *state;
+    memo_hits *hits;
+    db_add(e, "a", "the spare key");
+    hits = search(e, "key", (memo_search_options){.deadline_ms = -1});
+    assert_true(hits->partial);
+    assert_int_equal(hits->n, 0);
+    memo_hits_free(hits);
+    hits = search(e, "key", (memo_search_options){.deadline_ms = 600000});
+    assert_false(hits->partial);
+    assert_int_equal(hits->n, 1);
+    assert_true(hits->timings.total_ms >= hits->timings.embed_ms + hits->timings.dense_ms);
+    memo_hits_free(hits);
+}
+
+/* ---- order --------------------------------------------------------------------------------- */
 
 static void test_search_gives_the_same_hits_twice(void **state)
 {
@@ -410,7 +471,9 @@ int main(void)
         db_test(test_search_orders_ties_by_id),
         db_test(test_search_shows_the_best_chunk_of_a_record),
         db_test(test_search_embeds_the_title_with_the_first_chunk),
+        db_test(test_search_first_chunk_and_title_fit_the_model),
         db_test(test_search_lexical_finds_words),
+        db_test(test_search_lexical_ranks_records_not_chunks),
         db_test(test_search_takes_any_query),
         db_test(test_search_finds_the_only_bearer_of_a_name),
         db_test(test_search_finds_a_key),
@@ -418,6 +481,7 @@ int main(void)
         db_test(test_search_refuses_what_it_cannot_do),
         db_test(test_search_without_model_is_lexical),
         db_test(test_search_says_when_the_query_is_cut),
+        db_test(test_search_returns_what_the_deadline_allows),
         db_test(test_search_gives_the_same_hits_twice),
         db_test(test_search_survives_lack_of_memory),
         db_test(test_db_doctor_compares_model_and_vectors),
