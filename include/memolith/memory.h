@@ -107,7 +107,8 @@ typedef struct memo_record_in {
     size_t size;
     const char *key;           /* the caller's own name; an existing key is replaced (upsert).
                                   NULL: none. 1..512 bytes of UTF-8 */
-    memo_text text;            /* at least one character that is not white space */
+    memo_text text;            /* at most 64 MiB, at least one character that is neither white space
+                                  nor a control character */
     const char *title;         /* NULL: none; searched and embedded with the first chunk */
     const char *metadata_json; /* a JSON object of at most 64 KiB; NULL: {} */
     const char *const *tags;   /* [n_tags] */
@@ -149,7 +150,9 @@ typedef struct memo_write_options {
  *
  * Embedding happens before the writer lock is taken. MEMO_ERR_BUSY: another writer kept the lock
  * longer than busy_timeout_ms (its pid is in the message); MEMO_ERR_MISMATCH: the namespace holds
- * vectors of another model; MEMO_ERR_VALUE: empty text, bad UTF-8, bad metadata. */
+ * vectors of another model; MEMO_ERR_VALUE: empty text, bad UTF-8, bad metadata, chunk sizes that
+ * do not fit the model; MEMO_ERR_USAGE: opened without a model. Progress has the stage "embed" and
+ * counts chunks. */
 MEMO_API memo_status memo_db_add(memo_db *db, const memo_write_options *options,
                                  const memo_record_in *records, size_t n, memo_add_result *results,
                                  memo_err *err);
@@ -215,7 +218,8 @@ typedef struct memo_import_report {
 } memo_import_report;
 
 /* memo_db_import() -- add files, folders (recursively; dot names, links and binary files are
- * skipped) and NDJSON files (`.ndjson`, `.jsonl`).
+ * skipped, and stores) and NDJSON files (`.ndjson`, `.jsonl`). A file's title is its name without
+ * folder and extension.
  *
  *   paths   [n_paths]
  *   report  out, also filled on failure: what was committed is counted, nothing else
@@ -296,9 +300,9 @@ MEMO_API memo_status memo_db_get_stats(memo_db *db, memo_db_stats *stats, memo_e
  * Strings compare by bytes; integers are exact. Values are bound, never pasted into SQL. */
 
 typedef enum memo_search_mode {
-    MEMO_SEARCH_HYBRID,
-    MEMO_SEARCH_DENSE,
-    MEMO_SEARCH_LEXICAL,
+    MEMO_SEARCH_HYBRID,  /* all lanes; without a model it is MEMO_SEARCH_LEXICAL */
+    MEMO_SEARCH_DENSE,   /* by meaning; the hit's score is the cosine */
+    MEMO_SEARCH_LEXICAL, /* by words and letters; needs no model */
 } memo_search_mode;
 
 typedef struct memo_search_options {
@@ -365,7 +369,10 @@ typedef struct memo_hits {
  *   query  UTF-8, not empty
  *   hits   out, free with memo_hits_free(); n may be 0
  *
- * Lanes are fused by weighted reciprocal rank (k = 60). Never fewer than min(k, matches of the
+ * Lanes are fused by weighted reciprocal rank (k = 60); a record whose key is in the query, or that
+ * alone holds an identifier of it (ERR-4512, src/a.c, "quoted"), is not pushed below one that
+ * matches neither. Words match by their English stem, accents and case aside; a script without
+ * spaces (Chinese, Thai ...) only from the beginning of a run: meaning finds those. Never fewer than min(k, matches of the
  * filter) hits in dense and hybrid mode. MEMO_ERR_NOTFOUND: the namespace is empty;
  * MEMO_ERR_MISMATCH: its vectors come from another model (lexical mode still works). */
 MEMO_API memo_status memo_db_search(memo_db *db, memo_text query,
