@@ -17,7 +17,7 @@
 #include "base/ctx.h"
 #include "base/error.h"
 #include "base/utf8.h"
-#include "model/handle.h"
+#include "model/model_handle.h"
 #include "nn/pooling.h"
 
 /* Tokens of a shard. Below, weights are streamed too often; above, activations leave the

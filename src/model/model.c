@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "model/handle.h"
+#include "model/model_handle.h"
 
 const char *memo_class_name(memo_class cls)
 {

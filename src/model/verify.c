@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/hash.h"
-#include "model/handle.h"
+#include "model/model_handle.h"
 #include "model/probe.h"
 #include "quant/pack.h"
 

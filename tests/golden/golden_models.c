@@ -21,7 +21,7 @@
 
 #include "base/alloc.h"
 #include "golden/npy.h"
-#include "model/handle.h"
+#include "model/model_handle.h"
 
 /* The reference computed in double and rounded once. Its own float run is within 3e-7. */
 #define MIN_COSINE 0.999999

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* model/handle.h -- an open model: the validated file, and the views that run on it. */
+/* model/model_handle.h -- an open model: the validated file, and the views that run on it. */
 #ifndef MEMO_MODEL_HANDLE_H
 #define MEMO_MODEL_HANDLE_H
 
