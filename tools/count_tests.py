@@ -11,7 +11,7 @@ import xml.etree.ElementTree as xml
 
 CMOCKA = (re.compile(r"^\[       OK \]", re.M), re.compile(r"^\[  FAILED  \] \w+$", re.M),
           re.compile(r"^\[  SKIPPED \] \w+$", re.M))
-SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.M)
+SUMMARY = re.compile(r"^(?:\w+: )?(\d+) passed, (\d+) failed, (\d+) skipped$", re.M)
 CMOCKA_RAN = re.compile(r"^\[==========\] Running (\d+) test", re.M)
 
 

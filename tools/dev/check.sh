@@ -29,7 +29,7 @@ for suite in $suites; do
     status=0
     sh -eu -c '. tools/dev/lib.sh; . "$0"' "tools/dev/suites/$suite.sh" >"$log" 2>&1 </dev/null || status=$?
     # The suite's own count when it prints one, else the suite is one test.
-    counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$log" | tail -n 1)
+    counts=$(sed -n 's/^\([a-z]*: \)\{0,1\}\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\2 \3 \4/p' "$log" | tail -n 1)
     if [ -z "$counts" ]; then
         counts="1 0 0"
         [ "$status" -eq 0 ] || counts="0 1 0"
