@@ -372,9 +372,11 @@ typedef struct memo_hits {
  * Lanes are fused by weighted reciprocal rank (k = 60); a record whose key is in the query, or that
  * alone holds an identifier of it (ERR-4512, src/a.c, "quoted"), is not pushed below one that
  * matches neither. Words match by their English stem, accents and case aside; a script without
- * spaces (Chinese, Thai ...) only from the beginning of a run: meaning finds those. Never fewer than min(k, matches of the
- * filter) hits in dense and hybrid mode. MEMO_ERR_NOTFOUND: the namespace is empty;
- * MEMO_ERR_MISMATCH: its vectors come from another model (lexical mode still works). */
+ * spaces (Chinese, Thai ...) only from the beginning of a run: meaning finds those.
+ *
+ * Never fewer than min(k, matches of the filter) hits in dense and hybrid mode.
+ * MEMO_ERR_NOTFOUND: the namespace is empty; MEMO_ERR_MISMATCH: its vectors come from another model
+ * (lexical mode still works). */
 MEMO_API memo_status memo_db_search(memo_db *db, memo_text query,
                                     const memo_search_options *options, memo_hits **hits,
                                     memo_err *err);
