@@ -356,7 +356,7 @@ typedef struct memo_hits {
     size_t n;
     const memo_hit *hits; /* [n], best first; ties by best single rank, then by id */
     memo_search_mode mode;
-    size_t n_searched;   /* chunks the filter let through */
+    size_t n_searched;   /* chunks the filter let through (by the deadline, when partial) */
     size_t n_damaged;    /* rows left out because their checksum failed */
     int partial;         /* the deadline cut it short */
     int query_truncated; /* the query has more tokens than the model takes */

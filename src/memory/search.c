@@ -157,14 +157,18 @@ static int search_out_of_time(search_work *w)
     return w->lanes.partial;
 }
 
-/* How many chunks the filter lets through; an empty namespace is told from a strict filter. */
+/* Tell an empty namespace from a strict filter, and count what is searched where the dense lane has
+ * not done so: counting costs a walk over the chunks. */
 static memo_status search_count(search_work *w, memo_err *err)
 {
     memo_store_scope all = {.ns = w->lanes.scope.ns};
     uint64_t n_records = 0, n_chunks = 0;
-    memo_status status =
-        memo_store_count(w->db->store, &w->lanes.scope, &n_records, &n_chunks, err);
+    memo_status status;
 
+    w->owner->hits.n_searched = w->lanes.n_scanned;
+    if (w->lanes.n_scanned)
+        return MEMO_OK;
+    status = memo_store_count(w->db->store, &w->lanes.scope, &n_records, &n_chunks, err);
     if (status)
         return status;
     w->owner->hits.n_searched = (size_t)n_chunks;
@@ -180,12 +184,15 @@ static memo_status search_run_lanes(search_work *w, memo_err *err)
 {
     memo_search_timings *t = &w->owner->hits.timings;
     double since = memo_monotonic_ms();
-    memo_status status = search_count(w, err);
+    memo_status status = MEMO_OK;
 
-    t->filter_ms = search_lap(&since);
-    if (status == MEMO_OK && w->lanes.vector && !search_out_of_time(w)) {
+    if (w->lanes.vector && !search_out_of_time(w)) {
         status = memo_lanes_dense(&w->lanes, err);
         t->dense_ms = search_lap(&since);
+    }
+    if (status == MEMO_OK) {
+        status = search_count(w, err);
+        t->filter_ms = search_lap(&since);
     }
     if (w->options.mode == MEMO_SEARCH_DENSE)
         return status;
