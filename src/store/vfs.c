@@ -24,6 +24,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -34,6 +35,7 @@ enum {
     WAL_FRAME_BYTES = 24,
     WAL_STRIDE = WAL_FRAME_BYTES + MEMO_PAGE_BYTES,
     SMALLEST_PAGE = 512, /* SQLite reads less than this only from the file header */
+    PAGE_1_TRIES = 40,
     FCNTL_TAKE_FAULTS = 0x4d454d31,
     FCNTL_SET_LENIENT = 0x4d454d32,
 };
@@ -134,6 +136,22 @@ static void vfs_note_page(vfs_file *main, uint32_t number)
 
 /* ---- reading and writing ------------------------------------------------------------------- */
 
+/* Read a whole page and check it. Before a new connection knows that there is a log it reads page 1
+ * without a lock that keeps a checkpoint from writing it, and may see half of each version. SQLite
+ * then reads it again in safety; here such a read is repeated until it fits. */
+static int vfs_read_whole(sqlite3_file *under, unsigned char *page, uint32_t number, int *good)
+{
+    struct timespec nap = {0, 1000000};
+    int64_t offset = (int64_t)(number - 1) * MEMO_PAGE_BYTES;
+    for (int tries = number == 1 ? PAGE_1_TRIES : 1;; tries--) {
+        int rc = under->pMethods->xRead(under, page, MEMO_PAGE_BYTES, offset);
+        *good = rc == SQLITE_OK && vfs_page_good(page, number);
+        if (*good || tries == 1 || (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ))
+            return rc;
+        (void)nanosleep(&nap, NULL);
+    }
+}
+
 /* A read of a page of the store file, or of its first `amount` bytes. */
 static int vfs_read_page(vfs_file *f, sqlite3_file *under, void *out, int amount, int64_t offset)
 {
@@ -141,16 +159,15 @@ static int vfs_read_page(vfs_file *f, sqlite3_file *under, void *out, int amount
     uint32_t number = (uint32_t)(start / MEMO_PAGE_BYTES) + 1;
     int whole = amount == MEMO_PAGE_BYTES && offset == start;
     unsigned char *page = whole ? out : f->page;
-    int rc;
+    int rc, good;
     if (offset - start + amount > MEMO_PAGE_BYTES) {
         vfs_note_page(f, number); /* another page size: not our file any more */
         return SQLITE_IOERR_DATA;
     }
-    rc = under->pMethods->xRead(under, page, MEMO_PAGE_BYTES, start);
+    rc = vfs_read_whole(under, page, number, &good);
     if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ)
         return rc;
-    /* SQLite never reads past the end of a whole file, so a short page is a damaged one. */
-    if (rc != SQLITE_OK || !vfs_page_good(page, number)) {
+    if (!good) { /* short too: SQLite never reads past the end of a whole file */
         vfs_note_page(f, number);
         if (!f->lenient)
             return SQLITE_IOERR_DATA;
