@@ -115,24 +115,22 @@ static memo_status lanes_push_all(memo_lanes *lanes, memo_lane_list *list,
 memo_status memo_lanes_lexical(memo_lanes *lanes, memo_err *err)
 {
     memo_lane_list *list = &lanes->lists[MEMO_LANE_LEXICAL];
-    memo_store_hit *hits = NULL;
-    size_t n_hits = 0, limit = lanes->depth;
+    memo_store_hits hits = {.arena = lanes->arena, .limit = lanes->depth};
 
     if (!lanes->query.match)
         return MEMO_OK;
     for (;;) {
-        memo_status status =
-            memo_store_fulltext(lanes->db->store, &lanes->scope, lanes->query.match,
-                                LANES_TITLE_WEIGHT, limit, lanes->arena, &hits, &n_hits, err);
+        memo_status status = memo_store_fulltext(
+            lanes->db->store, &lanes->scope, lanes->query.match, LANES_TITLE_WEIGHT, &hits, err);
         list->n = 0;
         if (status == MEMO_OK)
-            status = lanes_push_all(lanes, list, hits, n_hits, err);
+            status = lanes_push_all(lanes, list, hits.hits, hits.n, err);
         if (status)
             return status;
         memo_lane_list_rank(list, lanes->depth);
-        if (n_hits < limit || list->n == lanes->depth)
+        if (hits.n < hits.limit || list->n == lanes->depth)
             return MEMO_OK;
-        limit *= 4;
+        hits.limit *= 4;
     }
 }
 
@@ -163,17 +161,15 @@ static memo_status lanes_promote(memo_lanes *lanes, const memo_needle *needle,
 static memo_status lanes_find_needle(memo_lanes *lanes, const memo_needle *needle, memo_err *err)
 {
     memo_lane_list found = {0};
-    memo_store_hit *hits = NULL;
-    size_t n_hits = 0;
+    memo_store_hits hits = {.arena = lanes->arena, .limit = LANES_MAX_EXACT};
     memo_status status = memo_store_exact(lanes->db->store, &lanes->scope,
-                                          (memo_text){needle->text, needle->n_bytes},
-                                          LANES_MAX_EXACT, lanes->arena, &hits, &n_hits, err);
+                                          (memo_text){needle->text, needle->n_bytes}, &hits, err);
 
     if (status == MEMO_OK)
-        status = lanes_push_all(lanes, &found, hits, n_hits, err);
+        status = lanes_push_all(lanes, &found, hits.hits, hits.n, err);
     if (status == MEMO_OK) {
         memo_lane_list_rank(&found, LANES_MAX_EXACT);
-        status = lanes_promote(lanes, needle, hits, n_hits, err);
+        status = lanes_promote(lanes, needle, hits.hits, hits.n, err);
     }
     for (size_t i = 0; i < found.n && status == MEMO_OK; i++) {
         memo_lane_hit hit = found.hits[i];

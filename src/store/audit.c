@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The check of a whole store. Each area collects what it finds and reports at its end, because a
- * read that meets a bad page is run twice (see handle.h). */
+ * read that meets a bad page is run twice (see store_inner.h). */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "store/handle.h"
 #include "store/rows.h"
 #include "store/schema.h"
+#include "store/store_inner.h"
 #include "store/vfs.h"
 
 enum { AUDIT_MAX_LINES = 20 }; /* of one area; the rest is counted */

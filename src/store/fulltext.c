@@ -81,8 +81,9 @@ memo_status memo_fulltext_rebuild(memo_store *store, memo_err *err)
 
 /* ---- search -------------------------------------------------------------------------------- */
 
+/* A list that grows in an arena. */
 typedef struct fulltext_hits {
-    memo_store_hit *hits; /* [cap], arena */
+    memo_store_hit *hits; /* [cap] */
     size_t n, cap;
     memo_arena *arena;
 } fulltext_hits;
@@ -166,16 +167,15 @@ static memo_status fulltext_run(memo_store *store, memo_sql *sql, void *user, me
 }
 
 memo_status memo_store_fulltext(memo_store *store, const memo_store_scope *scope, const char *match,
-                                double title_weight, size_t limit, memo_arena *arena,
-                                memo_store_hit **hits, size_t *n_hits, memo_err *err)
+                                double title_weight, memo_store_hits *out, memo_err *err)
 {
-    fulltext_hits list = {.arena = arena};
-    fulltext_args args = {scope, match, title_weight, limit, &list};
+    fulltext_hits list = {.arena = out->arena};
+    fulltext_args args = {scope, match, title_weight, out->limit, &list};
     memo_status status = memo_store_read(store, fulltext_run, &args, NULL, err);
     if (status)
         return status;
-    *hits = list.hits;
-    *n_hits = list.n;
+    out->hits = list.hits;
+    out->n = list.n;
     return MEMO_OK;
 }
 
@@ -335,18 +335,17 @@ static memo_status exact_run(memo_store *store, memo_sql *sql, void *user, memo_
 }
 
 memo_status memo_store_exact(memo_store *store, const memo_store_scope *scope, memo_text needle,
-                             size_t limit, memo_arena *arena, memo_store_hit **hits, size_t *n_hits,
-                             memo_err *err)
+                             memo_store_hits *out, memo_err *err)
 {
-    fulltext_hits list = {.arena = arena};
-    exact_args args = {scope, needle, limit, &list};
+    fulltext_hits list = {.arena = out->arena};
+    exact_args args = {scope, needle, out->limit, &list};
     memo_status status;
     if (!needle.n_bytes)
         return memo_fail(err, MEMO_ERR_VALUE, "nothing to look for");
     status = memo_store_read(store, exact_run, &args, NULL, err);
     if (status)
         return status;
-    *hits = list.hits;
-    *n_hits = list.n;
+    out->hits = list.hits;
+    out->n = list.n;
     return MEMO_OK;
 }

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "store/handle.h"
 #include "store/rows.h"
+#include "store/store_inner.h"
 #include "store/vfs.h"
 
 /* ---- one ----------------------------------------------------------------------------------- */

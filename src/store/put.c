@@ -8,8 +8,8 @@
 #include "base/hash.h"
 #include "base/utf8.h"
 #include "store/fulltext.h"
-#include "store/handle.h"
 #include "store/rows.h"
+#include "store/store_inner.h"
 
 enum { PUT_MAX_METADATA = 64 << 10 };
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
-#include "store/handle.h"
+#include "store/store_inner.h"
 
 /* Columns of `records` and `versions` in the order of memo_row. */
 #define MEMO_ROW_COLUMNS                                                                           \

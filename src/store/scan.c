@@ -6,8 +6,8 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "store/handle.h"
 #include "store/rows.h"
+#include "store/store_inner.h"
 
 /* Big enough that calls do not show, small enough for a second-level cache. */
 enum { SCAN_BLOCK_BYTES = 512 << 10, SCAN_BLOCK_ROWS = 1024 };

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "store/handle.h"
+#include "store/store_inner.h"
 
 static memo_status spaces_check_name(const char *what, const char *name, size_t max, memo_err *err)
 {

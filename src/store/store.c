@@ -28,9 +28,9 @@
 #include "base/file.h"
 #include "store/filter.h"
 #include "store/fulltext.h"
-#include "store/handle.h"
 #include "store/rows.h"
 #include "store/schema.h"
+#include "store/store_inner.h"
 #include "store/vfs.h"
 
 enum {

@@ -251,15 +251,22 @@ typedef struct memo_store_hit {
     double score; /* higher is better */
 } memo_store_hit;
 
-/* memo_store_fulltext() -- BM25 over chunks; best first, ties by chunk.
+/* What a ranked search found. The caller sets the first two. */
+typedef struct memo_store_hits {
+    memo_arena *arena;
+    size_t limit;         /* most hits wanted */
+    size_t n;             /* <= limit */
+    memo_store_hit *hits; /* [n], best first, ties by chunk; in the arena */
+} memo_store_hits;
+
+/* memo_store_fulltext() -- BM25 over chunks.
  *
  *   match         an FTS5 expression; columns `title` and `body`. One that FTS5 refuses is
  *                 MEMO_ERR_VALUE. Build it from memo_store_quote_term()s
  *   title_weight  of a word in the title (the first chunk has it) against 1 in the body
- *   hits          [*n_hits <= limit], arena; score is minus FTS5's bm25() */
+ *   out           score is minus FTS5's bm25() */
 memo_status memo_store_fulltext(memo_store *store, const memo_store_scope *scope, const char *match,
-                                double title_weight, size_t limit, memo_arena *arena,
-                                memo_store_hit **hits, size_t *n_hits, memo_err *err);
+                                double title_weight, memo_store_hits *out, memo_err *err);
 
 /* Which of some chunks an FTS5 expression matches: found [n] 0 or 1. */
 memo_status memo_store_match_chunks(memo_store *store, const char *match, const int64_t *chunks,
@@ -270,8 +277,7 @@ memo_status memo_store_match_chunks(memo_store *store, const char *match, const 
  * Score: occurrences, plus 1,000 for a key or id. Best first, ties by chunk. A needle without a
  * letter or digit only looks at keys. */
 memo_status memo_store_exact(memo_store *store, const memo_store_scope *scope, memo_text needle,
-                             size_t limit, memo_arena *arena, memo_store_hit **hits, size_t *n_hits,
-                             memo_err *err);
+                             memo_store_hits *out, memo_err *err);
 
 /* Append `"term"` (a quoted FTS5 string: phrase of the words in it) to an expression. */
 void memo_store_quote_term(memo_buf *match, const char *term, size_t n_bytes);

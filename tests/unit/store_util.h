@@ -143,6 +143,30 @@ __attribute__((unused)) static uint64_t util_count(memo_store *store)
     return n_records;
 }
 
+/* Searches with the hits as two values. */
+__attribute__((unused)) static memo_status
+util_search(memo_store *store, const memo_store_scope *scope, const char *match,
+            double title_weight, size_t limit, memo_arena *arena, memo_store_hit **hits, size_t *n,
+            memo_err *err)
+{
+    memo_store_hits out = {.arena = arena, .limit = limit};
+    memo_status status = memo_store_fulltext(store, scope, match, title_weight, &out, err);
+    *hits = out.hits;
+    *n = out.n;
+    return status;
+}
+
+__attribute__((unused)) static memo_status
+util_exact(memo_store *store, const memo_store_scope *scope, memo_text needle, size_t limit,
+           memo_arena *arena, memo_store_hit **hits, size_t *n, memo_err *err)
+{
+    memo_store_hits out = {.arena = arena, .limit = limit};
+    memo_status status = memo_store_exact(store, scope, needle, &out, err);
+    *hits = out.hits;
+    *n = out.n;
+    return status;
+}
+
 /* Findings of a check: how many are bad, and all messages in one string. */
 typedef struct util_findings {
     int n_bad;

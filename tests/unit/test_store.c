@@ -99,9 +99,9 @@ static void test_store_upsert_keeps_history_and_counts(void **state)
     assert_int_equal(stats.n_chunks, 1);
     assert_int_equal(stats.n_vectors, 1);
     assert_int_equal(stats.n_versions, 1);
-    util_ok(memo_store_fulltext(store, &scope, "alpha", 1, 10, &arena, &hits, &n, err));
+    util_ok(util_search(store, &scope, "alpha", 1, 10, &arena, &hits, &n, err));
     assert_int_equal(n, 0);
-    util_ok(memo_store_fulltext(store, &scope, "beta", 1, 10, &arena, &hits, &n, err));
+    util_ok(util_search(store, &scope, "beta", 1, 10, &arena, &hits, &n, err));
     assert_int_equal(n, 1);
     util_check_clean(store);
     memo_arena_fini(&arena);
@@ -174,7 +174,7 @@ static void test_store_forget_leaves_a_tombstone_only(void **state)
     assert_int_equal(stats.n_vectors, 1);
     assert_int_equal(stats.n_versions, 0);
     assert_int_equal(stats.n_tombstones, 2);
-    util_ok(memo_store_fulltext(store, &scope, "gardenia", 1, 10, &arena, &hits, &n, err));
+    util_ok(util_search(store, &scope, "gardenia", 1, 10, &arena, &hits, &n, err));
     assert_int_equal(n, 1);
     util_check_clean(store);
     memo_filter_free(filter);
@@ -193,14 +193,14 @@ static void test_store_row_ids_are_never_reused(void **state)
     int found;
     int64_t chunk, record;
     util_add(store, "a", "walnut", 1);
-    util_ok(memo_store_fulltext(store, &scope, "walnut", 1, 10, &arena, &hits, &n, err));
+    util_ok(util_search(store, &scope, "walnut", 1, 10, &arena, &hits, &n, err));
     chunk = hits[0].chunk;
     record = hits[0].record;
     util_ok(memo_store_begin_write(store, err));
     util_ok(memo_store_forget(store, 1, "a", &found, err));
     util_ok(memo_store_commit(store, err));
     util_add(store, "a", "walnut", 1);
-    util_ok(memo_store_fulltext(store, &scope, "walnut", 1, 10, &arena, &hits, &n, err));
+    util_ok(util_search(store, &scope, "walnut", 1, 10, &arena, &hits, &n, err));
     assert_true(hits[0].chunk > chunk);
     assert_true(hits[0].record > record);
     memo_arena_fini(&arena);
@@ -297,7 +297,7 @@ static void test_store_expired_records_are_hidden(void **state)
         scope.now_ms = env->now_ms + (after ? 10 : 9);
         util_ok(memo_store_count(store, &scope, &n_records, &n_chunks, err));
         assert_int_equal(n_records, after ? 1 : 2);
-        util_ok(memo_store_fulltext(store, &scope, "pears", 1, 9, &arena, &hits, &n, err));
+        util_ok(util_search(store, &scope, "pears", 1, 9, &arena, &hits, &n, err));
         assert_int_equal(n, after ? 1 : 2);
         seen = (scan_seen){.dim = UTIL_DIM};
         util_ok(memo_store_scan(store, &scope, 1, scan_take, &seen, NULL, err));
@@ -370,10 +370,10 @@ static void test_store_fulltext_finds_words_titles_and_folds_accents(void **stat
     util_ok(memo_store_begin_write(store, err));
     util_ok(memo_store_put_record(store, 1, &put, &result, err));
     util_ok(memo_store_commit(store, err));
-    util_ok(memo_store_fulltext(store, &scope, "CAFE", 1, 9, &arena, &hits, &n, err));
+    util_ok(util_search(store, &scope, "CAFE", 1, 9, &arena, &hits, &n, err));
     assert_int_equal(n, 1);
     assert_true(hits[0].score > 0);
-    util_ok(memo_store_fulltext(store, &scope, "marmalade", 2, 9, &arena, &hits, &n, err));
+    util_ok(util_search(store, &scope, "marmalade", 2, 9, &arena, &hits, &n, err));
     assert_int_equal(n, 1);
     ids[0] = hits[0].chunk;
     ids[1] = hits[0].chunk + 1;
@@ -387,11 +387,11 @@ static void test_store_fulltext_finds_words_titles_and_folds_accents(void **stat
     assert_int_equal(found[0], 0);
     assert_int_equal(found[1], 1);
     util_fails(MEMO_ERR_VALUE, "syntax error",
-               memo_store_fulltext(store, &scope, "AND AND (", 1, 9, &arena, &hits, &n, err));
+               util_search(store, &scope, "AND AND (", 1, 9, &arena, &hits, &n, err));
     util_fails(MEMO_ERR_VALUE, "unterminated string",
                memo_store_match_chunks(store, "\"", ids, 2, found, err));
     memo_store_quote_term(&match, "a \"quote\" OR café", strlen("a \"quote\" OR café"));
-    util_ok(memo_store_fulltext(store, &scope, match.data, 1, 9, &arena, &hits, &n, err));
+    util_ok(util_search(store, &scope, match.data, 1, 9, &arena, &hits, &n, err));
     assert_int_equal(n, 0);
     memo_buf_fini(&match);
     memo_arena_fini(&arena);
@@ -409,14 +409,13 @@ static void test_store_exact_finds_identifiers_and_keys(void **state)
     util_add(store, "ERR-4711", "how to handle the failure", 1);
     util_add(store, "b", "log says ERR-4711 twice: ERR-4711", 2);
     util_add(store, "c", "log says err 4711, spelt otherwise", 3);
-    util_ok(memo_store_exact(store, &scope, (memo_text){"ERR-4711", 8}, 9, &arena, &hits, &n, err));
+    util_ok(util_exact(store, &scope, (memo_text){"ERR-4711", 8}, 9, &arena, &hits, &n, err));
     assert_int_equal(n, 2);
     assert_true(hits[0].score == 1000);
     assert_true(hits[1].score == 2);
-    util_ok(memo_store_exact(store, &scope, (memo_text){"---", 3}, 9, &arena, &hits, &n, err));
+    util_ok(util_exact(store, &scope, (memo_text){"---", 3}, 9, &arena, &hits, &n, err));
     assert_int_equal(n, 0);
-    util_ok(memo_store_exact(store, &scope, (memo_text){"4711 \"x\" (", 10}, 9, &arena, &hits, &n,
-                             err));
+    util_ok(util_exact(store, &scope, (memo_text){"4711 \"x\" (", 10}, 9, &arena, &hits, &n, err));
     assert_int_equal(n, 0);
     memo_arena_fini(&arena);
     memo_store_close(store);

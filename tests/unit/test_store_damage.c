@@ -171,12 +171,12 @@ static void read_search(memo_store *store, picture *p, memo_arena *arena)
         char word[32];
         snprintf(word, sizeof word, i == 9 ? "common" : i % 2 ? "word%u" : "title%u", i);
         s = next_section(p);
-        s->status = memo_store_fulltext(store, &scope, word, 2.0, 50, arena, &hits, &n, NULL);
+        s->status = util_search(store, &scope, word, 2.0, 50, arena, &hits, &n, NULL);
         add_hits(s, hits, n);
         snprintf(word, sizeof word, "ITEM-%u", i);
         s = next_section(p);
-        s->status = memo_store_exact(store, &scope, (memo_text){word, strlen(word)}, 50, arena,
-                                     &hits, &n, NULL);
+        s->status =
+            util_exact(store, &scope, (memo_text){word, strlen(word)}, 50, arena, &hits, &n, NULL);
         add_hits(s, hits, n);
     }
     for (int i = 0; i < 60; i++)
@@ -537,11 +537,11 @@ static void test_damage_forget_and_replace_mend(void **state)
     put_numbered(store, 13, 1);
     util_ok(memo_store_commit(store, err));
     util_check_clean(store);
-    util_ok(memo_store_fulltext(store, &scope, "number12", 1, 9, &arena, &hits, &n, err));
+    util_ok(util_search(store, &scope, "number12", 1, 9, &arena, &hits, &n, err));
     assert_int_equal(n, 0);
-    util_ok(memo_store_fulltext(store, &scope, "number13", 1, 9, &arena, &hits, &n, err));
+    util_ok(util_search(store, &scope, "number13", 1, 9, &arena, &hits, &n, err));
     assert_int_equal(n, 1);
-    util_ok(memo_store_fulltext(store, &scope, "common", 1, 90, &arena, &hits, &n, err));
+    util_ok(util_search(store, &scope, "common", 1, 90, &arena, &hits, &n, err));
     assert_int_equal(n, N_RECORDS - 2);
     memo_arena_fini(&arena);
     memo_store_close(store);

@@ -281,10 +281,9 @@ static memo_status use_everything(util_env *env, memo_store *store, memo_arena *
     if (!status)
         status = memo_store_scan(store, &scope, 1, memory_block, &n, &damage, err);
     if (!status)
-        status = memo_store_fulltext(store, &scope, "text", 1, 5, arena, &hits, &n, err);
+        status = util_search(store, &scope, "text", 1, 5, arena, &hits, &n, err);
     if (!status)
-        status =
-            memo_store_exact(store, &scope, (memo_text){"record 0", 8}, 5, arena, &hits, &n, err);
+        status = util_exact(store, &scope, (memo_text){"record 0", 8}, 5, arena, &hits, &n, err);
     if (!status)
         status = memo_store_fetch(store, &chunk, 1, arena, &rows, &damage, err);
     if (!status)

@@ -6,7 +6,7 @@
 #include <sqlite3.h>
 #include <sys/wait.h>
 
-#include "store/handle.h"
+#include "store/store_inner.h"
 #include "store/schema.h"
 #include "store/vfs.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* store/handle.h -- what the files of this room share: the open store, and the query text that says
+/* store/store_inner.h -- what the files of this room share: the open store, and the query text that says
  * what a read may see. */
-#ifndef MEMO_STORE_HANDLE_H
-#define MEMO_STORE_HANDLE_H
+#ifndef MEMO_STORE_STORE_INNER_H
+#define MEMO_STORE_STORE_INNER_H
 
 #include <sys/types.h>
 
