@@ -18,6 +18,7 @@ typedef struct attention_layout {
     size_t key_panel, value_panel; /* floats from one panel to the next */
     size_t n_keys, n_values;       /* floats */
     size_t ld_scores, block_rows;
+    size_t most_scores; /* floats that block_rows rows take, here and for any shorter sequence */
 } attention_layout;
 
 static int attention_plan(size_t n_tokens, size_t head_dim, attention_layout *l)
@@ -32,6 +33,12 @@ static int attention_plan(size_t n_tokens, size_t head_dim, attention_layout *l)
     l->block_rows = rows < ATTENTION_ROW_STEP ? ATTENTION_ROW_STEP : rows;
     if (l->block_rows > n_tokens)
         l->block_rows = n_tokens;
+    /* A shorter sequence may have a block of more scores (448 tokens: 72 rows, 464: 60), so the size
+     * of a block is no bound for the shorter ones. This is one, because it never falls. */
+    size_t least = ATTENTION_ROW_STEP * tokens, most = tokens;
+    if (!memo_mul_size(tokens, tokens, &most) || most > ATTENTION_SCORES)
+        most = ATTENTION_SCORES;
+    l->most_scores = most > least ? most : least;
     return memo_mul_size(tokens, head_dim, &l->n_keys) &&
            memo_mul_size(tokens, memo_round_up(head_dim, MEMO_PANEL), &l->n_values);
 }
@@ -39,12 +46,10 @@ static int attention_plan(size_t n_tokens, size_t head_dim, attention_layout *l)
 size_t memo_attention_scratch(size_t n_tokens, size_t head_dim)
 {
     attention_layout l;
-    size_t scores, n;
+    size_t n;
 
-    if (!attention_plan(n_tokens, head_dim, &l) ||
-        !memo_mul_size(l.block_rows, l.ld_scores, &scores) ||
-        !memo_add_size(l.n_keys, l.n_values, &n) || !memo_add_size(n, scores, &n) ||
-        n > SIZE_MAX / 64)
+    if (!attention_plan(n_tokens, head_dim, &l) || !memo_add_size(l.n_keys, l.n_values, &n) ||
+        !memo_add_size(n, l.most_scores, &n) || n > SIZE_MAX / 64)
         return 0;
     return memo_round_up(n, MEMO_PANEL);
 }

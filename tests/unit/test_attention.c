@@ -54,10 +54,11 @@ static double attention_bound(const attention_case *c)
     return 6 * (2 * score + (n + 8) * (double)FLT_EPSILON);
 }
 
-static void check_attention(const memo_kernels *kernels, const attention_case *c)
+/* `planned`: the length that the scratch is for, at least c->n_tokens. */
+static void check_attention(const memo_kernels *kernels, const attention_case *c, size_t planned)
 {
     size_t width = c->n_heads * c->head_dim, ld = 3 * width + 5, ld_out = width + 3;
-    size_t n_scratch = memo_attention_scratch(c->n_tokens, c->head_dim);
+    size_t n_scratch = memo_attention_scratch(planned, c->head_dim);
     float *qkv = calloc(c->n_tokens * ld, sizeof *qkv);
     float *out = calloc(c->n_tokens * ld_out, sizeof *out);
     float *scratch = memo_aligned_alloc((n_scratch + 16) * sizeof *scratch);
@@ -105,7 +106,7 @@ static void test_attention_equals_double_reference(void **state)
             continue;
         }
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-            check_attention(kernels, &cases[i]);
+            check_attention(kernels, &cases[i], cases[i].n_tokens);
     }
 }
 
@@ -119,11 +120,26 @@ static void test_attention_scratch_is_linear(void **state)
     assert_int_equal(memo_attention_scratch(SIZE_MAX / 128, SIZE_MAX / 128), 0);
 }
 
+/* Blocks of a shorter sequence may have more rows: what is planned for the longest must hold. */
+static void test_attention_scratch_of_the_longest_is_enough_for_all(void **state)
+{
+    static const size_t dims[] = {1, 8, 32, 64};
+    (void)state;
+    for (size_t d = 0; d < sizeof dims / sizeof *dims; d++)
+        for (size_t n = 1; n < 6000; n++)
+            if (memo_attention_scratch(n, dims[d]) > memo_attention_scratch(n + 1, dims[d]))
+                fail_msg("dim %zu: %zu tokens need more than %zu", dims[d], n, n + 1);
+    const memo_kernels *kernels = memo_kernels_for(MEMO_CPU_AUTO);
+    check_attention(kernels, &(attention_case){448, 1, 32}, 464);
+    check_attention(kernels, &(attention_case){1360, 1, 8}, 1376);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_attention_equals_double_reference),
         cmocka_unit_test(test_attention_scratch_is_linear),
+        cmocka_unit_test(test_attention_scratch_of_the_longest_is_enough_for_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
