@@ -48,7 +48,6 @@ static int arena_add_block(memo_arena *arena, size_t need)
     arena->blocks = block;
     arena->used = 0;
     arena->cap = cap;
-    arena->total_bytes += n_bytes;
     return 1;
 }
 

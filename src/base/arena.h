@@ -13,7 +13,6 @@ typedef struct memo_arena_block memo_arena_block;
 typedef struct memo_arena {
     memo_arena_block *blocks;
     size_t used, cap; /* of the newest block */
-    size_t total_bytes;
 } memo_arena;
 
 void memo_arena_fini(memo_arena *arena);                   /* a zeroed arena is an empty one */

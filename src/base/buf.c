@@ -92,21 +92,6 @@ void memo_buf_printf(memo_buf *buf, const char *fmt, ...)
     }
 }
 
-void memo_buf_put_double(memo_buf *buf, double x, int n_digits)
-{
-    char text[64];
-    int n = snprintf(text, sizeof text, "%.*g", n_digits, x);
-    if (n < 0 || (size_t)n >= sizeof text) {
-        buf->failed = 1;
-        return;
-    }
-    /* The only byte of a finite %g that the locale chooses is the decimal point. */
-    for (char *c = text; *c; c++)
-        if (*c == ',')
-            *c = '.';
-    memo_buf_append(buf, text, (size_t)n);
-}
-
 static void buf_put_json_control(memo_buf *buf, unsigned c)
 {
     static const char letters[] = "btn?fr"; /* 8, 9, 10, (11), 12, 13 */

@@ -23,9 +23,6 @@ void memo_buf_putc(memo_buf *buf, char c);
 void memo_buf_printf(memo_buf *buf, const char *fmt, ...) MEMO_PRINTF(2, 3);
 /* Quoted and escaped; a byte that is not UTF-8 becomes U+FFFD. */
 void memo_buf_put_json(memo_buf *buf, const char *s, size_t n_bytes);
-/* At most n_digits (1 to 17) significant digits and a point in every locale, unlike printf. Finite x
- * is valid JSON. */
-void memo_buf_put_double(memo_buf *buf, double x, int n_digits);
 char *memo_buf_reserve(memo_buf *buf, size_t n_bytes); /* room after data + n, or NULL */
 /* The string, never NULL unless an append failed; memo_free() it. *buf is empty again. */
 char *memo_buf_take(memo_buf *buf);

@@ -5,8 +5,6 @@
 
 #include <openssl/evp.h>
 
-/* Makes XXH64_state_t a complete type, so that it can live in our own memory. */
-#define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
 
 #include "base/alloc.h"
@@ -15,33 +13,6 @@
 uint64_t memo_xxh64(const void *bytes, size_t n_bytes, uint64_t seed)
 {
     return XXH64(bytes, n_bytes, seed);
-}
-
-struct memo_xxh {
-    XXH64_state_t state;
-};
-
-memo_xxh *memo_xxh64_new(uint64_t seed)
-{
-    memo_xxh *state = memo_malloc(sizeof *state);
-    if (state)
-        XXH64_reset(&state->state, seed);
-    return state;
-}
-
-void memo_xxh64_update(memo_xxh *state, const void *bytes, size_t n_bytes)
-{
-    if (n_bytes)
-        XXH64_update(&state->state, bytes, n_bytes);
-}
-
-uint64_t memo_xxh64_final(memo_xxh *state)
-{
-    if (!state)
-        return 0;
-    uint64_t hash = XXH64_digest(&state->state);
-    memo_free(state);
-    return hash;
 }
 
 struct memo_sha256 {

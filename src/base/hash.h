@@ -7,12 +7,6 @@
 
 uint64_t memo_xxh64(const void *bytes, size_t n_bytes, uint64_t seed);
 
-/* Streaming XXH64; memo_xxh64_final() frees it. NULL: out of memory. */
-typedef struct memo_xxh memo_xxh;
-memo_xxh *memo_xxh64_new(uint64_t seed);
-void memo_xxh64_update(memo_xxh *state, const void *bytes, size_t n_bytes);
-uint64_t memo_xxh64_final(memo_xxh *state);
-
 #define MEMO_SHA256_BYTES 32
 
 typedef struct memo_sha256 memo_sha256; /* streaming; NULL: out of memory */

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memo_test.h"
 
-#include <locale.h>
-
 #include <jansson.h>
 
 #include "base/buf.h"
@@ -76,35 +74,6 @@ static void test_buf_json_of_random_bytes_parses(void **state)
     }
 }
 
-static void check_put_double(double x, int n_digits, const char *expected)
-{
-    memo_buf buf = {0};
-    memo_buf_put_double(&buf, x, n_digits);
-    assert_string_equal(buf.data, expected);
-    memo_buf_fini(&buf);
-}
-
-static void test_buf_double(void **state)
-{
-    (void)state;
-    check_put_double(0.5, 17, "0.5");
-    check_put_double(-1.0 / 3, 9, "-0.333333333");
-    check_put_double(1e300, 6, "1e+300");
-}
-
-static void test_buf_double_in_a_locale_with_decimal_comma(void **state)
-{
-    (void)state;
-    const char *names[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE", "pl_PL.UTF-8"};
-    const char *found = NULL;
-    for (size_t i = 0; i < 4 && !found; i++)
-        found = setlocale(LC_NUMERIC, names[i]);
-    if (!found)
-        memo_test_skip("no locale with a decimal comma is installed");
-    check_put_double(1234.5, 17, "1234.5");
-    setlocale(LC_NUMERIC, "C");
-}
-
 static void test_buf_take_gives_the_string_away(void **state)
 {
     (void)state;
@@ -159,8 +128,6 @@ int main(void)
         cmocka_unit_test(test_buf_printf_of_every_length),
         cmocka_unit_test(test_buf_json_escapes),
         cmocka_unit_test(test_buf_json_of_random_bytes_parses),
-        cmocka_unit_test(test_buf_double),
-        cmocka_unit_test(test_buf_double_in_a_locale_with_decimal_comma),
         cmocka_unit_test(test_buf_take_gives_the_string_away),
         cmocka_unit_test(test_buf_impossible_growth_fails_and_stays_failed),
         cmocka_unit_test(test_buf_survives_allocation_failures),

@@ -44,18 +44,15 @@ static void test_hash_pieces_give_the_hash_of_the_whole(void **state)
         bytes[i] = (unsigned char)memo_rng_u64(&rng);
     assert_memo_ok(memo_sha256_bytes(bytes, sizeof bytes, whole, &err), err);
     memo_sha256 *sha = memo_sha256_new();
-    memo_xxh *xxh = memo_xxh64_new(9);
     for (size_t at = 0; at < sizeof bytes;) {
         size_t n = memo_rng_below(&rng, memo_rng_below(&rng, 2) ? 3 : 150);
         if (n > sizeof bytes - at)
             n = sizeof bytes - at;
         memo_sha256_update(sha, bytes + at, n);
-        memo_xxh64_update(xxh, bytes + at, n);
         at += n;
     }
     assert_int_equal(memo_sha256_final(sha, pieces), 1);
     assert_memory_equal(whole, pieces, sizeof whole);
-    assert_true(memo_xxh64_final(xxh) == memo_xxh64(bytes, sizeof bytes, 9));
 }
 
 static void test_hash_state_can_be_dropped(void **state)
@@ -64,7 +61,6 @@ static void test_hash_state_can_be_dropped(void **state)
     int64_t live = memo_alloc_live();
     assert_int_equal(memo_sha256_final(memo_sha256_new(), NULL), 1);
     assert_int_equal(memo_sha256_final(NULL, NULL), 0);
-    assert_true(memo_xxh64_final(NULL) == 0);
     assert_int_equal(memo_alloc_live(), live);
 }
 
@@ -72,10 +68,6 @@ static memo_status sweep_hash(void *user, memo_err *err)
 {
     (void)user;
     unsigned char digest[MEMO_SHA256_BYTES];
-    memo_xxh *xxh = memo_xxh64_new(0);
-    if (!xxh)
-        return memo_fail_nomem(err, "a hash", 0);
-    memo_xxh64_final(xxh);
     return memo_sha256_bytes("a", 1, digest, err);
 }
 
