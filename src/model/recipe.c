@@ -114,11 +114,7 @@ memo_transformer_config memo_recipe_config(const memo_recipe *r)
         .n_positions = r->n_positions,
         .n_token_types = r->n_token_types,
         .activation = (memo_activation)r->activation,
-        .norm_place = MEMO_NORM_POST,
-        .norm_kind = MEMO_NORM_LAYER,
         .norm_eps = (float)r->norm_eps,
-        .position = MEMO_POSITION_LEARNED,
-        .mask = MEMO_MASK_FULL,
         .pooling = (memo_pooling)r->pooling,
         .normalize = (int)r->normalize,
     };

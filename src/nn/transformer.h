@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* nn/transformer.h -- the one executor: token ids to vectors, for every model family.
+/* nn/transformer.h -- the one executor: token ids to vectors.
  *
  * A plain struct says what the network is; weights are views into a compiled model. Planning gives
  * the exact scratch; running allocates nothing and cannot fail.
@@ -23,22 +23,8 @@ typedef enum memo_activation {
     MEMO_ACTIVATION_GELU_TANH,
 } memo_activation;
 
-typedef enum memo_norm_place {
-    MEMO_NORM_POST, /* x = norm(x + f(x)), as BERT */
-} memo_norm_place;
-
-typedef enum memo_norm_kind {
-    MEMO_NORM_LAYER, /* (x - mean) / sqrt(var + eps) * gain + bias */
-} memo_norm_kind;
-
-typedef enum memo_position_kind {
-    MEMO_POSITION_LEARNED, /* a table row is added to the token's embedding */
-} memo_position_kind;
-
-typedef enum memo_mask_kind {
-    MEMO_MASK_FULL, /* every token sees its whole sequence */
-} memo_mask_kind;
-
+/* A BERT encoder: learned positions, full attention, x = norm(x + f(x)) with
+ * norm(x) = (x - mean) / sqrt(var + eps) * gain + bias. */
 typedef struct memo_transformer_config {
     size_t n_layers, hidden_size;
     size_t n_heads; /* divides hidden_size */
@@ -46,11 +32,7 @@ typedef struct memo_transformer_config {
     size_t vocab_size, n_positions;
     size_t n_token_types; /* 0: no such embedding; else type 0 is added to every token */
     memo_activation activation;
-    memo_norm_place norm_place;
-    memo_norm_kind norm_kind;
     float norm_eps;
-    memo_position_kind position;
-    memo_mask_kind mask;
     memo_pooling pooling; /* not MEMO_POOLING_AUTO */
     int normalize;        /* vectors get unit length */
 } memo_transformer_config;
@@ -110,7 +92,7 @@ memo_status memo_transformer_plan_run(const memo_transformer_config *config, siz
  *
  *   scratch  [plan->scratch_bytes], 64-byte aligned
  *   vectors  [n_seqs, hidden_size] out
- *   ok       [n_seqs] out: 0 where the vector is not finite or has no length; it is not written */
+ *   ok       [n_seqs] out: 0 where the vector is not finite or has no length; it is then of no use */
 void memo_transformer_run(const memo_transformer *transformer, const memo_transformer_plan *plan,
                           const memo_batch *batch, void *scratch, memo_tap tap, float *vectors,
                           unsigned char *ok);
