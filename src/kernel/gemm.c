@@ -11,8 +11,10 @@
 
 #include <string.h>
 
-/* Bytes of A that one block may hold. A block, one group of panels (128 bytes an input) and the
- * tile of C share a second-level cache of 1 MiB or more; measured flat from 192 to 512 KiB. */
+/* Bytes of A that one block may hold: with one group of panels (128 bytes an input) and the tile of
+ * C less than a second-level cache of 1 MiB. Where that is the cache the size hardly matters (AMD
+ * EPYC, `memo_check --bench --kernel gemm_f32`, 256 rows): from 32 KiB to 2 MiB the shapes ran at
+ * 90 to 97 % of peak, with GELU at 82 to 88 %, and no size was ahead by more than the noise. */
 #define GEMM_BLOCK_BYTES (320u * 1024u)
 
 /* Columns and rows of the largest tile of any level: the size of the buffer for edges. */

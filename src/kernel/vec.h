@@ -21,7 +21,8 @@
  *
  *   TILE_ROWS TILE_PANELS  the GEMM tile; DOT_ROWS  rows that share the loads of a query
  *
- * All levels run the same operations in the same order, so they give the same bits. */
+ * All levels that include the templates run the same operations in the same order, so they give
+ * the same bits. */
 #ifndef MEMO_KERNEL_VEC_H
 #define MEMO_KERNEL_VEC_H
 
