@@ -74,7 +74,7 @@ static memo_status sweep_hash(void *user, memo_err *err)
 static void test_hash_survives_allocation_failures(void **state)
 {
     (void)state;
-    assert_int_equal(memo_test_alloc_sweep(sweep_hash, NULL), 4);
+    assert_int_equal(memo_test_alloc_sweep(sweep_hash, NULL), 2);
 }
 
 int main(void)
