@@ -272,11 +272,13 @@ static memo_status replace_check_target(const char *path, int overwrite, mode_t 
     *mode = 0666;
     if (lstat(path, &st) != 0)
         return errno == ENOENT ? MEMO_OK : memo_fail_errno(err, errno, path, "stat");
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+    int there = stat(path, &st) == 0; /* else a link that leads nowhere */
+    if (there && !S_ISREG(st.st_mode))
         return fail_not_regular(path, st.st_mode, err);
     if (!overwrite)
         return memo_fail(err, MEMO_ERR_USAGE, "%s: exists already", path);
-    *mode = st.st_mode & 0777;
+    if (there)
+        *mode = st.st_mode & 0777;
     return MEMO_OK;
 }
 

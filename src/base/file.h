@@ -63,7 +63,8 @@ void memo_map_close(memo_map *map);
  * syncs it, renames it and syncs the folder; without a commit memo_replace_fini() removes it. A
  * commit that fails after the rename (the folder could not be synced) leaves the new file. Without
  * `overwrite` an existing target is MEMO_ERR_USAGE, at begin and again, without a race, at commit.
- * The new file takes the permissions of the one it replaces. */
+ * The new file takes the permissions of the one it replaces. A symbolic link is replaced itself, not
+ * what it points at. */
 typedef struct memo_replace {
     int fd;
     int overwrite;

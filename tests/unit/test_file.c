@@ -296,6 +296,26 @@ static void test_file_replace_keeps_permissions(void **state)
     assert_int_equal(st.st_size, 0);
 }
 
+/* A link has all permissions of its own: they are not those of the new file. */
+static void test_file_replace_of_a_dangling_link(void **state)
+{
+    char path[512];
+    memo_err err = {0};
+    memo_replace out;
+    struct stat st;
+    mode_t mask = umask(0);
+    assert_int_equal(symlink("nowhere", memo_test_path(path, *state, "f")), 0);
+    assert_memo_status(memo_replace_begin(&out, path, 0, &err), MEMO_ERR_USAGE, err);
+    memo_replace_fini(&out);
+    assert_memo_ok(memo_replace_begin(&out, path, 1, &err), err);
+    assert_memo_ok(memo_replace_commit(&out, &err), err);
+    memo_replace_fini(&out);
+    umask(mask);
+    assert_int_equal(lstat(path, &st), 0);
+    assert_true(S_ISREG(st.st_mode));
+    assert_int_equal(st.st_mode & 0777, 0666);
+}
+
 static void test_file_replace_takes_the_longest_name(void **state)
 {
     char name[256], path[600];
@@ -568,6 +588,7 @@ int main(void)
         FILE_TEST(test_file_replace_appends_and_patches),
         FILE_TEST(test_file_replace_refuses_an_existing_target),
         FILE_TEST(test_file_replace_keeps_permissions),
+        FILE_TEST(test_file_replace_of_a_dangling_link),
         FILE_TEST(test_file_replace_takes_the_longest_name),
         FILE_TEST(test_file_replace_in_the_current_folder),
         FILE_TEST(test_file_replace_survives_each_failing_call),
