@@ -6,6 +6,10 @@
 #include "base/utf8.h"
 #include "text/chars.h"
 
+/* Longest form of a token: normalizing makes at most three times its bytes (a syllable of Hangul
+ * decomposed). A hostile trie may be deeper; a walk stops here, so that time stays linear. */
+#define ADDED_MAX_BYTES ((size_t)3 * MEMO_TOKENIZER_MAX_TOKEN_BYTES)
+
 void memo_added_init(memo_added_set *set, const memo_trie *trie, const memo_tables *tables)
 {
     memset(set, 0, sizeof *set);
@@ -48,7 +52,8 @@ static int added_find(const memo_added_set *set, memo_added_scan *scan, size_t *
         if (!set->first[(unsigned char)scan->text[i]])
             continue;
         uint32_t node = 0, longest = MEMO_TRIE_NONE;
-        for (size_t j = i; j < scan->n; j++) {
+        size_t reach = scan->n - i > ADDED_MAX_BYTES ? i + ADDED_MAX_BYTES : scan->n;
+        for (size_t j = i; j < reach; j++) {
             node = memo_trie_step(&set->trie, node, (unsigned char)scan->text[j]);
             if (node == MEMO_TRIE_NONE)
                 break;

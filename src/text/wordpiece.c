@@ -22,8 +22,10 @@ size_t memo_wordpiece_split(const memo_wordpiece *wordpiece, const char *word, s
 
     while (start < n) {
         uint32_t longest = MEMO_TRIE_NONE;
-        size_t end = start;
-        for (size_t i = start; i < n && node != MEMO_TRIE_NONE; i++) {
+        size_t end = start, reach = n;
+        if (n - start > MEMO_TOKENIZER_MAX_TOKEN_BYTES)
+            reach = start + MEMO_TOKENIZER_MAX_TOKEN_BYTES;
+        for (size_t i = start; i < reach && node != MEMO_TRIE_NONE; i++) {
             node = memo_trie_step(&trie, node, map[(unsigned char)word[i]]);
             if (node != MEMO_TRIE_NONE && memo_trie_ends(&trie, node)) {
                 longest = node;

@@ -3,7 +3,10 @@
  *
  * From the start of the word the longest vocabulary entry is taken, then the longest one that
  * begins with the continuing prefix ("##"), and so on; when none fits, the whole word is the
- * unknown token. The prefix costs nothing: continuing begins at the trie's node for "##". */
+ * unknown token. The prefix costs nothing: continuing begins at the trie's node for "##".
+ *
+ * No token is longer than MEMO_TOKENIZER_MAX_TOKEN_BYTES, so no walk is: a hostile trie as deep as a
+ * word of a million characters would take quadratic time otherwise. */
 #ifndef MEMO_TEXT_WORDPIECE_H
 #define MEMO_TEXT_WORDPIECE_H
 
