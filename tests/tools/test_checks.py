@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The checks and generators of tools/ on small trees made for one purpose: each rule is broken once
 and must be reported, and nothing else."""
+import contextlib
+import io
 import pathlib
 import sys
 import tempfile
@@ -142,6 +144,13 @@ class Amalgamation(Tree):
         self.write("include/memolith/attic.h", "")
         with self.assertRaises(SystemExit):
             amalgamate.public_header()
+
+
+    def test_an_option_is_no_folder(self):
+        argv = unittest.mock.patch.object(sys, "argv", ["amalgamate.py", "--help"])
+        with argv, contextlib.redirect_stderr(io.StringIO()) as told:
+            self.assertEqual(amalgamate.main(), 2)
+        self.assertIn("FOLDER", told.getvalue())
 
 
 class Others(Tree):
