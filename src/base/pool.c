@@ -99,17 +99,28 @@ static void *pool_worker_main(void *arg)
     return NULL;
 }
 
-/* Signals are for the application's own threads. */
+/* Signals are for the application's own threads; but a fault happens in the thread that runs into
+ * it, and blocked there it ends the process without asking the application's handler. */
+static void pool_block_signals(sigset_t *old)
+{
+    static const int faults[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
+    sigset_t blocked;
+
+    sigfillset(&blocked);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        sigdelset(&blocked, faults[i]);
+    pthread_sigmask(SIG_SETMASK, &blocked, old);
+}
+
 static int pool_start_thread(memo_pool *pool)
 {
     pthread_attr_t attr;
-    sigset_t all, old;
+    sigset_t old;
     int e = pthread_attr_init(&attr);
     if (e)
         return e;
     pthread_attr_setstacksize(&attr, POOL_STACK_BYTES);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
+    pool_block_signals(&old);
     e = pthread_create(&pool->threads[pool->n_threads], &attr, pool_worker_main, pool);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     pthread_attr_destroy(&attr);

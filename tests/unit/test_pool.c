@@ -204,7 +204,9 @@ static void signal_task(void *user, size_t task, unsigned worker)
     sigset_t blocked;
     meet_task(user, task, worker);
     pthread_sigmask(SIG_SETMASK, NULL, &blocked);
-    if (sigismember(&blocked, SIGINT) != (worker != 0))
+    /* but a fault comes to the thread that runs into it */
+    if (sigismember(&blocked, SIGINT) != (worker != 0) || sigismember(&blocked, SIGBUS) ||
+        sigismember(&blocked, SIGSEGV))
         atomic_fetch_add(&((meeting *)user)->n_alone, 1);
 }
 
