@@ -18,9 +18,10 @@
 #include "memory/walk.h"
 #include "text/words.h"
 
-#define IMPORT_GROUP       64                /* records: a second or two of embedding */
-#define IMPORT_GROUP_BYTES ((size_t)2 << 20) /* of text */
-#define IMPORT_BINARY_SCAN ((size_t)8192)    /* a NUL this early makes a file binary */
+/* A group is what an interruption throws away: a few seconds of embedding. */
+#define IMPORT_GROUP       64                  /* records */
+#define IMPORT_GROUP_BYTES ((size_t)128 << 10) /* of text: about 32,000 tokens */
+#define IMPORT_BINARY_SCAN ((size_t)8192)      /* a NUL this early makes a file binary */
 
 typedef struct import_work {
     memo_db *db;

@@ -19,7 +19,7 @@
 #include "text/words.h"
 
 #define INGEST_METADATA_BYTES ((size_t)64 << 10)
-#define INGEST_EMBED_CHUNKS   128 /* a call of the model: often enough for progress and deadline */
+#define INGEST_EMBED_CHUNKS   128 /* a call of the model */
 
 /* One record on its way. */
 typedef struct ingest_item {
@@ -35,7 +35,7 @@ typedef struct ingest_work {
     const memo_ingest *job;
     memo_arena arena;
     ingest_item *items; /* [job->n] */
-    size_t n_chunks;
+    size_t n_chunks, n_embedded;
     memo_text *inputs;        /* [n_chunks] */
     memo_store_chunk *chunks; /* [n_chunks] */
     float *vectors;           /* [n_chunks, dim] */
@@ -300,28 +300,41 @@ static int64_t ingest_time_left(memo_deadline deadline)
     return left > 1 ? (int64_t)left : 1;
 }
 
+/* Progress within a call of the model, told of the whole batch. */
+static int ingest_tell(void *user, const memo_progress *p)
+{
+    const ingest_work *w = user;
+    memo_progress told = {"embed", w->n_embedded + p->done, w->n_chunks, NULL};
+
+    return w->job->progress(w->job->progress_user, &told);
+}
+
 static memo_status ingest_embed(ingest_work *w, memo_err *err)
 {
     memo_embed_result results[INGEST_EMBED_CHUNKS];
-    memo_embed_options options = {.size = sizeof options, .role = MEMO_ROLE_DOCUMENT};
+    memo_embed_options options = {.size = sizeof options,
+                                  .role = MEMO_ROLE_DOCUMENT,
+                                  .progress = w->job->progress ? ingest_tell : NULL,
+                                  .progress_user = w};
     size_t dim = w->db->info.dim;
 
-    for (size_t at = 0; at < w->n_chunks; at += INGEST_EMBED_CHUNKS) {
-        size_t n = w->n_chunks - at < INGEST_EMBED_CHUNKS ? w->n_chunks - at : INGEST_EMBED_CHUNKS;
-        memo_status status = memo_progress_call(w->job->progress, w->job->progress_user, "embed",
-                                                at, w->n_chunks, NULL, err);
-        if (status)
-            return status;
+    while (w->n_embedded < w->n_chunks) {
+        size_t at = w->n_embedded, n = w->n_chunks - at;
+        memo_status status;
+        if (n > INGEST_EMBED_CHUNKS)
+            n = INGEST_EMBED_CHUNKS;
         options.deadline_ms = ingest_time_left(w->job->deadline);
         status = memo_model_embed(w->db->model, &options, w->inputs + at, n, w->vectors + at * dim,
                                   results, err);
+        if (status == MEMO_ERR_CANCELLED)
+            return memo_fail(err, status, "cancelled; nothing of this batch was written");
         if (status)
             return status;
         for (size_t i = 0; i < n; i++)
             w->chunks[at + i].n_tokens = results[i].n_tokens_seen;
+        w->n_embedded += n;
     }
-    return memo_progress_call(w->job->progress, w->job->progress_user, "embed", w->n_chunks,
-                              w->n_chunks, NULL, err);
+    return MEMO_OK;
 }
 
 /* ---- 3: write ------------------------------------------------------------------------------ */

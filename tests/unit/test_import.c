@@ -229,6 +229,28 @@ static void test_import_can_be_cancelled_and_resumed(void **state)
     assert_int_equal(n_records(e), 300);
 }
 
+static int stop_half_way(void *user, const memo_progress *p)
+{
+    (void)user;
+    return p->done > 0 && p->done < p->total;
+}
+
+/* A signal need not wait for the vectors of a whole group. */
+static void test_import_can_be_cancelled_while_it_embeds(void **state)
+{
+    enum { N = 100 };
+    db_env *e = *state;
+    memo_record_in in[N];
+    const memo_write_options o = {.size = sizeof o, .progress = stop_half_way};
+    char text[2000];
+    for (size_t i = 0; i + 8 < sizeof text; i += 7)
+        memcpy(text + i, "garden ", 8);
+    for (int i = 0; i < N; i++)
+        in[i] = (memo_record_in){.size = sizeof in[i], .text = MEMO_STR(text)};
+    assert_memo_status(memo_db_add(e->db, &o, in, N, NULL, &e->err), MEMO_ERR_CANCELLED, e->err);
+    assert_int_equal(n_records(e), 0);
+}
+
 static void test_import_counts_only_what_is_written(void **state)
 {
     db_env *e = *state;
@@ -254,6 +276,7 @@ int main(void)
         db_test(test_import_limits_lines_and_files),
         db_test(test_import_refuses_named_files_without_text),
         db_test(test_import_can_be_cancelled_and_resumed),
+        db_test(test_import_can_be_cancelled_while_it_embeds),
         db_test(test_import_counts_only_what_is_written),
     };
     return cmocka_run_group_tests(tests, db_setup_group, db_teardown_group);
