@@ -131,6 +131,11 @@ memo_status memo_lines_next(memo_lines *lines, memo_text *line, int *more, memo_
         memo_status status = lines_raw(lines, line, more, err);
         if (status || !*more)
             return status;
+        if (lines->number == 1 && line->n_bytes >= 3 &&
+            memcmp(line->bytes, "\xef\xbb\xbf", 3) == 0) {
+            line->bytes += 3; /* a byte order mark, as editors of Windows write it */
+            line->n_bytes -= 3;
+        }
     } while (lines_is_blank(*line));
     if (line->bytes[line->n_bytes - 1] == '\r')
         line->n_bytes--;

@@ -69,6 +69,9 @@ static void test_lines_ends_of_every_kind(void **state)
     expect_lines("a\n", 2, "|1:a");
     expect_lines("a\r\n\r\n \t\nb\nc", 12, "|1:a|4:b|5:c");
     expect_lines("a\r", 2, "|1:a");
+    expect_lines("\xef\xbb\xbf{}\n\xef\xbb\xbf", 9, "|1:{}|2:\xef\xbb\xbf");
+    expect_lines("\xef\xbb\xbf\nb", 5, "|2:b");
+    expect_lines("\xef\xbb", 2, "|1:\xef\xbb");
 }
 
 static void test_lines_skips_a_line_that_is_too_long(void **state)
