@@ -153,7 +153,7 @@ static memo_status settings_read_line(cli_settings *settings, char *line, size_t
         memo_fail(err, MEMO_ERR_FORMAT, "%s: line %zu: there is no setting \"%s\"",
                   settings->config_path, number, key);
         return near ? memo_hint(err, MEMO_ERR_FORMAT, "%s?", near)
-                    : memo_hint(err, MEMO_ERR_FORMAT, "memolith doctor --env lists them");
+                    : memo_hint(err, MEMO_ERR_FORMAT, "memolith help search lists them");
     }
     if (settings->values[id].text)
         return memo_fail(err, MEMO_ERR_FORMAT, "%s: line %zu: %s is set a second time",

@@ -385,11 +385,12 @@ static memo_status filter_fail_field(filter_parser *p, size_t at, size_t n)
             best = name;
         }
     }
+    if (n == 0) /* no word, so none is near */
+        return status;
     if (best)
         return memo_hint(p->err, status, "did you mean \"%s\"?", best);
-    return n ? memo_hint(p->err, status, "metadata is written meta.%.*s", n > 64 ? 64 : (int)n,
-                         p->text + at)
-             : status;
+    return memo_hint(p->err, status, "metadata is written meta.%.*s", n > 64 ? 64 : (int)n,
+                     p->text + at);
 }
 
 static memo_status filter_fail_op(filter_parser *p)
@@ -407,7 +408,7 @@ static memo_status filter_fail_op(filter_parser *p)
             best = filter_ops[op];
         }
     }
-    return best ? memo_hint(p->err, status, "did you mean \"%s\"?", best) : status;
+    return n && best ? memo_hint(p->err, status, "did you mean \"%s\"?", best) : status;
 }
 
 /* The name after "meta.". */

@@ -29,6 +29,7 @@ $ printf '{"_id":"a","text":"tea"}\n{"_id":"b"}\n{"_id":"c","text":"pot"}\nnot j
 $ memolith import bad.ndjson
 > 1 new, 1 failed (0 files, 1 chunk, 3 tokens) in <time> s
 ! error[FORMAT]: bad.ndjson:2: there is no field "text" with the text
+!   fix: mend it, or --skip-bad to name and leave out what is bad
 ? 1
 $ memolith list -o ndjson | wc -l
 > 1

@@ -280,6 +280,7 @@ $ memolith list -f "$(printf 's\377.memo')" -o ndjson -k 1 | grep -c 'tea is in 
 $ mkdir notes; printf 'more tea' > "$(printf 'notes/\377.txt')"; memolith import notes -f s.memo
 > 0 new, 1 failed (0 files, 0 chunks, 0 tokens) in <time> s
 ! error[VALUE]: notes/?.txt: key is not UTF-8 at byte 6
+!   fix: mend it, or --skip-bad to name and leave out what is bad
 ? 1
 $ memolith add "$(printf 'tea \377')" -f s.memo
 ! error[VALUE]: TEXT is not valid UTF-8 at byte 4

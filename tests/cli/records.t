@@ -127,7 +127,6 @@ $ memolith list --where "titel = 'Dog'"
 ? 1
 $ memolith list --where ''
 ! error[VALUE]: filter, byte 0: found the end, expected a field: id key title text source tags created updated expires version meta.NAME
-!   fix: did you mean "id"?
 ? 1
 $ memolith list -o quiet
 

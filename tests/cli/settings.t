@@ -70,6 +70,10 @@ $ mkdir -p home/.config/memolith; echo 'treads = 3' > home/.config/memolith/conf
 ! error[FORMAT]: <folder>/home/.config/memolith/config: line 1: there is no setting "treads"
 !   fix: threads?
 ? 1
+$ echo 'colour = red' > home/.config/memolith/config; memolith list
+! error[FORMAT]: <folder>/home/.config/memolith/config: line 1: there is no setting "colour"
+!   fix: memolith help search lists them
+? 1
 $ printf 'threads = 3\nthreads = 3\n' > home/.config/memolith/config; memolith list
 ! error[FORMAT]: <folder>/home/.config/memolith/config: line 2: threads is set a second time
 ? 1

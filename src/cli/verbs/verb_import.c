@@ -118,5 +118,7 @@ memo_status cli_verb_import(cli_app *app, memo_err *err)
         import_put_text(&app->out.buf, &report);
     else
         import_put_json(&app->out.buf, &report);
+    if (report.n_failed > 0 && !options.skip_bad && !err->hint[0])
+        memo_hint(err, status, "mend it, or --skip-bad to name and leave out what is bad");
     return status;
 }
