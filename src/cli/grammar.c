@@ -44,10 +44,10 @@ const cli_verb cli_verbs[] = {
      0,
      "memolith search 'how do I get into the house' -k 3",
      "find what is near a question: by meaning, by words, by identifiers",
-     "The words are joined by spaces. A filter narrows what is searched; its fields are id key "
-     "title\n"
-     "text source tags created updated expires version meta.NAME, its operators = != < <= > >=\n"
-     "in (a, b), between a and b, exists, prefix 's', contains 's', joined by and, or, not.",
+     "The words are joined by spaces; - reads the query from stdin. A filter narrows what is\n"
+     "searched; its fields are id key title text source tags created updated expires version\n"
+     "meta.NAME, its operators = != < <= > >= in (a, b), between a and b, exists, prefix 's',\n"
+     "contains 's', joined by and, or, not.",
      {OPT_LIMIT, OPT_WHERE, OPT_MODE, OPT_CHUNKS, OPT_EXPLAIN, OPT_QUERIES, GRAMMAR_STORE,
       GRAMMAR_MODEL, GRAMMAR_COMMON}},
     {"import",

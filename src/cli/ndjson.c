@@ -93,6 +93,10 @@ memo_status cli_lines_next(cli_lines *lines, const char **text, size_t *n_bytes,
         const char *line = lines->buf.data + lines->at;
         lines->at += n_line;
         lines->number++;
+        if (lines->number == 1 && n_line >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) {
+            line += 3; /* a byte order mark */
+            n_line -= 3;
+        }
         while (n_line > 0 && strchr("\r\n\t ", line[n_line - 1]) && line[n_line - 1])
             n_line--;
         if (n_line > 0) {

@@ -13,9 +13,10 @@ $ memolith help search
 > memolith search 'how do I get into the house' -k 3
 >
 > memolith search: find what is near a question: by meaning, by words, by identifiers.
-> The words are joined by spaces. A filter narrows what is searched; its fields are id key title
-> text source tags created updated expires version meta.NAME, its operators = != < <= > >=
-> in (a, b), between a and b, exists, prefix 's', contains 's', joined by and, or, not.
+> The words are joined by spaces; - reads the query from stdin. A filter narrows what is
+> searched; its fields are id key title text source tags created updated expires version
+> meta.NAME, its operators = != < <= > >= in (a, b), between a and b, exists, prefix 's',
+> contains 's', joined by and, or, not.
 >
 > usage: memolith search QUERY... [options]
 >

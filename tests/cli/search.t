@@ -8,6 +8,13 @@ $ memolith search 'PN 40-2281-B' -k 1
 >    The boiler was serviced in May. Part number PN 40-2281-B is in the shed.
 >    <id>  boiler
 >
+$ echo 'PN 40-2281-B' | memolith search - -k 1 --explain | grep -v timings | grep -e exact -e boiler
+>    The boiler was serviced in May. Part number PN 40-2281-B is in the shed.
+>    exact    rank 1    score <score> share <score>
+>    <id>  boiler
+$ memolith search - < /dev/null
+! error[VALUE]: the query is empty
+? 1
 $ memolith search allergic peanuts -k 1 --mode lexical --explain
 > 1  <score>  2025-01-02  Anna  #family
 >    Anna is allergic to peanuts and to the cat behind the door
@@ -70,6 +77,7 @@ $ memolith search --queries q.ndjson --mode lexical | $PYTHON -c 'import json, s
 > 2 ['boat']
 $ memolith search --queries - -k 1 -o json < q.ndjson | grep -c timings
 > 2
+$ printf '\357\273\277{"_id":"q1","text":"peanuts"}\n' | memolith search --queries - -o quiet
 $ printf '{"_id":"q1","text":"peanuts"}\n{"_id":"q2"}\n' | memolith search --queries - -o quiet
 ! error[FORMAT]: stdin: line 2: "text" is missing
 ? 1

@@ -239,8 +239,12 @@ static memo_status search_one(cli_app *app, memo_err *err)
     memo_buf query = {0};
     memo_hits *hits = NULL;
     memo_status status = MEMO_OK;
-    cli_args_join(&app->args, &query);
-    if (query.failed)
+    if (app->args.n_words == 1 && strcmp(app->args.words[0], "-") == 0)
+        status =
+            cli_app_read_stdin(app, CLI_LINE_BYTES, &query, err); /* as much as a line of many */
+    else
+        cli_args_join(&app->args, &query);
+    if (status == MEMO_OK && query.failed)
         status = memo_fail_nomem(err, "the query", query.n);
     if (status == MEMO_OK)
         status = memo_db_search(app->db, (memo_text){query.data, query.n}, &options, &hits, err);
