@@ -34,14 +34,14 @@ static int bert_read(memo_bert_stream *stream)
     memo_bert_char *c = &stream->next;
 
     while (!stream->has_next && stream->at < stream->end) {
-        c->begin = stream->at;
+        c->begin = (uint32_t)stream->at;
         size_t n = memo_utf8_decode(stream->text + stream->at, stream->end - stream->at, &c->cp);
         if (n == 0) { /* the text is valid, but damaged tables may have cut it inside a character */
             c->cp = 0xFFFD;
             n = 1;
         }
         stream->at += n;
-        c->end = stream->at;
+        c->end = (uint32_t)stream->at;
         c->flags = memo_char_of(c->cp)->flags;
         if (stream->flags & MEMO_BERT_CLEAN) {
             if (c->flags & MEMO_CHAR_DROP)
@@ -147,19 +147,23 @@ static int bert_sort_marks(memo_bert_char *marks, size_t n)
     return 0;
 }
 
+typedef struct bert_span {
+    uint32_t begin, end;
+} bert_span;
+
 /* Put the held marks in canonical order. The reference aligns by position and not by origin: the
  * i-th first character is aligned with the i-th character of the text, wherever it came from. */
 static int bert_reorder(memo_bert_stream *stream)
 {
     memo_bert_char *held = stream->held;
     size_t n = stream->n_held, n_spans = 0;
-    memo_bert_char *spans = memo_reallocarray(NULL, n, sizeof *spans);
+    bert_span *spans = memo_reallocarray(NULL, n, sizeof *spans);
 
     if (!spans)
         return -1;
     for (size_t i = 0; i < n; i++)
         if (held[i].first)
-            spans[n_spans++] = held[i];
+            spans[n_spans++] = (bert_span){held[i].begin, held[i].end};
     for (size_t i = 0, run; i < n; i = run + 1) {
         for (run = i; run < n && held[run].combining_class;)
             run++;
@@ -170,7 +174,7 @@ static int bert_reorder(memo_bert_stream *stream)
     }
     for (size_t i = 0, seen = 0; i < n; i++) {
         seen += held[i].first;
-        const memo_bert_char *span = &spans[seen ? seen - 1 : 0];
+        const bert_span *span = &spans[seen ? seen - 1 : 0];
         held[i].begin = span->begin;
         held[i].end = span->end;
     }

@@ -24,7 +24,7 @@ typedef struct memo_bert_char {
     uint8_t flags;           /* MEMO_CHAR_... of cp */
     uint8_t combining_class; /* inside the stream */
     uint8_t first;           /* inside the stream: first of what a character decomposed into */
-    size_t begin, end;       /* bytes of the original text */
+    uint32_t begin, end;     /* bytes of the original text */
 } memo_bert_char;
 
 enum { MEMO_BERT_HELD = 24 }; /* held without allocation; a base rarely has more marks */
@@ -41,7 +41,9 @@ typedef struct memo_bert_stream {
     memo_bert_char small[MEMO_BERT_HELD];
 } memo_bert_stream;
 
-/* Normalize text[begin..end), valid UTF-8. A stream must be closed with memo_bert_end(). */
+/* Normalize text[begin..end), valid UTF-8, end below 2^32. A stream must be closed with
+ * memo_bert_end(). Memory grows with the longest run of marks: by about 20 times its bytes, 56 times
+ * at most (U+0344, whose two bytes become two marks). */
 void memo_bert_begin(memo_bert_stream *stream, unsigned flags, const char *text, size_t begin,
                      size_t end);
 /* 1 and *out; 0 at the end; -1 when out of memory. */

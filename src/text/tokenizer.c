@@ -260,7 +260,7 @@ static int normal_text_add(normal_text *text, const memo_bert_char *c)
     }
     size_t n = memo_utf8_encode(c->cp, text->bytes + text->n);
     for (size_t i = 0; i < n; i++)
-        text->spans[text->n++] = (byte_span){(uint32_t)c->begin, (uint32_t)c->end};
+        text->spans[text->n++] = (byte_span){c->begin, c->end};
     return 0;
 }
 
@@ -305,8 +305,8 @@ static void encode_char(encode_run *run, const memo_bert_char *c)
     if (c->flags & MEMO_CHAR_SPACE)
         return;
     if (run->word_chars == 0)
-        run->word_span.begin = (uint32_t)c->begin;
-    run->word_span.end = (uint32_t)c->end;
+        run->word_span.begin = c->begin;
+    run->word_span.end = c->end;
     if (run->word_chars < run->tokenizer->wordpiece.max_chars && normal_text_add(&run->word, c))
         run->failed = 1;
     run->word_chars++;

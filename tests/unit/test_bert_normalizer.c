@@ -26,7 +26,7 @@ static const char *normalized(const char *text, size_t n, unsigned flags)
     memo_bert_begin(&stream, flags, text, 0, n);
     while ((more = memo_bert_next(&stream, &c)) > 0) {
         if (c.cp != ' ' && at < sizeof out - 60)
-            at += (size_t)snprintf(out + at, sizeof out - at, "%s%X:%zu-%zu", at ? " " : "",
+            at += (size_t)snprintf(out + at, sizeof out - at, "%s%X:%u-%u", at ? " " : "",
                                    (unsigned)c.cp, c.begin, c.end);
     }
     memo_bert_end(&stream);
