@@ -54,7 +54,9 @@ typedef struct memo_map {
     size_t n_bytes;
 } memo_map;
 
-/* Map a whole file read-only; an empty file gives n_bytes 0. */
+/* Map a whole file read-only; an empty file gives n_bytes 0. The bytes are the file's: what another
+ * process writes shows, and touching a page behind a cut is a SIGBUS. So a mapped file is replaced
+ * by rename, as memo_replace does, and never changed in place. */
 memo_status memo_map_open(memo_map *map, const char *path, memo_err *err);
 void memo_map_close(memo_map *map);
 

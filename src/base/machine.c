@@ -189,11 +189,25 @@ static uint64_t memory_of_meminfo(void)
     return kib > UINT64_MAX / 1024 ? UINT64_MAX : kib * 1024;
 }
 
+/* All memory of the machine. */
+static uint64_t memory_physical(void)
+{
+#ifdef _SC_PHYS_PAGES
+    long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+    if (pages > 0 && page_bytes > 0)
+        return (uint64_t)pages * (uint64_t)page_bytes;
+#endif
+    return UINT64_MAX;
+}
+
 uint64_t memo_memory_available(void)
 {
-    uint64_t available = memory_of_meminfo();
+    uint64_t available = memory_physical(); /* all there is to know where /proc is not */
+    uint64_t meminfo = memory_of_meminfo();
     uint64_t group = memo_cgroup_memory("");
     struct rlimit limit;
+    if (meminfo < available)
+        available = meminfo;
     if (group < available)
         available = group;
     if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&

@@ -9,7 +9,8 @@
 /* Processors this process may use: affinity mask and cgroup quota (rounded up), at least 1. */
 unsigned memo_cpu_count(void);
 
-/* Least of MemAvailable, the cgroup limit and the address-space rlimit; UINT64_MAX if none is known. */
+/* Least of MemAvailable (without /proc: all memory), the cgroup limit and the address-space rlimit;
+ * UINT64_MAX if none is known. */
 uint64_t memo_memory_available(void);
 
 /* What the control groups of this process allow, the strictest of the group and its ancestors, for
