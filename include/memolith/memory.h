@@ -265,7 +265,7 @@ typedef struct memo_list_options {
     size_t size;
     const char *ns;
     const char *where; /* filter, NULL: all */
-    size_t limit;      /* 0: 20; at most 1,000 a call */
+    size_t limit;      /* 0: 20; at most 1,000 a call; fewer come where many are damaged */
     const char *after; /* cursor of an earlier call */
     int oldest_first;  /* default: newest first, by creation, then id */
 } memo_list_options;

@@ -193,7 +193,7 @@ static memo_status audit_read_vectors(memo_store *store, memo_sql *sql, void *us
             v[i] = memo_stmt_col_int(&st, i);
         a->n++;
         snprintf(name, sizeof name, "vector of chunk %" PRId64, v[0]);
-        if (!bytes || n_bytes != dim * (int64_t)sizeof(float) ||
+        if (!bytes || n_bytes % (int)sizeof(float) || n_bytes / (int)sizeof(float) != dim ||
             memo_vector_sum(v[0], v[1], v[2], v[3], bytes, (size_t)n_bytes) != v[4])
             memo_damage_add(&a->damage, name);
     }

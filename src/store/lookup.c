@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Reading records: one, a page of them, chunks of them, and how many there are. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -131,6 +133,10 @@ memo_status memo_store_get_chunking(memo_store *store, int64_t ns, const char *i
 
 /* ---- a page of them ------------------------------------------------------------------------ */
 
+/* A page ends after so many damaged records, so that each can be named: what is left of the places
+ * for names is for bad pages. */
+enum { LIST_MAX_DAMAGED = MEMO_STORE_MAX_DAMAGED - MEMO_VFS_N_PAGES };
+
 /* A cursor names the last record seen: "<created_ms>.<id>". */
 typedef struct list_cursor {
     int given;
@@ -140,18 +146,15 @@ typedef struct list_cursor {
 
 static memo_status list_read_cursor(const char *text, list_cursor *cursor, memo_err *err)
 {
-    const char *p = text;
-    uint64_t ms = 0;
-    int negative;
+    char *end;
+    long long ms;
     if (!text)
         return MEMO_OK;
-    negative = *p == '-';
-    p += negative;
-    while (*p >= '0' && *p <= '9' && ms < UINT64_C(100000000000000000))
-        ms = ms * 10 + (uint64_t)(*p++ - '0');
-    if (p == text + negative || *p != '.' || strlen(p + 1) != MEMO_ID_BYTES - 1)
+    errno = 0;
+    ms = strtoll(text, &end, 10);
+    if (errno || end == text || *end != '.' || strlen(end + 1) != MEMO_ID_BYTES - 1)
         return memo_fail(err, MEMO_ERR_VALUE, "\"%.60s\" is not a cursor of an earlier list", text);
-    *cursor = (list_cursor){1, negative ? -(int64_t)ms : (int64_t)ms, p + 1};
+    *cursor = (list_cursor){1, ms, end + 1};
     return MEMO_OK;
 }
 
@@ -203,7 +206,7 @@ static memo_status list_run(memo_store *store, memo_sql *sql, void *user, memo_e
     size_t n_seen = 0;
     memo_row row;
     memo_stmt st;
-    int more;
+    int more, ends = 0;
     memo_status status = lookup_ns_name(sql, a->scope->ns, a->arena, &ns, err);
     (void)store;
     if (status)
@@ -223,13 +226,14 @@ static memo_status list_run(memo_store *store, memo_sql *sql, void *user, memo_e
             memo_damage_add(a->damage, row.id.bytes ? row.id.bytes : "?");
         else
             status = memo_row_publish(&row, ns, 1, a->arena, &records[a->out->n++], err);
-        if (!status && n_seen == a->options->limit)
+        ends = a->damage->n_ids == LIST_MAX_DAMAGED;
+        if (!status && (ends || n_seen == a->options->limit))
             status = list_set_next(a, &row, err);
-        if (status)
+        if (status || ends)
             break;
     }
     memo_stmt_done(&st);
-    if (n_seen <= a->options->limit)
+    if (!ends && n_seen <= a->options->limit)
         a->out->next = NULL;
     return status;
 }
@@ -325,6 +329,7 @@ typedef struct fetch_args {
     memo_arena *arena;
     memo_store_chunk_row *rows;
     memo_store_damage *damage;
+    size_t n_before, n_ids_before; /* damage that others found */
 } fetch_args;
 
 static memo_status fetch_find_chunk(memo_sql *sql, int64_t cid, memo_chunk_row *chunk, int *found,
@@ -403,8 +408,10 @@ static memo_status fetch_run(memo_store *store, memo_sql *sql, void *user, memo_
     const fetch_args *a = user;
     memo_status status = MEMO_OK;
     (void)store;
-    if (a->damage)
-        a->damage->n = a->damage->n_ids = 0;
+    if (a->damage) {
+        a->damage->n = a->n_before;
+        a->damage->n_ids = a->n_ids_before;
+    }
     for (size_t i = 0; !status && i < a->n; i++)
         status = fetch_one(sql, a->chunks[i], a, &a->rows[i], err);
     return status;
@@ -413,8 +420,12 @@ static memo_status fetch_run(memo_store *store, memo_sql *sql, void *user, memo_
 memo_status memo_store_fetch(memo_store *store, const int64_t *chunks, size_t n, memo_arena *arena,
                              memo_store_chunk_row **rows, memo_store_damage *damage, memo_err *err)
 {
-    fetch_args args = {chunks, n, arena, NULL, damage};
+    fetch_args args = {.chunks = chunks, .n = n, .arena = arena, .damage = damage};
     memo_status status;
+    if (damage) {
+        args.n_before = damage->n;
+        args.n_ids_before = damage->n_ids;
+    }
     args.rows = memo_arena_array(arena, n ? n : 1, sizeof *args.rows);
     if (!args.rows)
         return memo_fail_nomem(err, "chunks", n * sizeof *args.rows);

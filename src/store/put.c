@@ -11,7 +11,7 @@
 #include "store/rows.h"
 #include "store/store_inner.h"
 
-enum { PUT_MAX_METADATA = 64 << 10 };
+enum { PUT_MAX_METADATA = 64 << 10, PUT_MAX_TAGS = 64 << 10 };
 
 /* ---- checking ------------------------------------------------------------------------------ */
 
@@ -68,8 +68,21 @@ static memo_status put_check(const memo_store_put *put, memo_err *err)
     if (!status)
         status = put_check_str("metadata", put->metadata, PUT_MAX_METADATA, err);
     for (size_t i = 0; !status && i < put->n_tags; i++)
-        status = put_check_str("tag", put->tags[i], PUT_MAX_METADATA, err);
+        status = put_check_str("tag", put->tags[i], PUT_MAX_TAGS, err);
     return status ? status : put_check_chunks(put, err);
+}
+
+/* Tags as they are stored; what is written here must be read again within the limits of JSON. */
+static memo_status put_write_tags(const memo_store_put *put, memo_buf *tags, memo_err *err)
+{
+    memo_tags_write(tags, put->tags, put->n_tags);
+    if (tags->failed)
+        return memo_fail_nomem(err, "tags", put->n_tags);
+    if (tags->n > PUT_MAX_TAGS)
+        return memo_fail(err, MEMO_ERR_LIMIT,
+                         "the %zu tags have %zu bytes as JSON; at most %d are allowed", put->n_tags,
+                         tags->n, PUT_MAX_TAGS);
+    return MEMO_OK;
 }
 
 /* ---- what is there ------------------------------------------------------------------------- */
@@ -101,12 +114,24 @@ static void put_make_row(const memo_store_put *put, int64_t ns, const memo_buf *
     row->content_hash = (int64_t)memo_xxh64(row->text.bytes, row->text.n_bytes, 0);
 }
 
+/* The row of a SELECT of MEMO_ROW_COLUMNS, if there is one; its texts are in the arena. */
+static memo_status put_take_row(memo_stmt *st, memo_arena *arena, memo_row *row, memo_err *err)
+{
+    int more;
+    memo_status status = memo_stmt_step(st, &more, err);
+    if (!status && more) {
+        memo_row_read(st, row);
+        if (!memo_row_copy(arena, row))
+            status = memo_fail_nomem(err, "a record", row->text.n_bytes);
+    }
+    memo_stmt_done(st);
+    return status;
+}
+
 /* Find the record that this put is about. row->rid 0: there is none. Texts are in the arena. */
 static memo_status put_find(memo_sql *sql, int64_t ns, const memo_store_put *put, memo_arena *arena,
                             memo_row *row, memo_err *err)
 {
-    int more;
-    memo_status status;
     memo_stmt st;
     memset(row, 0, sizeof *row);
     if (!put->id && !put->key)
@@ -120,14 +145,7 @@ static memo_status put_find(memo_sql *sql, int64_t ns, const memo_store_put *put
                               "read a record");
     memo_stmt_int(&st, ns);
     memo_stmt_str(&st, put->id ? put->id : put->key);
-    status = memo_stmt_step(&st, &more, err);
-    if (!status && more) {
-        memo_row_read(&st, row);
-        if (!memo_row_copy(arena, row))
-            status = memo_fail_nomem(err, "a record", row->text.n_bytes);
-    }
-    memo_stmt_done(&st);
-    return status;
+    return put_take_row(&st, arena, row, err);
 }
 
 static int put_same_text(memo_text a, memo_text b)
@@ -195,9 +213,9 @@ memo_status memo_store_compare(memo_store *store, int64_t ns, const memo_store_p
     memo_status status = memo_store_check_use(store, err);
     if (status)
         return status;
-    memo_tags_write(&tags, put->tags, put->n_tags);
-    status = tags.failed ? memo_fail_nomem(err, "tags", put->n_tags)
-                         : put_find(&store->sql, ns, put, &arena, &old, err);
+    status = put_write_tags(put, &tags, err);
+    if (!status)
+        status = put_find(&store->sql, ns, put, &arena, &old, err);
     if (!status) {
         put_make_row(put, ns, &tags, &now);
         status = put_is_same(&store->sql, put, &old, &now, &same, err);
@@ -300,21 +318,12 @@ static memo_status put_next_match(memo_store *store, const memo_buf *text,
                                   const memo_store_scope *scope, int64_t rid, memo_arena *arena,
                                   memo_row *row, memo_err *err)
 {
-    int more;
-    memo_status status;
     memo_stmt st = memo_stmt_built(&store->sql, text, "find what to forget");
     memset(row, 0, sizeof *row);
     memo_scope_bind(&st, scope);
     st.next = 3;
     memo_stmt_int(&st, rid);
-    status = memo_stmt_step(&st, &more, err);
-    if (!status && more) {
-        memo_row_read(&st, row);
-        if (!memo_row_copy(arena, row))
-            status = memo_fail_nomem(err, "a record", row->text.n_bytes);
-    }
-    memo_stmt_done(&st);
-    return status;
+    return put_take_row(&st, arena, row, err);
 }
 
 memo_status memo_store_forget_where(memo_store *store, int64_t ns, const memo_filter *filter,
@@ -353,13 +362,19 @@ memo_status memo_store_forget_where(memo_store *store, int64_t ns, const memo_fi
 static memo_status put_next_id(memo_store *store, const char *table, int64_t *id, memo_err *err)
 {
     int row;
+    int64_t last;
     memo_status status;
     memo_stmt st = memo_stmt_keep(&store->sql, "SELECT seq FROM sqlite_sequence WHERE name = ?",
                                   "number a row");
     memo_stmt_str(&st, table);
     status = memo_stmt_step(&st, &row, err);
-    *id = 1 + (!status && row ? memo_stmt_col_int(&st, 0) : 0);
+    last = !status && row ? memo_stmt_col_int(&st, 0) : 0;
     memo_stmt_done(&st);
+    if (!status && (last < 0 || last == INT64_MAX))
+        status = memo_fail(err, MEMO_ERR_CORRUPT, "%s: row id %" PRId64 " in table %s", store->path,
+                           last, table);
+    if (!status)
+        *id = last + 1;
     return status;
 }
 
@@ -450,6 +465,9 @@ static memo_status put_retire(memo_store *store, const memo_store_put *put, cons
                                        "INSERT INTO versions(" MEMO_ROW_COLUMNS
                                        ") SELECT " MEMO_ROW_COLUMNS " FROM records WHERE rid = ?",
                                        old->rid, err);
+    if (!status && (old->version < 1 || old->version == INT64_MAX))
+        return memo_fail(err, MEMO_ERR_CORRUPT, "record %s has version %" PRId64, old->id.bytes,
+                         old->version);
     now->rid = old->rid;
     now->id = old->id;
     now->key = old->key;
@@ -538,9 +556,9 @@ memo_status memo_store_put_record(memo_store *store, int64_t ns, const memo_stor
         status = put_check(put, err);
     if (status)
         return status;
-    memo_tags_write(&tags, put->tags, put->n_tags);
-    status = tags.failed ? memo_fail_nomem(err, "tags", put->n_tags)
-                         : put_find(&store->sql, ns, put, &arena, &old, err);
+    status = put_write_tags(put, &tags, err);
+    if (!status)
+        status = put_find(&store->sql, ns, put, &arena, &old, err);
     if (!status)
         status = put_check_target(put, &old, err);
     if (!status) {

@@ -196,6 +196,11 @@ static memo_status rows_read_tags(memo_text json, memo_arena *arena, memo_record
     if (status)
         return status;
     n = json_array_size(array);
+    for (size_t i = 0; !status && i < n; i++)
+        if (!json_is_string(json_array_get(array, i)))
+            status = memo_fail(err, MEMO_ERR_CORRUPT, "record %s: a tag is not a string", out->id);
+    if (status)
+        goto done;
     tags = memo_arena_array(arena, n ? n : 1, sizeof *tags);
     for (size_t i = 0; tags && i < n; i++) {
         const json_t *tag = json_array_get(array, i);
@@ -203,12 +208,13 @@ static memo_status rows_read_tags(memo_text json, memo_arena *arena, memo_record
         if (!tags[i])
             tags = NULL;
     }
-    json_decref(array);
     if (!tags)
-        return memo_fail_nomem(err, "tags", json.n_bytes);
+        status = memo_fail_nomem(err, "tags", json.n_bytes);
     out->tags = tags;
-    out->n_tags = n;
-    return MEMO_OK;
+    out->n_tags = tags ? n : 0;
+done:
+    json_decref(array);
+    return status;
 }
 
 memo_status memo_row_publish(const memo_row *row, const char *ns, int with_text, memo_arena *arena,

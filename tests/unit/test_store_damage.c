@@ -518,6 +518,102 @@ static void test_damage_of_one_vector_leaves_the_others(void **state)
     free(good);
 }
 
+/* However many are damaged, each is named on one page or another and the rest is served. */
+static void test_damage_of_many_rows_is_listed_in_full(void **state)
+{
+    enum { MANY = 150 };
+    util_env *env = *state;
+    memo_store_scope scope = {.ns = 1};
+    memo_store_list_options options = {.limit = MANY};
+    memo_records page;
+    memo_arena arena = {0};
+    size_t n = 0, n_damaged = 0, n_pages = 0;
+    memo_store *store = util_open(env, MEMO_OPEN_CREATE);
+    for (unsigned i = 0; i < MANY; i++)
+        util_add(store, NULL, "a text", i);
+    memo_store_close(store);
+    meddle(env, "UPDATE records SET title = 'x' WHERE rid % 5 <> 0");
+    store = util_open(env, MEMO_OPEN_READ_ONLY);
+    do {
+        util_ok(memo_store_list(store, &scope, &options, &arena, &page, err));
+        for (size_t i = 0; i < page.n_damaged; i++)
+            assert_int_equal(strlen(page.damaged[i]), MEMO_ID_BYTES - 1);
+        n += page.n;
+        n_damaged += page.n_damaged;
+        options.after = page.next;
+        assert_true(++n_pages < MANY);
+    } while (page.next);
+    assert_int_equal(n, MANY / 5);
+    assert_int_equal(n_damaged, MANY - MANY / 5);
+    memo_arena_fini(&arena);
+    memo_store_close(store);
+}
+
+/* A search scans and then fetches: what the one reports the other must not forget. */
+static void test_damage_found_before_a_fetch_is_kept(void **state)
+{
+    util_env *env = *state;
+    memo_store_scope scope = {.ns = 1};
+    memo_arena arena = {0};
+    memo_store_damage damage = {.arena = &arena};
+    memo_store_chunk_row *rows;
+    const int64_t chunks[] = {30, 31};
+    size_t n_seen = 0;
+    memo_store *store = util_open(env, MEMO_OPEN_CREATE);
+    fill_store(env, store);
+    memo_store_close(store);
+    meddle(env, "UPDATE vectors SET checksum = 0 WHERE cid = 21;"
+                "UPDATE chunks SET checksum = 0 WHERE cid = 30");
+    store = util_open(env, MEMO_OPEN_READ_ONLY);
+    util_ok(memo_store_scan(store, &scope, 1, count_block, &n_seen, &damage, err));
+    assert_int_equal(damage.n, 1);
+    util_ok(memo_store_fetch(store, chunks, 2, &arena, &rows, &damage, err));
+    assert_true(rows[0].damaged);
+    assert_false(rows[1].damaged);
+    assert_int_equal(damage.n, 2);
+    memo_arena_fini(&arena);
+    memo_store_close(store);
+}
+
+/* A file made on purpose: checksums agree with counters that cannot be counted on. */
+static void test_damage_counters_at_their_end_are_refused(void **state)
+{
+    static const struct {
+        const char *sql, *part;
+    } changes[] = {
+        {"UPDATE sqlite_sequence SET seq = 9223372036854775807 WHERE name = 'records'", "row id"},
+        {"UPDATE sqlite_sequence SET seq = 9223372036854775807 WHERE name = 'chunks'", "row id"},
+        {"UPDATE sqlite_sequence SET seq = -9 WHERE name = 'chunks'", "row id"},
+        {"UPDATE records SET seq = 9223372036854775807 WHERE rid = 3;"
+         "UPDATE meta SET change_seq = 9223372036854775807",
+         "no change sequence"},
+    };
+    util_env *env = *state;
+    unsigned char *good;
+    size_t n;
+    memo_store *store = util_open(env, MEMO_OPEN_CREATE);
+    fill_store(env, store);
+    memo_store_close(store);
+    good = util_slurp(env->path, &n);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        memo_add_result result;
+        memo_err why = {0};
+        memo_status status;
+        util_spill(env->path, good, n);
+        meddle(env, changes[i].sql);
+        store = util_open(env, MEMO_OPEN_EXISTING);
+        status = memo_store_begin_write(store, &why);
+        if (!status)
+            status = util_put(store, 1, "new", "a text", 1, &result, &why);
+        memo_store_rollback(store);
+        if (status != MEMO_ERR_CORRUPT || !strstr(why.message, changes[i].part))
+            fail_msg("%s: %s", changes[i].sql, why.message);
+        memo_store_close(store);
+        remove_side_files(env);
+    }
+    free(good);
+}
+
 /* Forgetting or replacing a record whose words are not known makes the full-text index anew. */
 static void test_damage_forget_and_replace_mend(void **state)
 {
@@ -618,6 +714,9 @@ int main(void)
         CASE(test_damage_of_one_row_leaves_the_others),
         CASE(test_damage_of_one_page_leaves_its_other_rows),
         CASE(test_damage_of_one_vector_leaves_the_others),
+        CASE(test_damage_of_many_rows_is_listed_in_full),
+        CASE(test_damage_found_before_a_fetch_is_kept),
+        CASE(test_damage_counters_at_their_end_are_refused),
         CASE(test_damage_forget_and_replace_mend),
         CASE(test_damage_check_compares_tables),
         CASE(test_damage_torn_copy_is_refused),
