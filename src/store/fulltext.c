@@ -251,7 +251,8 @@ static memo_status exact_keys(memo_sql *sql, const exact_args *a, memo_err *err)
     return status;
 }
 
-/* Occurrences of the needle in one chunk (and the title, for the first); 0 for a damaged row. */
+/* Occurrences of the needle in one chunk (and the title, for the first). The row's checksum is left
+ * to the fetch of what is shown. */
 static memo_status exact_look(memo_sql *sql, int64_t cid, memo_text needle, size_t *count,
                               memo_err *err)
 {

@@ -23,6 +23,7 @@
  * their default until something sets them. */
 #include "store/schema.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -259,13 +260,14 @@ static memo_status schema_insert_meta(memo_sql *sql, int64_t now_ms, memo_err *e
  * never has a write-ahead log (SQLite would throw that away). */
 memo_status memo_schema_create(memo_sql *sql, int64_t now_ms, memo_err *err)
 {
-    char text[200];
+    char text[256];
     int reserve = MEMO_PAGE_SUM;
     memo_status status;
     (void)sqlite3_file_control(sql->db, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserve);
     snprintf(text, sizeof text,
              "PRAGMA page_size = %d; PRAGMA encoding = 'UTF-8'; PRAGMA auto_vacuum = NONE;"
-             "PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE; PRAGMA application_id = %d;",
+             "PRAGMA synchronous = FULL; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE;"
+             "PRAGMA application_id = %d;",
              MEMO_PAGE_BYTES, MEMO_SCHEMA_APPLICATION_ID);
     status = memo_sql_exec(sql, text, "make it", err);
     if (!status)
@@ -290,8 +292,20 @@ static memo_status schema_copy_pages(memo_sql *from, memo_sql *to, memo_err *err
     return rc == SQLITE_OK ? MEMO_OK : memo_sql_fail(to, rc, "write a backup", err);
 }
 
+static memo_status schema_name_backup(const char *part, const char *name, memo_err *err)
+{
+    char *folder;
+    memo_status status;
+    if (memo_sys_get()->rename(part, name) != 0)
+        return memo_fail_errno(err, errno, name, "name the backup");
+    folder = memo_path_folder(name);
+    status = folder ? memo_sync_folder(folder, err) : memo_fail_nomem(err, "a path", strlen(name));
+    memo_free(folder);
+    return status;
+}
+
 /* Copy to a temporary name, then rename: an older copy is not lost to a failed new one. The copy is
- * synced by SQLite when its connection commits. */
+ * synced by SQLite when its connection commits, its name here: the upgrade begins after that. */
 static memo_status schema_backup(memo_sql *sql, int64_t version, memo_err *err)
 {
     memo_buf part = {0}, name = {0};
@@ -308,8 +322,8 @@ static memo_status schema_backup(memo_sql *sql, int64_t version, memo_err *err)
     if (!status)
         status = schema_copy_pages(sql, &copy, err);
     memo_sql_close(&copy, 0);
-    if (!status && memo_sys_get()->rename(part.data, name.data) != 0)
-        status = memo_fail(err, MEMO_ERR_IO, "%s: cannot name the backup", name.data);
+    if (!status)
+        status = schema_name_backup(part.data, name.data, err);
     if (status)
         (void)memo_sys_get()->unlink(part.data);
 done:

@@ -162,29 +162,6 @@ memo_status memo_store_get_space(memo_store *store, int64_t id, memo_arena *aren
     return status;
 }
 
-memo_status memo_store_each_space(memo_store *store, memo_store_space_fn fn, void *user,
-                                  memo_err *err)
-{
-    int row;
-    memo_stmt st;
-    memo_status status = memo_store_check_use(store, err);
-    if (status)
-        return status;
-    st = memo_stmt_keep(&store->sql,
-                        "SELECT " SPACES_COLUMNS
-                        ", (SELECT count(*) FROM vectors v WHERE v.space = spaces.id)"
-                        " FROM spaces ORDER BY id",
-                        "list its vector spaces");
-    while (!(status = memo_stmt_step(&st, &row, err)) && row) {
-        memo_store_space space;
-        spaces_read(&st, &space);
-        if (fn(user, &space, (uint64_t)memo_stmt_col_int(&st, 6)))
-            break;
-    }
-    memo_stmt_done(&st);
-    return status;
-}
-
 static memo_status spaces_check(const memo_store_space *space, memo_err *err)
 {
     memo_status status = spaces_check_name("fingerprint", space->fingerprint, 128, err);

@@ -38,6 +38,9 @@ enum {
     STORE_LOG_FRAMES = (8 << 20) / MEMO_PAGE_BYTES, /* 8 MiB of log, then a checkpoint */
 };
 
+/* No store gets there by counting; what is left is more than one transaction adds. */
+#define STORE_MAX_SEQ (INT64_MAX / 2)
+
 /* ---- use ----------------------------------------------------------------------------------- */
 
 memo_status memo_store_check_use(const memo_store *store, memo_err *err)
@@ -58,17 +61,19 @@ memo_status memo_store_check_write(const memo_store *store, memo_err *err)
     if (!status && !store->in_write)
         status =
             memo_fail(err, MEMO_ERR_USAGE, "%s: a change outside a write transaction", store->path);
+    /* SQLite rolls back by itself after some failures: what comes then would be a commit of its own
+     * for each statement. */
+    if (!status && sqlite3_get_autocommit(store->sql.db))
+        status = memo_fail(err, MEMO_ERR_IO,
+                           "%s: an earlier failure has undone this change; roll back and begin it "
+                           "again",
+                           store->path);
     return status;
 }
 
 const char *memo_store_path(const memo_store *store)
 {
     return store->path;
-}
-
-const char *memo_store_uuid(const memo_store *store)
-{
-    return store->uuid;
 }
 
 int memo_store_read_only(const memo_store *store)
@@ -525,13 +530,15 @@ static void store_close_writer(memo_store *store)
 {
     /* One that wrote nothing does not wait for one that does: that one will do the checkpoint. */
     int64_t wait_ms = store->wrote ? store->busy_ms : -1;
+    int rc;
     if (store->poisoned || memo_lock_take(&store->lock, wait_ms, NULL)) {
         memo_sql_close(&store->sql, 1);
         return;
     }
     (void)sqlite3_busy_timeout(store->sql.db, 0); /* readers are not waited for */
-    (void)sqlite3_wal_checkpoint_v2(store->sql.db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-    memo_sql_close(&store->sql, 0);
+    rc = sqlite3_wal_checkpoint_v2(store->sql.db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    /* After a failure SQLite would try once more, and throw the log away if that seems to work. */
+    memo_sql_close(&store->sql, rc != SQLITE_OK && rc != SQLITE_BUSY);
     memo_lock_drop(&store->lock);
 }
 
@@ -550,7 +557,10 @@ void memo_store_close(memo_store *store)
         memo_lock_fini(&store->lock);
     } else {
         /* In a forked child SQLite's connection is the parent's: it is left alone, and so is the
-         * lock, which unlocking here would take from the parent. */
+         * lock, which unlocking here would take from the parent. Closing its descriptor does not,
+         * and lets the lock go when the parent dies. */
+        if (store->lock.fd >= 0)
+            memo_sys_get()->close(store->lock.fd);
         memo_free(store->lock.path);
     }
     memo_free(store->path);
@@ -582,6 +592,9 @@ memo_status memo_store_begin_write(memo_store *store, memo_err *err)
         store->rebuild_fulltext = 0;
         status = memo_sql_int(&store->sql, "SELECT change_seq FROM meta", &store->seq, err);
     }
+    if (!status && (store->seq < 0 || store->seq > STORE_MAX_SEQ))
+        status = memo_fail(err, MEMO_ERR_CORRUPT, "%s: %" PRId64 " is no change sequence",
+                           store->path, store->seq);
     if (status) {
         memo_store_rollback(store);
         memo_lock_drop(&store->lock);

@@ -60,7 +60,6 @@ memo_status memo_store_open(memo_ctx *ctx, const char *path, const memo_store_op
 void memo_store_close(memo_store *store);
 
 const char *memo_store_path(const memo_store *store); /* absolute, links resolved */
-const char *memo_store_uuid(const memo_store *store); /* 32 hex digits, made with the file */
 int memo_store_read_only(const memo_store *store);    /* also after a failed sync */
 
 /* ---- transactions (store.c) ---------------------------------------------------------------- */
@@ -118,13 +117,10 @@ memo_status memo_store_get_space(memo_store *store, int64_t id, memo_arena *aren
 memo_status memo_store_make_space(memo_store *store, const memo_store_space *space, int64_t *id,
                                   memo_err *err);
 
-/* Each namespace or space once, in order of id; a non-zero return stops. */
+/* Each namespace once, in order of id; a non-zero return stops. It must not call the store. */
 typedef int (*memo_store_ns_fn)(void *user, const char *name, const memo_store_ns *ns,
                                 uint64_t n_records);
 memo_status memo_store_each_ns(memo_store *store, memo_store_ns_fn fn, void *user, memo_err *err);
-typedef int (*memo_store_space_fn)(void *user, const memo_store_space *space, uint64_t n_vectors);
-memo_status memo_store_each_space(memo_store *store, memo_store_space_fn fn, void *user,
-                                  memo_err *err);
 
 /* ---- writing records (put.c) ------------------------------------------------------------- */
 
@@ -142,7 +138,7 @@ typedef struct memo_store_put {
     memo_text text;          /* valid UTF-8 */
     const char *title;       /* NULL: "" */
     const char *metadata;    /* a JSON object in one canonical spelling; NULL: "{}" */
-    const char *const *tags; /* [n_tags] */
+    const char *const *tags; /* [n_tags]; as a JSON array at most 64 KiB */
     size_t n_tags;
     int64_t created_ms; /* 0: now, or what the record has */
     int64_t expires_ms; /* 0: never */
@@ -215,7 +211,8 @@ memo_status memo_store_get_chunking(memo_store *store, int64_t ns, const char *i
                                     memo_chunking *chunking, size_t *chunk_tokens,
                                     size_t *chunk_overlap, memo_err *err);
 
-/* A page of records; *out with everything it points to lies in the arena. */
+/* A page of records; *out with everything it points to lies in the arena. Where many records are
+ * damaged the page is shorter than the limit, so that all of them can be named. */
 memo_status memo_store_list(memo_store *store, const memo_store_scope *scope,
                             const memo_store_list_options *options, memo_arena *arena,
                             memo_records *out, memo_err *err);
@@ -291,7 +288,7 @@ typedef struct memo_store_chunk_row {
     memo_record record_info; /* without text ({NULL, 0}) */
 } memo_store_chunk_row;
 
-/* Fetch chunks by id, in the order asked; everything in the arena. */
+/* Fetch chunks by id, in the order asked; everything in the arena. `damage` (or NULL) grows. */
 memo_status memo_store_fetch(memo_store *store, const int64_t *chunks, size_t n, memo_arena *arena,
                              memo_store_chunk_row **rows, memo_store_damage *damage, memo_err *err);
 

@@ -2,6 +2,8 @@
 /* The store as its users see it: records in and out, search, transactions. */
 #include "store_util.h"
 
+#include "store/store_inner.h"
+
 static void test_store_record_comes_back_as_it_went_in(void **state)
 {
     util_env *env = *state;
@@ -344,6 +346,77 @@ static void test_store_list_pages_through_all(void **state)
     memo_store_close(store);
 }
 
+/* Any time a caller may give: the cursor of a page leads to the next. */
+static void test_store_list_pages_over_any_time(void **state)
+{
+    static const int64_t times[] = {INT64_MIN, -1, INT64_C(2000000000000000000), INT64_MAX};
+    enum { N = sizeof times / sizeof *times };
+    util_env *env = *state;
+    float vector[UTIL_DIM] = {1};
+    memo_store_chunk chunk = {.end = 1, .n_tokens = 1, .vector = vector};
+    memo_store_put put = {.text = {"x", 1}, .space = 1, .chunks = &chunk, .n_chunks = 1};
+    memo_store_scope scope = {.ns = 1};
+    memo_store_list_options options = {.limit = 1, .oldest_first = 1};
+    memo_add_result result;
+    memo_records page;
+    memo_arena arena = {0};
+    memo_store_ns ns;
+    memo_store *store = util_open(env, MEMO_OPEN_CREATE);
+    util_ok(memo_store_begin_write(store, err));
+    util_ok(memo_store_make_ns(store, "default", &ns, err));
+    (void)util_space(store, UTIL_DIM);
+    for (int i = 0; i < N; i++) {
+        put.created_ms = times[i];
+        util_ok(memo_store_put_record(store, 1, &put, &result, err));
+    }
+    util_ok(memo_store_commit(store, err));
+    for (int i = 0; i < N; i++) {
+        util_ok(memo_store_list(store, &scope, &options, &arena, &page, err));
+        assert_int_equal(page.n, 1);
+        assert_true(page.records[0].created_ms == times[i]);
+        options.after = page.next;
+    }
+    assert_null(page.next);
+    memo_arena_fini(&arena);
+    memo_store_close(store);
+}
+
+/* What is taken is read again: tags up to their limit, and not one byte more. */
+static void test_store_tags_have_a_limit(void **state)
+{
+    enum { MOST = 16383 }; /* ["x","x",...]: 4 bytes each and one more */
+    util_env *env = *state;
+    const char **tags = malloc((MOST + 1) * sizeof *tags);
+    float vector[UTIL_DIM] = {1};
+    memo_store_chunk chunk = {.end = 1, .n_tokens = 1, .vector = vector};
+    memo_store_put put = {.key = "k",
+                          .text = {"x", 1},
+                          .space = 1,
+                          .chunks = &chunk,
+                          .n_chunks = 1,
+                          .tags = tags,
+                          .n_tags = MOST};
+    memo_arena arena = {0};
+    memo_add_result result;
+    memo_record record;
+    memo_store_ns ns;
+    memo_store *store = util_open(env, MEMO_OPEN_CREATE);
+    for (int i = 0; i <= MOST; i++)
+        tags[i] = "x";
+    util_ok(memo_store_begin_write(store, err));
+    util_ok(memo_store_make_ns(store, "default", &ns, err));
+    (void)util_space(store, UTIL_DIM);
+    util_ok(memo_store_put_record(store, 1, &put, &result, err));
+    put.n_tags++;
+    util_fails(MEMO_ERR_LIMIT, "tags", memo_store_put_record(store, 1, &put, &result, err));
+    util_ok(memo_store_commit(store, err));
+    util_ok(memo_store_get(store, 1, "k", &arena, &record, err));
+    assert_int_equal(record.n_tags, MOST);
+    memo_arena_fini(&arena);
+    memo_store_close(store);
+    free(tags);
+}
+
 static void test_store_fulltext_finds_words_titles_and_folds_accents(void **state)
 {
     util_env *env = *state;
@@ -536,6 +609,26 @@ static void test_store_rollback_leaves_nothing(void **state)
     memo_store_close(other);
 }
 
+/* After some failures SQLite has rolled back already; nothing more may be written then, or each
+ * statement would be a commit of its own. */
+static void test_store_change_that_is_undone_stays_undone(void **state)
+{
+    util_env *env = *state;
+    memo_add_result result;
+    memo_store *store = util_open(env, MEMO_OPEN_CREATE);
+    util_add(store, "a", "one", 1);
+    util_ok(memo_store_begin_write(store, err));
+    util_ok(util_put(store, 1, "b", "two", 2, &result, err));
+    assert_int_equal(sqlite3_exec(store->sql.db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    util_fails(MEMO_ERR_IO, "undone", util_put(store, 1, "c", "three", 3, &result, err));
+    util_fails(MEMO_ERR_IO, "undone", memo_store_commit(store, err));
+    memo_store_rollback(store);
+    assert_int_equal(util_count(store), 1);
+    util_add(store, "d", "four", 4);
+    util_check_clean(store);
+    memo_store_close(store);
+}
+
 static void test_store_read_transaction_is_one_snapshot(void **state)
 {
     util_env *env = *state;
@@ -556,14 +649,6 @@ static int ns_names(void *user, const char *name, const memo_store_ns *ns, uint6
 {
     size_t n = strlen(user);
     snprintf((char *)user + n, 200 - n, "%s/%d/%d ", name, (int)ns->space, (int)n_records);
-    return 0;
-}
-
-static int space_names(void *user, const memo_store_space *space, uint64_t n_vectors)
-{
-    size_t n = strlen(user);
-    snprintf((char *)user + n, 200 - n, "%s|%s|%s|%zu|%d ", space->fingerprint, space->name,
-             space->model_path, space->dim, (int)n_vectors);
     return 0;
 }
 
@@ -595,9 +680,6 @@ static void test_store_namespaces_and_spaces(void **state)
     assert_string_equal(space.model_path, "/moved/b");
     util_ok(memo_store_each_ns(store, ns_names, text, err));
     assert_string_equal(text, "default/0/1 work/2/0 ");
-    text[0] = '\0';
-    util_ok(memo_store_each_space(store, space_names, text, err));
-    assert_string_equal(text, "test-8|test||8|1 f1|m|/moved/b|3|0 ");
     memo_arena_fini(&arena);
     memo_store_close(store);
 }
@@ -636,11 +718,14 @@ int main(void)
         CASE(test_store_scan_gives_every_vector_once),
         CASE(test_store_expired_records_are_hidden),
         CASE(test_store_list_pages_through_all),
+        CASE(test_store_list_pages_over_any_time),
+        CASE(test_store_tags_have_a_limit),
         CASE(test_store_fulltext_finds_words_titles_and_folds_accents),
         CASE(test_store_exact_finds_identifiers_and_keys),
         CASE(test_store_large_dimensions),
         CASE(test_store_bad_fields_are_refused),
         CASE(test_store_rollback_leaves_nothing),
+        CASE(test_store_change_that_is_undone_stays_undone),
         CASE(test_store_read_transaction_is_one_snapshot),
         CASE(test_store_namespaces_and_spaces),
         CASE(test_store_compare_says_what_a_put_would_do),

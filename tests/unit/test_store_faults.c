@@ -192,6 +192,23 @@ static void test_faults_failed_sync_poisons_the_handle(void **state)
     memo_store_close(store);
 }
 
+/* A checkpoint that fails at close leaves the log: a second try that seems to work proves nothing. */
+static void test_faults_failed_sync_at_close_keeps_the_log(void **state)
+{
+    util_env *env = *state;
+    disk_plan plan = {.op = MEMO_VFS_SYNC, .fail_at = 1, .rc = SQLITE_IOERR_FSYNC};
+    char log[128];
+    memo_store *store = util_open(env, MEMO_OPEN_CREATE);
+    util_add(store, "0", "the text of record 0", 0);
+    memo_vfs_set_hook(disk_hook, &plan);
+    memo_store_close(store);
+    memo_vfs_set_hook(NULL, NULL);
+    assert_true(plan.failed);
+    snprintf(log, sizeof log, "%s-wal", env->path);
+    assert_int_equal(access(log, F_OK), 0);
+    check_acknowledged(env, 1);
+}
+
 /* A full disk is no reason to give up the handle: it works again when there is room. */
 static void test_faults_full_disk_recovers(void **state)
 {
@@ -368,9 +385,13 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, util_setup, util_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_faults_every_write),           CASE(test_faults_every_sync),
-        CASE(test_faults_every_other_call),      CASE(test_faults_failed_sync_poisons_the_handle),
-        CASE(test_faults_full_disk_recovers),    CASE(test_faults_every_allocation),
+        CASE(test_faults_every_write),
+        CASE(test_faults_every_sync),
+        CASE(test_faults_every_other_call),
+        CASE(test_faults_failed_sync_poisons_the_handle),
+        CASE(test_faults_failed_sync_at_close_keeps_the_log),
+        CASE(test_faults_full_disk_recovers),
+        CASE(test_faults_every_allocation),
         CASE(test_faults_allocations_of_sqlite),
     };
     sqlite3_mem_methods fused;

