@@ -82,8 +82,10 @@ typedef struct memo_model_options {
  *   model    out; close with memo_model_close() before the context is freed
  *
  * Checks the header, the tokenizer tables and every extent; weight checksums (XXH64 per 64 KiB) are
- * checked when first used. MEMO_ERR_FORMAT: not a compiled model or hostile; MEMO_ERR_CORRUPT: a
- * checksum differs; MEMO_ERR_UNSUPPORTED: made by another format version. Cost: about 1 ms. */
+ * checked when first used. Replace a file in use by renaming over it: cutting it short while it is
+ * mapped ends the process with SIGBUS. MEMO_ERR_FORMAT: not a compiled model or hostile;
+ * MEMO_ERR_CORRUPT: a checksum differs; MEMO_ERR_UNSUPPORTED: made by another format version.
+ * Cost: about 1 ms. */
 MEMO_API memo_status memo_model_open(memo_ctx *ctx, const char *path,
                                      const memo_model_options *options, memo_model **model,
                                      memo_err *err);

@@ -137,6 +137,9 @@ memo_status memo_hint(memo_err *err, memo_status status, const char *fmt, ...)
     return status;
 }
 
+/* No options struct comes near this: a larger size is storage that was never set, and is not read. */
+enum { OPTIONS_MAX_BYTES = 4096 };
+
 memo_status memo_options_copy(void *dst, size_t dst_bytes, const void *src, const char *what,
                               memo_err *err)
 {
@@ -145,7 +148,7 @@ memo_status memo_options_copy(void *dst, size_t dst_bytes, const void *src, cons
     if (src) {
         const unsigned char *bytes = src;
         memcpy(&size, src, sizeof size);
-        if (size < sizeof size)
+        if (size < sizeof size || size > OPTIONS_MAX_BYTES)
             return memo_fail(err, MEMO_ERR_USAGE, "%s: size is %zu; set it to sizeof(%s)", what,
                              size, what);
         for (size_t i = dst_bytes; i < size; i++)

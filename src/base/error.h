@@ -20,7 +20,7 @@ memo_status memo_hint(memo_err *err, memo_status status, const char *fmt, ...) M
 
 /* Check an options struct that begins with size: copies min(size, ours) bytes over a zeroed
  * *dst of dst_bytes. NULL src: all defaults. Non-zero bytes beyond ours: MEMO_ERR_UNSUPPORTED;
- * size smaller than sizeof(size_t): MEMO_ERR_USAGE. */
+ * size smaller than sizeof(size_t) or beyond 4 KiB: MEMO_ERR_USAGE. */
 memo_status memo_options_copy(void *dst, size_t dst_bytes, const void *src, const char *what,
                               memo_err *err);
 

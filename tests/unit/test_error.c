@@ -139,6 +139,9 @@ static void test_error_options_without_size(void **state)
     assert_memo_status(memo_options_copy(&o, sizeof o, &unset, "sample_options", &err),
                        MEMO_ERR_USAGE, err);
     assert_contains(err.message, "sizeof(sample_options)");
+    unset.size = SIZE_MAX; /* storage that was never set */
+    assert_memo_status(memo_options_copy(&o, sizeof o, &unset, "sample_options", &err),
+                       MEMO_ERR_USAGE, err);
 }
 
 static void test_error_version_is_that_of_the_header(void **state)
