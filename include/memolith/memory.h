@@ -11,7 +11,9 @@
  * time, readers never wait. A changed byte is reported (MEMO_ERR_CORRUPT) and never returned.
  *
  * Beside the file lie SQLite's `-wal` and `-shm` and a `-lock` file; never delete `-lock` or `-wal`
- * while a program has the store open.
+ * while a program has the store open. Look into the file with other SQLite programs read-only
+ * (`sqlite3 -readonly`): they do not know the page checksums, and even one that only asks moves the
+ * pages of a `-wal` into the file without them; the store is then refused as damaged.
  *
  * Example: remember three things and find one by meaning.
  *
@@ -204,7 +206,7 @@ typedef struct memo_import_options {
     const char *tags_field;     /* NULL: "tags" */
     const char *metadata_field; /* NULL: "metadata"; other fields are ignored */
     const char *created_field;  /* RFC 3339 or Unix ms; NULL: "created" */
-    int skip_bad;               /* count bad lines instead of stopping at the first */
+    int skip_bad;               /* count bad lines and files instead of stopping at the first */
     memo_progress_fn progress;  /* non-zero: commit what is done and return MEMO_ERR_CANCELLED */
     void *progress_user;
     void (*on_bad)(void *user, const char *path, uint64_t line, const memo_err *why);

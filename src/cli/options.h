@@ -94,7 +94,7 @@ typedef enum cli_kind {
     X(CREATED_FIELD, "created-field", 0, CLI_NAME, 0, "FIELD", 0, 0,                               \
       "NDJSON field with the date, RFC 3339 or Unix ms (default created)")                         \
     X(SKIP_BAD, "skip-bad", 0, CLI_FLAG, 0, "", 0, 0,                                              \
-      "count bad lines and go on instead of stopping at the first")                                \
+      "name bad lines and files and go on instead of stopping at the first")                       \
     X(AFTER, "after", 0, CLI_NAME, 0, "CURSOR", 0, 0, "go on after an earlier list's `next`")      \
     X(OLDEST_FIRST, "oldest-first", 0, CLI_FLAG, 0, "", 0, 0, "by creation, oldest first")         \
     X(DRY_RUN, "dry-run", 0, CLI_FLAG, 0, "", 0, 0, "count, change nothing")                       \

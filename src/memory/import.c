@@ -234,7 +234,7 @@ static memo_status import_file(import_work *w, const memo_walk_file *file, memo_
     }
     if (status == MEMO_OK)
         return import_take(w, &record, err);
-    if (import_is_bad_data(status))
+    if (import_is_bad_data(status) || status == MEMO_ERR_IO) /* unreadable, or gone since */
         return import_bad(w, file->path, 0, &why, err);
     if (err)
         *err = why;

@@ -229,6 +229,35 @@ static void test_import_can_be_cancelled_and_resumed(void **state)
     assert_int_equal(n_records(e), 300);
 }
 
+static int remove_one(void *user, const memo_progress *p)
+{
+    if (p->done == 0)
+        unlink(user);
+    return 0;
+}
+
+/* A file that cannot be read is one of the bad ones, not the end of the import. */
+static void test_import_goes_on_after_an_unreadable_file(void **state)
+{
+    db_env *e = *state;
+    char gone[600];
+    const char *const paths[] = {folder};
+    memo_import_report report;
+    memo_import_options o = {
+        .size = sizeof o, .skip_bad = 1, .progress = remove_one, .progress_user = gone};
+    fresh_folder(e);
+    put_file("a.md", "garden", 6);
+    put_file("b.md", "house", 5);
+    snprintf(gone, sizeof gone, "%s/a.md", folder);
+    assert_memo_ok(memo_db_import(e->db, paths, 1, &o, &report, &e->err), e->err);
+    assert_int_equal(report.n_failed, 1);
+    assert_int_equal(report.n_new, 1);
+    o.skip_bad = 0;
+    put_file("a.md", "garden", 6);
+    assert_memo_status(memo_db_import(e->db, paths, 1, &o, &report, &e->err), MEMO_ERR_IO, e->err);
+    assert_non_null(strstr(e->err.message, "a.md"));
+}
+
 static int stop_half_way(void *user, const memo_progress *p)
 {
     (void)user;
@@ -277,6 +306,7 @@ int main(void)
         db_test(test_import_refuses_named_files_without_text),
         db_test(test_import_can_be_cancelled_and_resumed),
         db_test(test_import_can_be_cancelled_while_it_embeds),
+        db_test(test_import_goes_on_after_an_unreadable_file),
         db_test(test_import_counts_only_what_is_written),
     };
     return cmocka_run_group_tests(tests, db_setup_group, db_teardown_group);
