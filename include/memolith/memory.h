@@ -113,10 +113,10 @@ typedef struct memo_record_in {
                                   nor a control character */
     const char *title;         /* NULL: none; searched and embedded with the first chunk */
     const char *metadata_json; /* a JSON object of at most 64 KiB; NULL: {} */
-    const char *const *tags;   /* [n_tags] */
+    const char *const *tags;   /* [n_tags]; together at most 64 KiB as a JSON array */
     size_t n_tags;
     int64_t created_ms; /* Unix ms; 0: now (for an existing key: unchanged) */
-    int64_t expires_ms; /* hidden from then on; 0: never */
+    int64_t expires_ms; /* hidden from then on; 0: never; not negative */
     const char *source; /* where it came from, e.g. a path; NULL: none */
     memo_chunking chunking;
     size_t chunk_tokens;  /* 0: min(400, what the model takes) */

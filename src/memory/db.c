@@ -106,7 +106,9 @@ memo_status memo_db_check_space(memo_db *db, const char *name, const memo_store_
     if (ns->space == 0)
         return MEMO_OK;
     status = memo_store_get_space(db->store, ns->space, &arena, &space, err);
-    if (status || strcmp(space.fingerprint, db->info.fingerprint) == 0)
+    /* A store may be hostile: the fingerprint alone does not say how long its vectors are. */
+    if (status ||
+        (strcmp(space.fingerprint, db->info.fingerprint) == 0 && space.dim == db->info.dim))
         goto done;
     status = memo_store_count(db->store, &scope, &n_records, &n_chunks, err);
     if (status)
@@ -168,4 +170,18 @@ memo_status memo_err_prefix(memo_err *err, memo_status status, const char *fmt, 
     va_end(args);
     memo_fail(err, status, "%s: %s", prefix, old.message);
     return old.hint[0] ? memo_hint(err, status, "%s", old.hint) : status;
+}
+
+memo_status memo_db_put_object(const json_t *object, memo_arena *arena, const char **out,
+                               memo_err *err)
+{
+    const size_t flags = JSON_COMPACT | JSON_SORT_KEYS;
+    size_t n = json_dumpb(object, NULL, 0, flags);
+    char *bytes = memo_arena_alloc(arena, n + 1);
+
+    if (n == 0 || !bytes || json_dumpb(object, bytes, n, flags) != n)
+        return memo_fail_nomem(err, "metadata", n);
+    bytes[n] = '\0';
+    *out = bytes;
+    return MEMO_OK;
 }

@@ -7,6 +7,7 @@
 #include <memolith/memory.h>
 
 #include "base/ctx.h"
+#include "base/json.h"
 #include "store/store.h"
 
 #define MEMO_DB_TEXT_BYTES ((size_t)64 << 20) /* of one record */
@@ -39,6 +40,11 @@ memo_status memo_db_capacity(memo_db *db, size_t *n_tokens, memo_err *err);
 /* Put words before a failure's message: "record 3: text is empty". Returns the status. */
 memo_status memo_err_prefix(memo_err *err, memo_status status, const char *fmt, ...)
     MEMO_PRINTF(3, 4);
+
+/* A JSON object in one spelling, keys sorted and no spaces, in the arena: equal objects are then
+ * equal bytes. */
+memo_status memo_db_put_object(const json_t *object, memo_arena *arena, const char **out,
+                               memo_err *err);
 
 /* ---- the way in (ingest.c) ----------------------------------------------------------------- */
 

@@ -87,7 +87,6 @@ static memo_status records_merge_metadata(const char *old, const char *change, m
 {
     json_t *base = NULL, *patch = NULL, *value;
     const char *key;
-    char *text = NULL;
     memo_status status =
         memo_json_parse(old, strlen(old), &memo_json_request_limits, "metadata", &base, err);
 
@@ -105,15 +104,8 @@ static memo_status records_merge_metadata(const char *old, const char *change, m
         else if (json_object_set(base, key, value))
             status = memo_fail_nomem(err, "metadata", 0);
     }
-    text = json_dumps(base, JSON_COMPACT | JSON_SORT_KEYS);
-    *out = text ? memo_arena_strdup(arena, text) : NULL;
-    if (status == MEMO_OK && !*out)
-        status = memo_fail_nomem(err, "metadata", 0);
-    if (text) {
-        json_free_t release;
-        json_get_alloc_funcs(NULL, &release);
-        release(text);
-    }
+    if (status == MEMO_OK)
+        status = memo_db_put_object(base, arena, out, err);
 done:
     json_decref(base);
     json_decref(patch);

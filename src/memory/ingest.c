@@ -126,6 +126,10 @@ memo_status memo_ingest_check(const memo_record_in *in, memo_err *err)
         status = ingest_check_string(in->source, "source", 0, err);
     if (status == MEMO_OK)
         status = ingest_check_tags(in, err);
+    if (status == MEMO_OK && in->expires_ms < 0)
+        status = memo_fail(err, MEMO_ERR_VALUE,
+                           "expires_ms is %lld: give Unix milliseconds, or 0 for never",
+                           (long long)in->expires_ms);
     if (status == MEMO_OK && (unsigned)in->chunking > MEMO_CHUNK_NONE)
         status = memo_fail(err, MEMO_ERR_VALUE, "unknown chunking %d", (int)in->chunking);
     if (status == MEMO_OK && in->metadata_json) {
@@ -137,14 +141,12 @@ memo_status memo_ingest_check(const memo_record_in *in, memo_err *err)
 
 /* ---- 1: compare ---------------------------------------------------------------------------- */
 
-/* Metadata in one spelling: keys sorted, no spaces. Equal objects are then equal bytes. */
+/* Metadata in one spelling. */
 static memo_status ingest_canonical(const char *text, memo_arena *arena, const char **out,
                                     memo_err *err)
 {
     json_t *object = NULL;
     memo_status status;
-    size_t n;
-    char *bytes;
 
     *out = "{}";
     if (!text)
@@ -152,12 +154,7 @@ static memo_status ingest_canonical(const char *text, memo_arena *arena, const c
     status = ingest_parse_metadata(text, &object, err);
     if (status)
         return status;
-    n = json_dumpb(object, NULL, 0, JSON_COMPACT | JSON_SORT_KEYS);
-    bytes = memo_arena_alloc(arena, n + 1);
-    if (n && bytes && json_dumpb(object, bytes, n, JSON_COMPACT | JSON_SORT_KEYS) == n)
-        *out = bytes;
-    else
-        status = memo_fail_nomem(err, "metadata", n);
+    status = memo_db_put_object(object, arena, out, err);
     json_decref(object);
     return status;
 }

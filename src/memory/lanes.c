@@ -10,9 +10,9 @@
 #define LANES_TITLE_WEIGHT 2.0  /* BM25; 1 to 2 raises nDCG@10 on Cranfield from 0.378 to 0.385 */
 #define LANES_MAX_EXACT    1000 /* chunks a name may stand in and still be looked at */
 #define LANES_KEY_SCORE    1000 /* of memo_store_exact() for a record whose key the needle is */
-#define LANES_UNIT                                                                                 \
-    1e-3 /* a query vector this near to length 1 comes from a model that
-                                   normalizes, and so do the stored ones */
+/* A query vector this near to length 1 comes from a model that normalizes, and so do the stored
+ * ones. */
+#define LANES_UNIT 1e-3
 
 void memo_lanes_fini(memo_lanes *lanes)
 {
@@ -40,7 +40,7 @@ typedef struct lanes_scan {
 static double lanes_norm(const lanes_scan *scan, const float *v)
 {
     float square;
-    memo_exact_scores(scan->kernels, v, scan->dim, v, scan->dim, 1, &square);
+    memo_exact_scores(scan->kernels, v, scan->dim, v, 1, &square);
     return sqrt(square);
 }
 
@@ -63,11 +63,15 @@ static int lanes_scan_block(void *user, const memo_store_block *block)
     for (size_t at = 0; at < block->n; at += LANES_SCORES) {
         size_t n = block->n - at < LANES_SCORES ? block->n - at : LANES_SCORES;
         const float *vectors = block->vectors + at * scan->dim;
-        memo_exact_scores(scan->kernels, lanes->vector, scan->dim, vectors, scan->dim, n, scores);
+        memo_exact_scores(scan->kernels, lanes->vector, scan->dim, vectors, n, scores);
         for (size_t i = 0; i < n; i++) {
             double score = lanes_cosine(scan, vectors + i * scan->dim, scores[i]);
             memo_lane_hit hit =
                 lanes_hit(lanes, block->records[at + i], block->chunks[at + i], score);
+            if (!isfinite(score)) { /* no vector of ours: its checksum was made to fit */
+                lanes->damage.n++;
+                continue;
+            }
             scan->status =
                 memo_lane_list_offer(&lanes->lists[MEMO_LANE_DENSE], hit, lanes->depth, scan->err);
             if (scan->status)

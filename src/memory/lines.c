@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "memory/db.h"
 
 #define LINES_READ_BYTES ((size_t)256 << 10)
 #define LINES_HASH_BYTES 16 /* of SHA-256: no two lines of one store will ever meet */
@@ -268,19 +269,12 @@ static memo_status lines_metadata(const json_t *object, const char *field, memo_
                                   const char **out, memo_err *err)
 {
     const json_t *value = json_object_get(object, field);
-    size_t n;
-    char *text;
 
     if (!value || json_is_null(value))
         return MEMO_OK;
     if (!json_is_object(value))
         return lines_fail_type(field, "an object", value, err);
-    n = json_dumpb(value, NULL, 0, JSON_COMPACT);
-    text = memo_arena_alloc(arena, n + 1);
-    if (n == 0 || !text || json_dumpb(value, text, n, JSON_COMPACT) != n)
-        return memo_fail_nomem(err, "metadata", n);
-    *out = text;
-    return MEMO_OK;
+    return memo_db_put_object(value, arena, out, err);
 }
 
 static memo_status lines_created(const json_t *object, const char *field, int64_t *ms,

@@ -187,6 +187,7 @@ static void test_db_refuses_bad_records(void **state)
     REFUSES(MEMO_ERR_VALUE, "key", in.key = "\xc3");
     REFUSES(MEMO_ERR_VALUE, "title", in.title = "\xed\xa0\x80");
     REFUSES(MEMO_ERR_VALUE, "tag", (in.tags = empty_tag, in.n_tags = 1));
+    REFUSES(MEMO_ERR_VALUE, "expires_ms", in.expires_ms = -1);
     REFUSES(MEMO_ERR_VALUE, "metadata", in.metadata_json = "[1]");
     REFUSES(MEMO_ERR_FORMAT, "metadata", in.metadata_json = "{\"a\":1,\"a\":2}");
     REFUSES(MEMO_ERR_LIMIT, "metadata", in.metadata_json = metadata);

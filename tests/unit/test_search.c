@@ -2,8 +2,11 @@
 #include "db_util.h"
 
 #include <math.h>
+#include <sqlite3.h>
 
+#include "store/rows.h"
 #include "store/store.h"
+#include "store/vfs.h"
 
 static memo_hits *search(db_env *e, const char *query, memo_search_options o)
 {
@@ -72,6 +75,71 @@ static void test_search_dense_is_the_cosine(void **state)
         assert_int_equal(better, i);
     }
     memo_hits_free(hits);
+}
+
+/* ---- a store made on purpose --------------------------------------------------------------- */
+
+/* Change the file behind the library's back, with page checksums that fit. */
+static void meddle_search(db_env *e, const char *sql, const void *blob, int n_bytes, int64_t sum)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *st = NULL;
+    memo_db_close(e->db);
+    e->db = NULL;
+    assert_int_equal(sqlite3_open_v2(e->path, &db, SQLITE_OPEN_READWRITE, MEMO_VFS_NAME),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+    sqlite3_bind_blob(st, 1, blob, n_bytes, SQLITE_STATIC);
+    sqlite3_bind_int64(st, 2, sum);
+    assert_int_equal(sqlite3_step(st), SQLITE_DONE);
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    db_reopen(e, e->model);
+}
+
+/* Vectors whose checksums fit and that are none: left out and counted, never sorted. */
+static void test_search_leaves_out_vectors_that_are_not_finite(void **state)
+{
+    static const float bad[] = {NAN, INFINITY, -INFINITY, 3e38f};
+    db_env *e = *state;
+    const char *update = "UPDATE vectors SET vector = ?1, checksum = ?2 WHERE cid = 2";
+    db_add(e, "a", "the spare key");
+    db_add(e, "b", "under the flower pot");
+    db_add(e, "c", "boiler");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        float v[TINY_HIDDEN];
+        memo_hits *hits;
+        for (int j = 0; j < TINY_HIDDEN; j++)
+            v[j] = bad[i];
+        meddle_search(e, update, v, sizeof v, memo_vector_sum(2, 1, 1, 2, v, sizeof v));
+        hits = search(e, "spare key", (memo_search_options){.mode = MEMO_SEARCH_DENSE});
+        for (size_t j = 0; j < hits->n; j++)
+            assert_true(isfinite(hits->hits[j].score));
+        if (i < 3) { /* the last one may have a score, if not a good one */
+            assert_int_equal(hits->n, 2);
+            assert_int_equal(hits->n_damaged, 1);
+        }
+        memo_hits_free(hits);
+    }
+}
+
+/* The fingerprint of the model, but vectors of another length: refused before one is touched. */
+static void test_search_refuses_a_space_of_another_length(void **state)
+{
+    static const float one = 1;
+    db_env *e = *state;
+    memo_hits *hits = NULL;
+    memo_record_in in = db_record("b", "another text");
+    const memo_search_options dense = {.size = sizeof dense, .mode = MEMO_SEARCH_DENSE};
+    db_add(e, "a", "the spare key");
+    meddle_search(e, "UPDATE vectors SET vector = ?1, checksum = ?2", &one, sizeof one,
+                  memo_vector_sum(1, 1, 1, 1, &one, sizeof one));
+    meddle_search(e, "UPDATE spaces SET dim = 1 + 0 * (?1 IS ?2)", NULL, 0, 0);
+    assert_memo_status(memo_db_search(e->db, MEMO_STR("key"), &dense, &hits, &e->err),
+                       MEMO_ERR_MISMATCH, e->err);
+    assert_memo_status(memo_db_add(e->db, NULL, &in, 1, NULL, &e->err), MEMO_ERR_MISMATCH, e->err);
+    meddle_search(e, "UPDATE spaces SET dim = 65536 + 0 * (?1 IS ?2)", NULL, 0, 0);
+    assert_memo_status(memo_db_add(e->db, NULL, &in, 1, NULL, &e->err), MEMO_ERR_MISMATCH, e->err);
 }
 
 static void test_search_orders_ties_by_id(void **state)
@@ -469,6 +537,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         db_test(test_search_dense_is_the_cosine),
         db_test(test_search_orders_ties_by_id),
+        db_test(test_search_leaves_out_vectors_that_are_not_finite),
+        db_test(test_search_refuses_a_space_of_another_length),
         db_test(test_search_shows_the_best_chunk_of_a_record),
         db_test(test_search_embeds_the_title_with_the_first_chunk),
         db_test(test_search_first_chunk_and_title_fit_the_model),
