@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/arena.h"
@@ -187,6 +188,7 @@ static memo_status compile_weights(compile_job *job, memo_err *err)
 typedef struct compile_view {
     const compile_job *job;
     const unsigned char *data; /* of the data section */
+    uintptr_t page_bytes;      /* of the machine: 4, 16 or 64 KiB */
 } compile_view;
 
 /* After a stage its layer is not needed again: give the pages back, so that memory does not grow
@@ -204,10 +206,9 @@ static void compile_release(void *user, size_t stage, memo_rows states, size_t n
         if (!stage && slot->weight >= MEMO_WEIGHT_LAYER_FIRST)
             break;
 #ifdef MADV_DONTNEED /* advice: a private, clean mapping is read again when it is touched */
-        uintptr_t begin =
-            ((uintptr_t)view->data + compile_offset(job, i) + 4095) & ~(uintptr_t)4095;
-        uintptr_t end =
-            ((uintptr_t)view->data + compile_offset(job, i) + slot->n_bytes) & ~(uintptr_t)4095;
+        uintptr_t first = (uintptr_t)view->data + compile_offset(job, i);
+        uintptr_t begin = (first + view->page_bytes - 1) / view->page_bytes * view->page_bytes;
+        uintptr_t end = (first + slot->n_bytes) / view->page_bytes * view->page_bytes;
         if (begin < end)
             madvise((void *)begin, end - begin, MADV_DONTNEED);
 #endif
@@ -218,7 +219,8 @@ static memo_status compile_run_probes(compile_job *job, const memo_map *map, flo
                                       memo_err *err)
 {
     const memo_recipe *recipe = &job->source.recipe;
-    compile_view view = {job, map->data + memo_st_writer_offset(job->writer, 0)};
+    compile_view view = {job, map->data + memo_st_writer_offset(job->writer, 0),
+                         (uintptr_t)sysconf(_SC_PAGESIZE)};
     memo_transformer transformer = {
         .config = memo_recipe_config(recipe),
         .kernels = memo_kernels_for(memo_ctx_cpu(job->ctx)),

@@ -120,11 +120,6 @@ memo_transformer_config memo_recipe_config(const memo_recipe *r)
     };
 }
 
-const char *memo_pooling_name(memo_pooling pooling)
-{
-    return (unsigned)pooling <= MEMO_POOLING_LAST ? recipe_poolings[pooling] : "unknown";
-}
-
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
 static json_t *recipe_value(const memo_recipe *recipe, size_t field)
@@ -159,7 +154,9 @@ static size_t recipe_digits(double value)
 memo_status memo_recipe_write(const memo_recipe *recipe, char **json, memo_err *err)
 {
     memo_status status = MEMO_OK;
-    char *dump = NULL;
+    char *text = NULL;
+    size_t n = 0, flags = JSON_COMPACT | JSON_PRESERVE_ORDER |
+                          JSON_REAL_PRECISION(recipe_digits(recipe->norm_eps));
     json_t *root = json_object();
 
     /* A NULL from jansson fails the calls that use it, so one check per field is enough. */
@@ -175,14 +172,15 @@ memo_status memo_recipe_write(const memo_recipe *recipe, char **json, memo_err *
         }
     }
     if (status == MEMO_OK)
-        dump = json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER |
-                                    JSON_REAL_PRECISION(recipe_digits(recipe->norm_eps)));
-    char *copy = dump ? memo_strdup(dump) : NULL;
+        n = json_dumpb(root, NULL, 0, flags);
+    if (n && (text = memo_malloc(n + 1)))
+        text[json_dumpb(root, text, n, flags) == n ? n : 0] = '\0';
     json_decref(root);
-    free(dump); /* jansson's own allocator */
-    if (!copy)
-        return memo_fail_nomem(err, "the recipe", 0);
-    *json = copy;
+    if (!text || !*text) {
+        memo_free(text);
+        return memo_fail_nomem(err, "the recipe", n);
+    }
+    *json = text;
     return MEMO_OK;
 }
 

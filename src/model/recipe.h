@@ -83,6 +83,4 @@ memo_status memo_recipe_read(const char *json, memo_recipe *recipe, memo_err *er
 /* Feed the values (not the origins: they change no vector) to a fingerprint. */
 void memo_recipe_hash(const memo_recipe *recipe, memo_sha256 *sha);
 
-const char *memo_pooling_name(memo_pooling pooling); /* "mean" */
-
 #endif
