@@ -92,18 +92,40 @@ static void lock_write_pid(memo_lock *lock)
         (void)sys->ftruncate(lock->fd, 0);
 }
 
+/* Whether the file that is open is still the one that others find under the name: a lock on one that
+ * somebody removed keeps nobody out. */
+static int lock_is_current(const memo_lock *lock)
+{
+    struct stat ours, named;
+    return fstat(lock->fd, &ours) == 0 && stat(lock->path, &named) == 0 &&
+           ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+}
+
+static memo_status lock_open(memo_lock *lock, memo_err *err)
+{
+    if (lock->fd < 0)
+        lock->fd =
+            memo_sys_get()->open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    return lock->fd < 0 ? memo_fail_errno(err, errno, lock->path, "open the writer lock") : MEMO_OK;
+}
+
 memo_status memo_lock_take(memo_lock *lock, int64_t timeout_ms, memo_err *err)
 {
     double until = memo_monotonic_ms() + (double)timeout_ms;
     long nap_us = LOCK_FIRST_NAP_US;
+    memo_status status;
     if (lock->held)
         return MEMO_OK;
-    if (lock->fd < 0)
-        lock->fd =
-            memo_sys_get()->open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (lock->fd < 0)
-        return memo_fail_errno(err, errno, lock->path, "open the writer lock");
-    while (flock(lock->fd, LOCK_EX | LOCK_NB) != 0) {
+    for (;;) {
+        if ((status = lock_open(lock, err)))
+            return status;
+        if (flock(lock->fd, LOCK_EX | LOCK_NB) == 0) {
+            if (lock_is_current(lock))
+                break;
+            memo_sys_get()->close(lock->fd);
+            lock->fd = -1;
+            continue;
+        }
         if (errno == EINTR)
             continue;
         if (errno != EWOULDBLOCK)

@@ -37,6 +37,26 @@ static void test_lock_excludes_and_names_the_holder(void **state)
     }
 }
 
+/* A handle whose lock file was removed meets the others again at its next turn. */
+static void test_lock_follows_a_file_made_anew(void **state)
+{
+    util_env *env = *state;
+    memo_lock a, b;
+    char path[128];
+    util_ok(memo_lock_init(&a, env->path, err));
+    util_ok(memo_lock_init(&b, env->path, err));
+    util_ok(memo_lock_take(&a, 0, err));
+    memo_lock_drop(&a);
+    snprintf(path, sizeof path, "%s-lock", env->path);
+    assert_int_equal(unlink(path), 0);
+    util_ok(memo_lock_take(&b, 0, err));
+    util_fails(MEMO_ERR_BUSY, "held", memo_lock_take(&a, -1, err));
+    memo_lock_drop(&b);
+    util_ok(memo_lock_take(&a, -1, err));
+    memo_lock_fini(&a);
+    memo_lock_fini(&b);
+}
+
 static void test_lock_of_a_killed_process_is_free(void **state)
 {
     util_env *env = *state;
@@ -120,9 +140,8 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, util_setup, util_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_lock_excludes_and_names_the_holder),
-        CASE(test_lock_of_a_killed_process_is_free),
-        CASE(test_lock_resolves_paths),
+        CASE(test_lock_excludes_and_names_the_holder), CASE(test_lock_follows_a_file_made_anew),
+        CASE(test_lock_of_a_killed_process_is_free),   CASE(test_lock_resolves_paths),
         CASE(test_lock_knows_network_file_systems),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
