@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* store/filter_parse.h -- inside the filter compiler: its state, the values it reads (filter_lex.c)
- * and the SQL of one test (filter_test.c). filter.c joins the tests. */
+ * and the SQL of one test (filter_terms.c). filter.c joins the tests. */
 #ifndef MEMO_STORE_FILTER_PARSE_H
 #define MEMO_STORE_FILTER_PARSE_H
 
@@ -76,7 +76,7 @@ int memo_filter_take_char(filter_parser *p, char c);
 memo_status memo_filter_read_string(filter_parser *p, memo_text *out);
 memo_status memo_filter_read_value(filter_parser *p, filter_value *v);
 
-/* ---- filter_test.c ------------------------------------------------------------------------- */
+/* ---- filter_terms.c ------------------------------------------------------------------------- */
 
 /* Read one test and append its SQL to p->tests. */
 memo_status memo_filter_read_test(filter_parser *p);
