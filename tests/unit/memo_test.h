@@ -23,6 +23,14 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/poison.h"
+
+/* 1 when built with a sanitizer, whose shadow memory does not fit a limited address space. */
+#if defined(MEMO_ASAN) || defined(__SANITIZE_THREAD__)
+#define MEMO_TEST_SANITIZED 1
+#else
+#define MEMO_TEST_SANITIZED 0
+#endif
 
 /* `err` is the memo_err that the call fills. */
 #define assert_memo_ok(call, err)                                                                  \

@@ -246,12 +246,7 @@ static int refused_pool_leaves_nothing(void)
 static void test_pool_says_when_there_are_no_more_threads(void **state)
 {
     (void)state;
-#if defined(MEMO_ASAN) || defined(__SANITIZE_THREAD__)
-    const int is_sanitized = 1;
-#else
-    const int is_sanitized = 0;
-#endif
-    if (is_sanitized)
+    if (MEMO_TEST_SANITIZED)
         memo_test_skip("sanitizers need more address space than the test allows");
     pid_t child = fork();
     if (child == 0)

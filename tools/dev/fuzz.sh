@@ -6,7 +6,7 @@ build_preset fuzz
 found=0 ran=0
 for program in build/fuzz/fuzz/fuzz_*; do
     name=${program##*/fuzz_}
-    [ -x "$program" ] && [ -f "$program" ] || continue
+    [ -f "$program" ] || continue
     case ${1:-all} in
     all | "$name" | "fuzz_$name") ;;
     *) continue ;;

@@ -105,7 +105,7 @@ default_model() {
     esac
     [ -n "$models" ] || models=$(cache_dir)/models
     model=$models/all-MiniLM-L6-v2.$1.safetensors
-    if [ -f "$model" ] && [ ! "$memolith" -nt "$model" ] && "$memolith" model show "$model" >/dev/null 2>&1; then
+    if [ -n "$(find "$model" -newer "$memolith" 2>/dev/null)" ] && "$memolith" model show "$model" >/dev/null 2>&1; then
         return 0
     fi
     install_packages $need_model
