@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memo_file file = {.fd = -1, .n_bytes = size};
     memo_lines lines = {.file = &file};
     memo_text line, wanted = {NULL, 0};
-    size_t at = 0;
+    size_t at = size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* byte order mark */
     int more = 1;
 
     fuzz_data = data;
