@@ -2,6 +2,8 @@
 # ./dev fuzz [TARGET [SECONDS]]: libFuzzer with ASan and UBSan. What it finds stays in build/fuzz/.
 seconds=${2:-20}
 install_packages $need_check
+runtime=libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev # a package of its own where it exists
+! apt-cache show "$runtime" >/dev/null 2>&1 || install_packages "$runtime"
 build_preset fuzz
 found=0 ran=0
 for program in build/fuzz/fuzz/fuzz_*; do
