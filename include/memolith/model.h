@@ -60,9 +60,11 @@ typedef struct memo_text {
 /* Storage class of a compiled model's matrices. */
 typedef enum memo_class {
     MEMO_CLASS_F32,
+    MEMO_CLASS_INT8, /* matrices and token embeddings as bytes with a scale per row; a quarter of
+                        the size, integer arithmetic */
 } memo_class;
 
-MEMO_API const char *memo_class_name(memo_class cls); /* "f32" */
+MEMO_API const char *memo_class_name(memo_class cls); /* "f32", "int8" */
 
 /* ---- open ---------------------------------------------------------------------------------- */
 

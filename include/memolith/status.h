@@ -104,12 +104,24 @@ typedef enum memo_log_level {
     MEMO_LOG_DEBUG,
 } memo_log_level;
 
-/* Instruction-set levels, lowest first within a family. MEMO_CPU_AUTO is the best this CPU has. */
+/* Instruction-set levels, lowest first within a family: X(name, spelling). A level includes the
+ * ones before it of its family. MEMO_CPU_AUTO is the best this CPU has. */
+#define MEMO_CPU_MAP(X)                                                                            \
+    X(AUTO, "auto")                                                                                \
+    X(REF, "ref")               /* plain C, any CPU */                                             \
+    X(AVX2, "avx2")             /* with FMA, BMI2, F16C */                                         \
+    X(AVX512, "avx512")         /* F, BW, DQ, VL, CD */                                            \
+    X(AVX512VNNI, "avx512vnni") /* int8 dot products */                                            \
+    X(AVX512BF16, "avx512bf16") /* bfloat16 dot products */                                        \
+    X(AMX, "amx")               /* int8 and bfloat16 tiles */                                      \
+    X(NEON, "neon")             /* every 64-bit ARM */                                             \
+    X(NEON_DOT, "neon_dot")     /* sdot */                                                         \
+    X(NEON_I8MM, "neon_i8mm")   /* smmla */
+
 typedef enum memo_cpu {
-    MEMO_CPU_AUTO,
-    MEMO_CPU_REF,
-    MEMO_CPU_AVX2,
-    MEMO_CPU_AVX512,
+#define MEMO_CPU_ENUM(name, spelling) MEMO_CPU_##name,
+    MEMO_CPU_MAP(MEMO_CPU_ENUM)
+#undef MEMO_CPU_ENUM
 } memo_cpu;
 
 /* State of a long call, given to a progress callback. `total` is 0 while it is unknown. */

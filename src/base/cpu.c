@@ -86,22 +86,29 @@ void memo_cpu_brand(char out[64])
 
 #endif
 
+static const char *const cpu_names[] = {
+#define CPU_NAME(name, spelling) spelling,
+    MEMO_CPU_MAP(CPU_NAME)
+#undef CPU_NAME
+};
+
+#define CPU_COUNT (sizeof cpu_names / sizeof *cpu_names)
+
 int memo_cpu_has(memo_cpu cpu)
 {
-    return cpu != MEMO_CPU_AUTO && (unsigned)cpu <= MEMO_CPU_AVX512 && (cpu_levels() >> cpu & 1);
+    return cpu != MEMO_CPU_AUTO && (size_t)cpu < CPU_COUNT && (cpu_levels() >> cpu & 1);
 }
 
 memo_cpu memo_cpu_best(void)
 {
     memo_cpu best = MEMO_CPU_REF;
-    for (memo_cpu cpu = MEMO_CPU_REF; cpu <= MEMO_CPU_AVX512; cpu++)
-        if (memo_cpu_has(cpu))
-            best = cpu;
+    for (size_t cpu = MEMO_CPU_REF; cpu < CPU_COUNT; cpu++)
+        if (memo_cpu_has((memo_cpu)cpu))
+            best = (memo_cpu)cpu;
     return best;
 }
 
 const char *memo_cpu_name(memo_cpu cpu)
 {
-    static const char *const names[] = {"auto", "ref", "avx2", "avx512"};
-    return (unsigned)cpu <= MEMO_CPU_AVX512 ? names[cpu] : "unknown";
+    return (size_t)cpu < CPU_COUNT ? cpu_names[cpu] : "unknown";
 }

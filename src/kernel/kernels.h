@@ -14,6 +14,11 @@
  * Packed weights (class f32): a matrix W [n_out, n_in] is stored as panels of 16 output channels;
  * panel p holds rows p*16 .. p*16+15 as [n_in_pad][16] floats (one 64-byte row per input), missing
  * channels and inputs zero. n_in_pad is n_in rounded up to 64 in files; kernels read n_in rows only.
+ *
+ * Packed weights (class int8): panel p holds the same channels as [n_in_pad / 4][16][4] signed
+ * bytes in -127..127 (one 64-byte row per four inputs), missing channels and inputs zero: sixteen
+ * rows are one AMX tile, one row is one zmm, two ymm, four NEON registers. Kernels read k rows / 4
+ * for a k that is n_in_pad, a multiple of 64.
  */
 #ifndef MEMO_KERNEL_KERNELS_H
 #define MEMO_KERNEL_KERNELS_H
@@ -23,7 +28,9 @@
 
 #include <memolith/status.h>
 
-#define MEMO_PANEL 16 /* output channels in a panel */
+#define MEMO_PANEL       16               /* output channels in a panel */
+#define MEMO_INT8_INPUTS 64               /* k of the int8 kernels is a multiple of this */
+#define MEMO_INT8_MAX_K  ((size_t)131072) /* so that no sum of k products leaves an int32 */
 
 typedef enum memo_epilogue {
     MEMO_EPILOGUE_NONE,
@@ -61,6 +68,45 @@ typedef struct memo_gemm_tile {
     size_t ldc;
 } memo_gemm_tile;
 
+/* C [m, n] = a_scale * w_scale * (A [m, k] * W') + bias, then the epilogue.
+ *
+ * The sum over k is exact. Before the epilogue every element is
+ *     fma((float)sum, a_scale[row] * w_scale[channel], bias[channel])
+ * with one rounding for each of the three operations, so all levels give the same bits; those of
+ * a GELU behind it are the level's own. */
+typedef struct memo_gemm_int8 {
+    size_t m, n, k;       /* k: a multiple of MEMO_INT8_INPUTS, at most MEMO_INT8_MAX_K */
+    const uint8_t *a;     /* [m, lda] from quantize_row_int8 of the same table */
+    size_t lda;           /* bytes */
+    const float *a_scale; /* [m] */
+    const int8_t *w;      /* packed panels, 64-byte aligned */
+    size_t panel_stride;  /* bytes from one panel to the next: at least k * 16 */
+    const float *w_scale; /* [n] */
+    const int32_t *w_sum; /* [n] sum of the channel's bytes */
+    const float *bias;    /* [n] or NULL */
+    float *c;             /* [m, ldc]; columns n.. are not written */
+    size_t ldc;
+    memo_epilogue epilogue;
+    const float *residual; /* as in memo_gemm_f32 */
+    size_t ld_residual;
+} memo_gemm_int8;
+
+/* One tile of it: c [rows, n_panels * 16] = what the formula gives, without the epilogue. */
+typedef struct memo_gemm_int8_tile {
+    size_t k;
+    const uint8_t *a;
+    size_t lda;
+    const float *a_scale; /* [rows] */
+    const int8_t *w;      /* n_panels panels, panel_stride bytes apart */
+    size_t panel_stride;
+    const int8_t *w_next; /* as in memo_gemm_tile */
+    const float *w_scale; /* [n_panels * 16] */
+    const int32_t *w_sum; /* [n_panels * 16] */
+    const float *bias;    /* [n_panels * 16] or NULL */
+    float *c;             /* [rows, ldc] */
+    size_t ldc;
+} memo_gemm_int8_tile;
+
 typedef struct memo_kernels {
     memo_cpu cpu;
 
@@ -68,6 +114,15 @@ typedef struct memo_kernels {
      * (0 when NULL) and takes k = 0, 1, ... in order with one FMA each. */
     size_t gemm_f32_rows, gemm_f32_panels;
     void (*gemm_f32_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile);
+
+    /* One row of activations to bytes, in the form that this table's tile wants (signed, or plus
+     * 128 for unsigned dot products), with n..n_pad the form's zero.
+     *     *scale = absmax / 127,  q = x * (127 / absmax) to the nearest integer, ties to even
+     * A row of zeros, or so small that 127 / absmax is infinite, has scale 0 and zeros; one with a
+     * NaN or an infinity has scale NaN and zeros, so that it comes out of the GEMM as NaN. */
+    void (*quantize_row_int8)(size_t n, size_t n_pad, const float *x, uint8_t *q, float *scale);
+    size_t gemm_int8_rows, gemm_int8_panels;
+    void (*gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_int8_tile *tile);
 
     /* Element-wise, in place is allowed (y == x). Errors against the exact function over all
      * finite floats, checked in tests/check. Infinities give the limit, but gelu(-inf) is NaN:
@@ -105,5 +160,6 @@ const memo_kernels *memo_kernels_for(memo_cpu cpu);
 
 /* The GEMM driver: knows tiles and epilogues, no instruction set. Threads split rows outside. */
 void memo_gemm_f32_run(const memo_kernels *kernels, const memo_gemm_f32 *gemm);
+void memo_gemm_int8_run(const memo_kernels *kernels, const memo_gemm_int8 *gemm);
 
 #endif
