@@ -4,8 +4,10 @@
 
 #if defined(__x86_64__)
 
+#include <float.h>
 #include <immintrin.h>
 #include <math.h>
+#include <string.h>
 
 #include "kernel/vec.h"
 
@@ -13,6 +15,8 @@
 #define TILE_ROWS   6 /* 6 pairs of accumulators + 1 of W leave 2 registers for broadcasts */
 #define TILE_PANELS 1
 #define DOT_ROWS    4
+#define INT8_ROWS   4
+#define INT8_PANELS 1
 
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma,bmi2,f16c"))), apply_to = function)
@@ -165,11 +169,64 @@ KERNEL_INLINE void V(transpose4)(const float *src, size_t lds, float *dst, size_
     vec_transpose4_x86(src, lds, dst, ldd);
 }
 
+typedef struct V(i32) {
+    __m256i lo, hi;
+} V(i32);
+
+/* w = sign * magnitude: the unsigned side of the products is |w|, the sign goes to the inputs. */
+typedef struct V(weights) {
+    __m256i lo, hi, abs_lo, abs_hi;
+} V(weights);
+
+KERNEL_INLINE V(i32) V(zero_i32)(void)
+{
+    return (V(i32)){_mm256_setzero_si256(), _mm256_setzero_si256()};
+}
+
+KERNEL_INLINE V(f32) V(to_f32)(V(i32) a)
+{
+    return V(pair)(_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi));
+}
+
+KERNEL_INLINE V(weights) V(load_weights)(const int8_t *p)
+{
+    __m256i lo = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    __m256i hi = _mm256_loadu_si256((const __m256i *)(const void *)(p + 32));
+    return (V(weights)){lo, hi, _mm256_abs_epi8(lo), _mm256_abs_epi8(hi)};
+}
+
+/* A pair of products is at most 2 * 127 * 127 = 32258, so the 16-bit sum never saturates. */
+KERNEL_INLINE __m256i V(dot4_half)(__m256i acc, __m256i w, __m256i abs_w, __m256i a)
+{
+    __m256i pairs = _mm256_maddubs_epi16(abs_w, _mm256_sign_epi8(a, w));
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+
+KERNEL_INLINE V(i32) V(dot4)(V(i32) acc, V(weights) w, const uint8_t *a)
+{
+    int32_t four;
+    memcpy(&four, a, sizeof four);
+    __m256i x = _mm256_set1_epi32(four);
+    return (V(i32)){V(dot4_half)(acc.lo, w.lo, w.abs_lo, x),
+                    V(dot4_half)(acc.hi, w.hi, w.abs_hi, x)};
+}
+
+KERNEL_INLINE void V(store_bytes)(uint8_t *q, V(f32) x, const uint8_t zero)
+{
+    __m256i words = _mm256_packs_epi32(_mm256_cvtps_epi32(x.lo), _mm256_cvtps_epi32(x.hi));
+    words = _mm256_permute4x64_epi64(words, 0xD8); /* packing works in halves: 0 2 1 3 */
+    __m128i bytes =
+        _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+    bytes = _mm_xor_si128(bytes, _mm_set1_epi8((char)zero));
+    _mm_storeu_si128((__m128i *)(void *)q, bytes);
+}
+
 /* The order matters: rows use functions of math. */
 // clang-format off
 #include "kernel/template_math.h"
 #include "kernel/template_rows.h"
 #include "kernel/template_gemm.h"
+#include "kernel/template_int8.h"
 // clang-format on
 
 #if defined(__clang__)
@@ -183,6 +240,10 @@ static const memo_kernels V(table) = {
     .gemm_f32_rows = TILE_ROWS,
     .gemm_f32_panels = TILE_PANELS,
     .gemm_f32_tile = V(gemm_f32_tile),
+    .quantize_row_int8 = V(quantize_row_int8),
+    .gemm_int8_rows = INT8_ROWS,
+    .gemm_int8_panels = INT8_PANELS,
+    .gemm_int8_tile = V(gemm_int8_tile),
     .exp_f32 = V(exp_f32),
     .erf_f32 = V(erf_f32),
     .tanh_f32 = V(tanh_f32),
@@ -203,6 +264,8 @@ const memo_kernels *const memo_kernels_avx2 = &V(table);
 #undef TILE_ROWS
 #undef TILE_PANELS
 #undef DOT_ROWS
+#undef INT8_ROWS
+#undef INT8_PANELS
 
 #else
 

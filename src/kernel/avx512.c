@@ -4,8 +4,10 @@
 
 #if defined(__x86_64__)
 
+#include <float.h>
 #include <immintrin.h>
 #include <math.h>
+#include <string.h>
 
 #include "kernel/vec.h"
 
@@ -13,6 +15,8 @@
 #define TILE_ROWS   12 /* 12 x 2 accumulators + 2 of W leave 6 registers for broadcasts of A */
 #define TILE_PANELS 2
 #define DOT_ROWS    4
+#define INT8_ROWS   8
+#define INT8_PANELS 2
 
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512cd,"  \
@@ -129,11 +133,54 @@ KERNEL_INLINE void V(transpose4)(const float *src, size_t lds, float *dst, size_
     vec_transpose4_x86(src, lds, dst, ldd);
 }
 
+typedef __m512i V(i32);
+
+/* w = sign * magnitude: the unsigned side of the products is |w|, the sign goes to the inputs. */
+typedef struct V(weights) {
+    __m512i abs;
+    __mmask64 negative;
+} V(weights);
+
+KERNEL_INLINE V(i32) V(zero_i32)(void)
+{
+    return _mm512_setzero_si512();
+}
+
+KERNEL_INLINE V(f32) V(to_f32)(V(i32) a)
+{
+    return _mm512_cvtepi32_ps(a);
+}
+
+KERNEL_INLINE V(weights) V(load_weights)(const int8_t *p)
+{
+    __m512i w = _mm512_loadu_si512(p);
+    return (V(weights)){_mm512_abs_epi8(w), _mm512_movepi8_mask(w)};
+}
+
+/* A pair of products is at most 2 * 127 * 127 = 32258, so the 16-bit sum never saturates. */
+KERNEL_INLINE V(i32) V(dot4)(V(i32) acc, V(weights) w, const uint8_t *a)
+{
+    int32_t four;
+    memcpy(&four, a, sizeof four);
+    __m512i x = _mm512_set1_epi32(four);
+    x = _mm512_mask_sub_epi8(x, w.negative, _mm512_setzero_si512(), x);
+    __m512i pairs = _mm512_maddubs_epi16(w.abs, x);
+    return _mm512_add_epi32(acc, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+}
+
+KERNEL_INLINE void V(store_bytes)(uint8_t *q, V(f32) x, const uint8_t zero)
+{
+    __m128i bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x));
+    bytes = _mm_xor_si128(bytes, _mm_set1_epi8((char)zero));
+    _mm_storeu_si128((__m128i *)(void *)q, bytes);
+}
+
 /* The order matters: rows use functions of math. */
 // clang-format off
 #include "kernel/template_math.h"
 #include "kernel/template_rows.h"
 #include "kernel/template_gemm.h"
+#include "kernel/template_int8.h"
 // clang-format on
 
 #if defined(__clang__)
@@ -147,6 +194,10 @@ static const memo_kernels V(table) = {
     .gemm_f32_rows = TILE_ROWS,
     .gemm_f32_panels = TILE_PANELS,
     .gemm_f32_tile = V(gemm_f32_tile),
+    .quantize_row_int8 = V(quantize_row_int8),
+    .gemm_int8_rows = INT8_ROWS,
+    .gemm_int8_panels = INT8_PANELS,
+    .gemm_int8_tile = V(gemm_int8_tile),
     .exp_f32 = V(exp_f32),
     .erf_f32 = V(erf_f32),
     .tanh_f32 = V(tanh_f32),
@@ -167,6 +218,8 @@ const memo_kernels *const memo_kernels_avx512 = &V(table);
 #undef TILE_ROWS
 #undef TILE_PANELS
 #undef DOT_ROWS
+#undef INT8_ROWS
+#undef INT8_PANELS
 
 #else
 

@@ -116,7 +116,7 @@ typedef struct memo_kernels {
     void (*gemm_f32_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile);
 
     /* One row of activations to bytes, in the form that this table's tile wants (signed, or plus
-     * 128 for unsigned dot products), with n..n_pad the form's zero.
+     * 128 for unsigned dot products), with n..n_pad the form's zero; n_pad is a multiple of 64.
      *     *scale = absmax / 127,  q = x * (127 / absmax) to the nearest integer, ties to even
      * A row of zeros, or so small that 127 / absmax is infinite, has scale 0 and zeros; one with a
      * NaN or an infinity has scale NaN and zeros, so that it comes out of the GEMM as NaN. */

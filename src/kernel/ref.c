@@ -7,7 +7,9 @@
  * computed in double and rounded once. */
 #include "kernel/levels.h"
 
+#include <float.h>
 #include <math.h>
+#include <string.h>
 
 #define REF_LANES     16
 #define REF_TILE_ROWS 4
@@ -24,6 +26,37 @@ static void ref_gemm_f32_tile(size_t rows, size_t n_panels, const memo_gemm_tile
             for (size_t i = 0; i < t->k; i++)
                 acc = fmaf(t->a[r * t->lda + i], w[i * MEMO_PANEL], acc);
             t->c[r * t->ldc + j] = acc;
+        }
+    }
+}
+
+static void ref_quantize_row_int8(size_t n, size_t n_pad, const float *x, uint8_t *q, float *scale)
+{
+    float absmax = 0.0f;
+    memset(q, 0, n_pad);
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(x[i])) {
+            *scale = NAN;
+            return;
+        }
+        absmax = fmaxf(absmax, fabsf(x[i]));
+    }
+    float factor = 127.0f / absmax;
+    *scale = factor <= FLT_MAX ? absmax / 127.0f : 0.0f;
+    for (size_t i = 0; i < n && factor <= FLT_MAX; i++)
+        q[i] = (uint8_t)(int8_t)nearbyintf(x[i] * factor);
+}
+
+static void ref_gemm_int8_tile(size_t rows, size_t n_panels, const memo_gemm_int8_tile *t)
+{
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t j = 0; j < n_panels * MEMO_PANEL; j++) {
+            const int8_t *w = t->w + j / MEMO_PANEL * t->panel_stride + j % MEMO_PANEL * 4;
+            int32_t sum = 0;
+            for (size_t i = 0; i < t->k; i++)
+                sum += (int8_t)t->a[r * t->lda + i] * w[i / 4 * (MEMO_PANEL * 4) + i % 4];
+            t->c[r * t->ldc + j] =
+                fmaf((float)sum, t->a_scale[r] * t->w_scale[j], t->bias ? t->bias[j] : 0.0f);
         }
     }
 }
@@ -137,6 +170,10 @@ static const memo_kernels ref_table = {
     .gemm_f32_rows = REF_TILE_ROWS,
     .gemm_f32_panels = 1,
     .gemm_f32_tile = ref_gemm_f32_tile,
+    .quantize_row_int8 = ref_quantize_row_int8,
+    .gemm_int8_rows = REF_TILE_ROWS,
+    .gemm_int8_panels = 1,
+    .gemm_int8_tile = ref_gemm_int8_tile,
     .exp_f32 = ref_exp_f32,
     .erf_f32 = ref_erf_f32,
     .tanh_f32 = ref_tanh_f32,

@@ -41,6 +41,7 @@ typedef enum check_values {
 void check_begin(check *c);
 float *check_new(check *c, size_t n);        /* [n], filled with the pattern */
 float *check_new_panels(check *c, size_t n); /* n a multiple of 16: aligned to 64 bytes */
+uint8_t *check_new_bytes(check *c, size_t n);
 float *check_new_values(check *c, size_t n, check_values values);
 float *check_new_copy(check *c, const float *from, size_t n);
 void check_outside(check *c, const char *what); /* fails when a pattern beside an array changed */
@@ -76,6 +77,11 @@ void check_pack_panels_f32(check *c);
 /* check_gemm.c */
 void check_gemm_f32_tile(check *c);
 void check_gemm_f32(check *c);
+
+/* check_int8.c */
+void check_quantize_row_int8(check *c);
+void check_gemm_int8_tile(check *c);
+void check_gemm_int8(check *c);
 
 /* check_bench.c: each prints its lines. */
 void bench_gemm_f32(const memo_kernels *kernels);

@@ -32,6 +32,9 @@ static void bench_gemm(const memo_kernels *kernels, const char *kernel)
 static const check_test tests[] = {
     {"gemm_f32_tile", check_gemm_f32_tile, NULL, 0}, /* timed through the driver */
     {"gemm_f32", check_gemm_f32, bench_gemm, 0},
+    {"quantize_row_int8", check_quantize_row_int8, NULL, 0},
+    {"gemm_int8_tile", check_gemm_int8_tile, NULL, 0},
+    {"gemm_int8", check_gemm_int8, NULL, 0},
     {"exp_f32", check_exp_f32, bench_map, 1},
     {"erf_f32", check_erf_f32, bench_map, 1},
     {"tanh_f32", check_tanh_f32, bench_map, 1},

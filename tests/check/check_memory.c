@@ -13,8 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define MEMORY_ARRAYS 10
-#define MEMORY_BYTES  (4u << 20) /* the largest array */
+#define MEMORY_ARRAYS 16
+#define MEMORY_BYTES  (8u << 20) /* the largest array */
 #define MEMORY_BESIDE 64         /* floats beside an array that are compared */
 
 typedef struct guarded {
@@ -83,6 +83,13 @@ float *check_new(check *c, size_t n)
 float *check_new_panels(check *c, size_t n)
 {
     return check_new(c, (n + MEMO_PANEL - 1) / MEMO_PANEL * MEMO_PANEL);
+}
+
+uint8_t *check_new_bytes(check *c, size_t n)
+{
+    float *p = check_new(c, (n + sizeof *p - 1) / sizeof *p);
+    uint8_t *end = (uint8_t *)memory_regions[c->n_arrays - 1].end;
+    return c->at_end ? end - n : (uint8_t *)p;
 }
 
 static float memory_awkward(memo_rng *rng)

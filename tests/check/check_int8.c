@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+/* check_int8.c -- the int8 kernels against exact arithmetic: quantized rows against double, sums
+ * against int64, and whatever comes before a GELU bit for bit against the formula of the contract
+ * and against the reference level. */
+#include "check.h"
+
+#include <math.h>
+#include <string.h>
+
+#define INT8_ROW_CASES    400
+#define INT8_ROW_MOST     700
+#define INT8_TILE_ROUNDS  6
+#define INT8_DRIVER_CASES 200
+
+/* What a table's tile takes for a zero: 0, or 128 where its dot product is of unsigned bytes. */
+static uint8_t int8_zero(check *c)
+{
+    uint8_t q[MEMO_INT8_INPUTS];
+    float none = 0.0f, scale = 1.0f;
+    c->kernels->quantize_row_int8(1, sizeof q, &none, q, &scale);
+    if (q[0] != 0 && q[0] != 128)
+        check_fail(c, "the zero of the bytes is %u", q[0]);
+    return q[0];
+}
+
+/* ---- rows ---- */
+
+/* The nearest integer, ties to even, without the rounding mode. */
+static double int8_nearest_even(double x)
+{
+    double below = floor(x), rest = x - below;
+    if (rest != 0.5)
+        return rest < 0.5 ? below : below + 1.0;
+    return fmod(below, 2.0) == 0.0 ? below : below + 1.0;
+}
+
+/* A row that is special in the way `kind` says. */
+static void int8_special_row(check *c, int kind, float *x, size_t n)
+{
+    static const float absmax[] = {0x1p-149f, 0x1p-126f, 3.7e-37f, 3.8e-37f, 1e30f, 3.4028235e38f};
+    size_t at = memo_rng_below(&c->rng, n);
+    for (size_t i = 0; i < n; i++) {
+        if (kind == 0) /* 127 among them: the factor is 1, half of the values are ties */
+            x[i] = 0.5f * (float)((int)memo_rng_below(&c->rng, 509) - 254);
+        else if (kind == 1)
+            x[i] = i % 2 ? 0.0f : -0.0f;
+        else /* up to a largest value of the list, at the ends of the range of floats */
+            x[i] *= absmax[kind - 2] / 8.0f;
+    }
+    if (kind == 0)
+        x[at] = memo_rng_below(&c->rng, 2) ? 127.0f : -127.0f;
+    else if (kind > 1)
+        x[at] = absmax[kind - 2];
+}
+
+static void int8_compare_row(check *c, size_t n, size_t n_pad, const float *x, const uint8_t *q,
+                             float scale)
+{
+    uint8_t zero = int8_zero(c);
+    double absmax = 0.0;
+    int finite = 1;
+    for (size_t i = 0; i < n; i++) {
+        absmax = fmax(absmax, fabs((double)x[i]));
+        finite &= isfinite(x[i]) != 0;
+    }
+    /* Quotients and products of floats, taken in double and rounded once more, are the floats. */
+    float factor = absmax > 0.0 ? (float)(127.0 / absmax) : INFINITY;
+    float want_scale = isinf(factor) ? 0.0f : (float)(absmax / 127.0);
+    if (!finite)
+        want_scale = NAN;
+    check_bits(c, "scale", &scale, &want_scale, 1);
+    for (size_t i = 0; i < n_pad && !c->failed; i++) {
+        double want = 0.0;
+        if (i < n && finite && !isinf(factor))
+            want = int8_nearest_even((double)(float)((double)x[i] * (double)factor));
+        int got = (int8_t)(q[i] ^ zero);
+        if (got != (int)want)
+            check_fail(c, "row of %zu (%zu): byte %zu is %d, must be %d for %a, scale %a", n, n_pad,
+                       i, got, (int)want, i < n ? (double)x[i] : 0.0, (double)scale);
+    }
+}
+
+void check_quantize_row_int8(check *c)
+{
+    for (int i = 0; i < INT8_ROW_CASES && !c->failed; i++) {
+        check_begin(c);
+        size_t n = check_size(c, INT8_ROW_MOST);
+        size_t n_pad = (n + MEMO_INT8_INPUTS - 1) / MEMO_INT8_INPUTS * MEMO_INT8_INPUTS;
+        n_pad += memo_rng_below(&c->rng, 3) * MEMO_INT8_INPUTS;
+        float *x = check_new_values(c, n, (check_values)(i % CHECK_N_VALUES));
+        if (n && i % CHECK_N_VALUES == CHECK_NORMAL && memo_rng_below(&c->rng, 2))
+            int8_special_row(c, (int)memo_rng_below(&c->rng, 8), x, n);
+        if (n && i % CHECK_N_VALUES == CHECK_WIDE && memo_rng_below(&c->rng, 4) == 0)
+            x[memo_rng_below(&c->rng, n)] = memo_rng_below(&c->rng, 2) ? NAN : -INFINITY;
+        uint8_t *q = check_new_bytes(c, n_pad);
+        float *scale = check_new(c, 1);
+        c->kernels->quantize_row_int8(n, n_pad, x, q, scale);
+        int8_compare_row(c, n, n_pad, x, q, *scale);
+        check_outside(c, "quantize_row_int8");
+    }
+}
+
+/* ---- products ---- */
+
+typedef enum int8_values {
+    INT8_ANY,     /* -127..127 */
+    INT8_SMALL,   /* -1..1 */
+    INT8_ENDS,    /* -127 or 127 */
+    INT8_HIGHEST, /* 127 everywhere: with k at its limit the sum is the largest there is */
+    INT8_LOWEST,  /* -127 everywhere */
+    INT8_N_VALUES
+} int8_values;
+
+static int8_t int8_value(memo_rng *rng, int8_values values)
+{
+    switch (values) {
+    case INT8_SMALL:
+        return (int8_t)((int)memo_rng_below(rng, 3) - 1);
+    case INT8_ENDS:
+        return memo_rng_below(rng, 2) ? 127 : -127;
+    case INT8_HIGHEST:
+        return 127;
+    case INT8_LOWEST:
+        return -127;
+    default:
+        return (int8_t)((int)memo_rng_below(rng, 255) - 127);
+    }
+}
+
+/* Bytes in the form of the table, with what lies between the rows set to a byte that hurts. */
+static uint8_t *int8_new_inputs(check *c, size_t m, size_t k, size_t lda, int8_values values)
+{
+    size_t n = m ? (m - 1) * lda + k : 0;
+    uint8_t *a = check_new_bytes(c, n), zero = int8_zero(c);
+    for (size_t i = 0; i < n; i++)
+        a[i] = (uint8_t)(i % lda < k ? int8_value(&c->rng, values) : 77) ^ zero;
+    return a;
+}
+
+/* Panels of n channels; missing channels are zero, gaps between panels hold bytes that hurt. */
+static int8_t *int8_new_panels(check *c, size_t n, size_t k, size_t stride, int8_values values)
+{
+    size_t n_panels = (n + MEMO_PANEL - 1) / MEMO_PANEL;
+    size_t bytes = n_panels ? (n_panels - 1) * stride + k * MEMO_PANEL : 0;
+    int8_t *w = (int8_t *)check_new_panels(c, bytes / sizeof(float));
+    for (size_t i = 0; i < bytes; i++) {
+        size_t channel = i / stride * MEMO_PANEL + i % 64 / 4;
+        int gap = i % stride >= k * MEMO_PANEL;
+        w[i] = gap || channel < n ? int8_value(&c->rng, values) : 0;
+    }
+    return w;
+}
+
+static const int8_t *int8_weight(const int8_t *w, size_t stride, size_t channel, size_t input)
+{
+    return w + channel / MEMO_PANEL * stride + input / 4 * 64 + channel % MEMO_PANEL * 4 +
+           input % 4;
+}
+
+static int32_t *int8_new_sums(check *c, size_t n, size_t k, const int8_t *w, size_t stride)
+{
+    int32_t *sums = (int32_t *)(void *)check_new(c, n);
+    for (size_t j = 0; j < n; j++) {
+        sums[j] = 0;
+        for (size_t i = 0; i < k; i++)
+            sums[j] += *int8_weight(w, stride, j, i);
+    }
+    return sums;
+}
+
+/* Element [row, col] before the epilogue: the sum in int64, one rounding for each operation. */
+static float int8_exact(check *c, const memo_gemm_int8 *g, size_t row, size_t col, uint8_t zero)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < g->k; i++)
+        sum += (int64_t)(int8_t)(g->a[row * g->lda + i] ^ zero) *
+               *int8_weight(g->w, g->panel_stride, col, i);
+    if (sum > INT32_MAX || sum < INT32_MIN)
+        check_fail(c, "the case itself leaves an int32");
+    float bias = g->bias ? g->bias[col] : 0.0f;
+    return fmaf((float)sum, g->a_scale[row] * g->w_scale[col], bias);
+}
+
+static memo_gemm_int8 int8_random(check *c, size_t m, size_t n, size_t k, int8_values values)
+{
+    memo_gemm_int8 g = {.m = m, .n = n, .k = k};
+    check_values floats = (check_values)memo_rng_below(&c->rng, CHECK_N_VALUES);
+    g.lda = k + memo_rng_below(&c->rng, 70);
+    g.ldc = n + memo_rng_below(&c->rng, 4);
+    g.panel_stride = k * MEMO_PANEL + memo_rng_below(&c->rng, 3) * 64;
+    g.a = int8_new_inputs(c, m, k, g.lda, values);
+    g.a_scale = check_new_values(c, m, floats);
+    if (values == INT8_HIGHEST && memo_rng_below(&c->rng, 2))
+        values = INT8_LOWEST;
+    g.w = int8_new_panels(c, n, k, g.panel_stride, values);
+    g.w_scale = check_new_values(c, n, floats);
+    g.w_sum = int8_new_sums(c, n, k, g.w, g.panel_stride);
+    g.bias = memo_rng_below(&c->rng, 4) ? check_new_values(c, n, floats) : NULL;
+    g.c = check_new(c, m ? (m - 1) * g.ldc + n : 0);
+    return g;
+}
+
+static void int8_check_tile(check *c, size_t rows, size_t n_panels, size_t k, int8_values values)
+{
+    size_t n = n_panels * MEMO_PANEL;
+    check_begin(c);
+    memo_gemm_int8 g = int8_random(c, rows, n, k, values);
+    uint8_t zero = int8_zero(c);
+    memo_gemm_int8_tile tile = {
+        .k = k,
+        .a = g.a,
+        .lda = g.lda,
+        .a_scale = g.a_scale,
+        .w = g.w,
+        .panel_stride = g.panel_stride,
+        .w_next = memo_rng_below(&c->rng, 2) ? g.w : NULL,
+        .w_scale = g.w_scale,
+        .w_sum = g.w_sum,
+        .bias = g.bias,
+        .c = g.c,
+        .ldc = g.ldc,
+    };
+    c->kernels->gemm_int8_tile(rows, n_panels, &tile);
+    for (size_t r = 0; r < rows && !c->failed; r++) {
+        for (size_t j = 0; j < (r + 1 < rows ? g.ldc : n); j++) {
+            float got = g.c[r * g.ldc + j];
+            if (j >= n) {
+                if (!check_is_untouched(got))
+                    check_fail(c, "tile %zu x %zu, k %zu wrote beyond its columns", rows, n, k);
+                continue;
+            }
+            float want = int8_exact(c, &g, r, j, zero);
+            if (!check_same_bits(got, want))
+                check_fail(c, "tile %zu x %zu, k %zu: [%zu, %zu] is %a, must have the bits of %a",
+                           rows, n, k, r, j, (double)got, (double)want);
+        }
+    }
+    check_outside(c, "gemm_int8_tile");
+}
+
+void check_gemm_int8_tile(check *c)
+{
+    static const size_t ks[] = {64, 128, 192, 320, 384, 1536};
+    size_t most = c->kernels->gemm_int8_rows, panels = c->kernels->gemm_int8_panels;
+    for (int round = 0; round < INT8_TILE_ROUNDS; round++) {
+        for (size_t i = 1; i <= (most < 40 ? most : 40) && !c->failed; i++) {
+            size_t rows = i <= 33 ? i : 1 + memo_rng_below(&c->rng, most);
+            size_t k = ks[memo_rng_below(&c->rng, sizeof ks / sizeof *ks)];
+            int8_check_tile(c, rows, 1 + memo_rng_below(&c->rng, panels), k,
+                            (int8_values)memo_rng_below(&c->rng, INT8_N_VALUES));
+        }
+    }
+    /* The longest sums: of the unsigned form they pass through the ends of an int32. */
+    for (int values = INT8_ENDS; values < INT8_N_VALUES && !c->failed; values++)
+        int8_check_tile(c, most < 3 ? most : 3, panels, MEMO_INT8_MAX_K, (int8_values)values);
+}
+
+static float int8_want_epilogue(const memo_gemm_int8 *g, size_t row, size_t col, float x)
+{
+    return g->epilogue == MEMO_EPILOGUE_ADD ? x + g->residual[row * g->ld_residual + col] : x;
+}
+
+static void int8_compare(check *c, const memo_gemm_int8 *g)
+{
+    uint8_t zero = int8_zero(c);
+    float *line = check_new(c, g->n);
+    for (size_t row = 0; row < g->m && !c->failed; row++) {
+        for (size_t col = 0; col < g->n; col++)
+            line[col] = int8_want_epilogue(g, row, col, int8_exact(c, g, row, col, zero));
+        if (g->epilogue == MEMO_EPILOGUE_GELU_ERF)
+            c->kernels->gelu_erf_f32(g->n, line, line);
+        else if (g->epilogue == MEMO_EPILOGUE_GELU_TANH)
+            c->kernels->gelu_tanh_f32(g->n, line, line);
+        check_bits(c, "gemm_int8", g->c + row * g->ldc, line, g->n);
+        for (size_t col = g->n; row + 1 < g->m && col < g->ldc; col++) {
+            if (!check_is_untouched(g->c[row * g->ldc + col]))
+                check_fail(c, "gemm %zu x %zu x %zu wrote beyond its columns", g->m, g->n, g->k);
+        }
+    }
+}
+
+/* The same product row by row. */
+static void int8_check_pieces(check *c, const memo_gemm_int8 *g)
+{
+    size_t floats = g->m ? (g->m - 1) * g->ldc + g->n : 0;
+    float *other = check_new(c, floats);
+    memo_gemm_int8 piece = *g;
+    piece.m = 1;
+    for (size_t row = 0; row < g->m; row++) {
+        piece.a = g->a + row * g->lda;
+        piece.a_scale = g->a_scale + row;
+        piece.c = other + row * g->ldc;
+        piece.residual = g->residual ? g->residual + row * g->ld_residual : NULL;
+        memo_gemm_int8_run(c->kernels, &piece);
+    }
+    check_bits(c, "row by row", other, g->c, floats);
+}
+
+static void int8_check_residual_in_place(check *c, const memo_gemm_int8 *g)
+{
+    memo_gemm_int8 in_place = *g;
+    float *both = check_new(c, g->m ? (g->m - 1) * g->ldc + g->n : 0);
+    for (size_t row = 0; row < g->m; row++)
+        memcpy(both + row * g->ldc, g->residual + row * g->ld_residual, g->n * sizeof *both);
+    in_place.c = both;
+    in_place.residual = both;
+    in_place.ld_residual = g->ldc;
+    memo_gemm_int8_run(c->kernels, &in_place);
+    for (size_t row = 0; row < g->m; row++)
+        check_bits(c, "residual in place", both + row * g->ldc, g->c + row * g->ldc, g->n);
+}
+
+void check_gemm_int8(check *c)
+{
+    for (int i = 0; i < INT8_DRIVER_CASES && !c->failed; i++) {
+        check_begin(c);
+        size_t m = check_size(c, 90), n = check_size(c, 130);
+        size_t k = MEMO_INT8_INPUTS * (1 + memo_rng_below(&c->rng, 5));
+        memo_gemm_int8 g =
+            int8_random(c, m, n, k, (int8_values)memo_rng_below(&c->rng, INT8_N_VALUES));
+        g.epilogue = (memo_epilogue)memo_rng_below(&c->rng, 4);
+        g.ld_residual = n + memo_rng_below(&c->rng, 4);
+        if (g.epilogue == MEMO_EPILOGUE_ADD)
+            g.residual = check_new_values(c, m ? (m - 1) * g.ld_residual + n : 0, CHECK_WIDE);
+        memo_gemm_int8_run(c->kernels, &g);
+        int8_compare(c, &g);
+        int8_check_pieces(c, &g);
+        if (g.epilogue == MEMO_EPILOGUE_ADD)
+            int8_check_residual_in_place(c, &g);
+        check_outside(c, "gemm_int8");
+    }
+}
