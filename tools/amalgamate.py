@@ -62,7 +62,7 @@ def source():
     if unknown:
         sys.exit(f"amalgamate: rooms not in ROOMS: {unknown}")
     for room in ROOMS:
-        for path in sorted((TOP / "src" / room).glob("*.c")):
+        for path in sorted((TOP / "src" / room).rglob("*.c")):
             paste(path, seen, lines)
     return "\n".join(lines) + "\n"
 

@@ -6,7 +6,7 @@
 #include <memolith/model.h>
 
 #include "bert_source.h"
-#include "model/source.h"
+#include "model/compile/source.h"
 
 #define CONFIG(rest)                                                                               \
     "{\"model_type\": \"bert\", \"num_hidden_layers\": 2, \"hidden_size\": 40, "                   \

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* model/probe.h -- eight texts of our own that a compiled model carries with their ids and vectors,
+/* model/verify/probe.h -- eight texts of our own that a compiled model carries with their ids and vectors,
  * so that any machine can see whether it computes what the compiling one did. */
 #ifndef MEMO_MODEL_PROBE_H
 #define MEMO_MODEL_PROBE_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/probe.h"
+#include "model/verify/probe.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/architecture.h"
+#include "model/compile/architecture.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* model/weights.h -- the weights of a source, found by name and read as float, a few rows at a
+/* model/compile/weights.h -- the weights of a source, found by name and read as float, a few rows at a
  * time. */
 #ifndef MEMO_MODEL_WEIGHTS_H
 #define MEMO_MODEL_WEIGHTS_H
 
-#include "model/source.h"
+#include "model/compile/source.h"
 
 /* Where one slot of the layout comes from: up to three tensors, one below the other. */
 typedef struct memo_weight_source {

@@ -2,7 +2,7 @@
 /* BERT and its smaller relative DistilBERT: learned positions, post-LayerNorm, full attention, erf
  * GELU. DistilBERT has the same network without token types, and other names for everything.
  * Source: Devlin et al., 2018; Sanh et al., 2019. */
-#include "model/architecture.h"
+#include "model/compile/architecture.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* model/architecture.h -- what a model family calls its settings and its tensors.
+/* model/compile/architecture.h -- what a model family calls its settings and its tensors.
  *
  * A family is a table and one function: it translates the publisher's config into recipe fields and
  * the executor's weights into the names of source tensors. It computes nothing. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/weights.h"
+#include "model/compile/weights.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/source.h"
+#include "model/compile/source.h"
 
 #include <stdarg.h>
 #include <stdio.h>

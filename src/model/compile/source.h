@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* model/source.h -- a model as its publisher ships it: a folder.
+/* model/compile/source.h -- a model as its publisher ships it: a folder.
  *
  *   config.json                         the network                                   required
  *   model.safetensors                   the weights                                   required
@@ -18,7 +18,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "format/safetensors.h"
-#include "model/architecture.h"
+#include "model/compile/architecture.h"
 
 typedef struct memo_source {
     const char *folder; /* borrowed */

@@ -19,9 +19,9 @@
 #include "base/ctx.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "model/compile/weights.h"
 #include "model/compiled.h"
-#include "model/probe.h"
-#include "model/weights.h"
+#include "model/verify/probe.h"
 #include "quant/pack.h"
 
 /* Everything one compile holds; fini releases it all. */

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "model/model_handle.h"
-#include "model/probe.h"
+#include "model/verify/probe.h"
 #include "quant/pack.h"
 
 /* A probe's vector may be this far from the stored one: levels differ in the last bits. */
