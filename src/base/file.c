@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -66,6 +67,8 @@ static const memo_sys sys_real = {
     .unlink = unlink,
     .mmap = mmap,
     .munmap = munmap,
+    .flock = flock,
+    .mkdir = mkdir,
 };
 
 static _Atomic(const memo_sys *) sys_now = &sys_real;

@@ -25,6 +25,8 @@ typedef struct memo_sys {
     int (*unlink)(const char *path);
     void *(*mmap)(void *addr, size_t n, int prot, int flags, int fd, off_t offset);
     int (*munmap)(void *addr, size_t n);
+    int (*flock)(int fd, int operation);
+    int (*mkdir)(const char *path, mode_t mode);
 } memo_sys;
 
 const memo_sys *memo_sys_get(void);

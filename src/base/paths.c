@@ -75,7 +75,7 @@ static memo_status make_one_folder(const char *path, memo_err *err)
             return MEMO_OK;
         return memo_fail(err, MEMO_ERR_IO, "%s: exists and is not a folder", path);
     }
-    if (mkdir(path, 0700) != 0) {
+    if (memo_sys_get()->mkdir(path, 0700) != 0) {
         int e = errno; /* another process may just have made it */
         if (e == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
             return MEMO_OK;

@@ -104,8 +104,7 @@ static int lock_is_current(const memo_lock *lock)
 static memo_status lock_open(memo_lock *lock, memo_err *err)
 {
     if (lock->fd < 0)
-        lock->fd =
-            memo_sys_get()->open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        lock->fd = memo_sys_open(lock->path, O_RDWR | O_CREAT | O_NOFOLLOW, 0666);
     return lock->fd < 0 ? memo_fail_errno(err, errno, lock->path, "open the writer lock") : MEMO_OK;
 }
 
@@ -119,7 +118,7 @@ memo_status memo_lock_take(memo_lock *lock, int64_t timeout_ms, memo_err *err)
     for (;;) {
         if ((status = lock_open(lock, err)))
             return status;
-        if (flock(lock->fd, LOCK_EX | LOCK_NB) == 0) {
+        if (memo_sys_get()->flock(lock->fd, LOCK_EX | LOCK_NB) == 0) {
             if (lock_is_current(lock))
                 break;
             memo_sys_get()->close(lock->fd);
@@ -145,7 +144,7 @@ void memo_lock_drop(memo_lock *lock)
     if (!lock->held)
         return;
     (void)memo_sys_get()->ftruncate(lock->fd, 0);
-    (void)flock(lock->fd, LOCK_UN);
+    (void)memo_sys_get()->flock(lock->fd, LOCK_UN);
     lock->held = 0;
 }
 

@@ -57,6 +57,8 @@ typedef struct vfs_file {
 
 static memo_vfs_hook_fn vfs_hook;
 static void *vfs_hook_user;
+static memo_vfs_after_fn vfs_after_hook;
+static void *vfs_after_user;
 
 static vfs_file *vfs_of(sqlite3_file *file)
 {
@@ -74,10 +76,42 @@ void memo_vfs_set_hook(memo_vfs_hook_fn fn, void *user)
     vfs_hook_user = user;
 }
 
+void memo_vfs_set_after_hook(memo_vfs_after_fn fn, void *user)
+{
+    vfs_after_hook = fn;
+    vfs_after_user = user;
+}
+
 static int vfs_before(memo_vfs_op op, const char *path, int64_t offset, int amount, int *n_bytes)
 {
     *n_bytes = 0;
     return vfs_hook ? vfs_hook(vfs_hook_user, op, path, offset, amount, n_bytes) : SQLITE_OK;
+}
+
+/* What the caller is told of an operation that the hook did not let happen. */
+static int vfs_told(int rc)
+{
+    return rc == MEMO_VFS_SWALLOW ? SQLITE_OK : rc;
+}
+
+static int vfs_after(memo_vfs_op op, const char *path, int64_t offset, const void *bytes,
+                     int amount, int rc)
+{
+    if (vfs_after_hook)
+        vfs_after_hook(vfs_after_user, op, path, offset, bytes, amount, rc);
+    return rc;
+}
+
+/* An operation without bytes. */
+static int vfs_simple_before(memo_vfs_op op, sqlite3_file *file, int64_t offset, int amount)
+{
+    int n_bytes;
+    return vfs_before(op, vfs_of(file)->path, offset, amount, &n_bytes);
+}
+
+static int vfs_simple_after(memo_vfs_op op, sqlite3_file *file, int64_t offset, int amount, int rc)
+{
+    return vfs_after(op, vfs_of(file)->path, offset, NULL, amount, rc);
 }
 
 /* ---- checksums ----------------------------------------------------------------------------- */
@@ -213,15 +247,16 @@ static int vfs_read(sqlite3_file *file, void *out, int amount, sqlite3_int64 off
         memset(out, 0, (size_t)amount);
         if (n_bytes > 0)
             (void)under->pMethods->xRead(under, out, n_bytes, offset);
-        return rc;
+        return vfs_told(rc);
     }
     if (f->kind == VFS_MAIN && amount >= SMALLEST_PAGE)
-        return vfs_read_page(f, under, out, amount, offset);
+        return vfs_after(MEMO_VFS_READ, f->path, offset, NULL, amount,
+                         vfs_read_page(f, under, out, amount, offset));
     rc = under->pMethods->xRead(under, out, amount, offset);
     if (rc == SQLITE_OK && f->kind == VFS_WAL && amount == MEMO_PAGE_BYTES &&
         offset >= WAL_HEADER_BYTES && (offset - WAL_HEADER_BYTES) % WAL_STRIDE == WAL_FRAME_BYTES)
         rc = vfs_check_frame(f, under, out, offset);
-    return rc;
+    return vfs_after(MEMO_VFS_READ, f->path, offset, NULL, amount, rc);
 }
 
 static int vfs_write(sqlite3_file *file, const void *in, int amount, sqlite3_int64 offset)
@@ -239,23 +274,29 @@ static int vfs_write(sqlite3_file *file, const void *in, int amount, sqlite3_int
     if (rc != SQLITE_OK) {
         if (n_bytes > 0)
             (void)under->pMethods->xWrite(under, bytes, n_bytes, offset);
-        return rc;
+        return vfs_told(rc);
     }
-    return under->pMethods->xWrite(under, bytes, amount, offset);
+    return vfs_after(MEMO_VFS_WRITE, f->path, offset, bytes, amount,
+                     under->pMethods->xWrite(under, bytes, amount, offset));
 }
 
 static int vfs_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
-    int n_bytes, rc = vfs_before(MEMO_VFS_TRUNCATE, vfs_of(file)->path, size, 0, &n_bytes);
-    return rc ? rc : vfs_under(file)->pMethods->xTruncate(vfs_under(file), size);
+    int rc = vfs_simple_before(MEMO_VFS_TRUNCATE, file, size, 0);
+    if (rc != SQLITE_OK)
+        return vfs_told(rc);
+    rc = vfs_under(file)->pMethods->xTruncate(vfs_under(file), size);
+    return vfs_simple_after(MEMO_VFS_TRUNCATE, file, size, 0, rc);
 }
 
 static int vfs_sync(sqlite3_file *file, int flags)
 {
     vfs_file *f = vfs_of(file);
-    int n_bytes, rc = vfs_before(MEMO_VFS_SYNC, f->path, 0, 0, &n_bytes);
+    int rc = vfs_simple_before(MEMO_VFS_SYNC, file, 0, 0);
     if (rc == SQLITE_OK)
-        rc = vfs_under(file)->pMethods->xSync(vfs_under(file), flags);
+        rc = vfs_simple_after(MEMO_VFS_SYNC, file, 0, 0,
+                              vfs_under(file)->pMethods->xSync(vfs_under(file), flags));
+    rc = vfs_told(rc);
     if (rc != SQLITE_OK && f->main)
         f->main->faults.sync_failed = 1;
     return rc;
@@ -276,12 +317,20 @@ static int vfs_size(sqlite3_file *file, sqlite3_int64 *size)
 
 static int vfs_lock(sqlite3_file *file, int level)
 {
-    return vfs_under(file)->pMethods->xLock(vfs_under(file), level);
+    int rc = vfs_simple_before(MEMO_VFS_LOCK, file, 0, level);
+    if (rc != SQLITE_OK)
+        return vfs_told(rc);
+    rc = vfs_under(file)->pMethods->xLock(vfs_under(file), level);
+    return vfs_simple_after(MEMO_VFS_LOCK, file, 0, level, rc);
 }
 
 static int vfs_unlock(sqlite3_file *file, int level)
 {
-    return vfs_under(file)->pMethods->xUnlock(vfs_under(file), level);
+    int rc = vfs_simple_before(MEMO_VFS_UNLOCK, file, 0, level);
+    if (rc != SQLITE_OK)
+        return vfs_told(rc);
+    rc = vfs_under(file)->pMethods->xUnlock(vfs_under(file), level);
+    return vfs_simple_after(MEMO_VFS_UNLOCK, file, 0, level, rc);
 }
 
 static int vfs_check_reserved(sqlite3_file *file, int *out)
@@ -317,12 +366,20 @@ static int vfs_device(sqlite3_file *file)
 
 static int vfs_shm_map(sqlite3_file *file, int region, int size, int extend, void volatile **out)
 {
-    return vfs_under(file)->pMethods->xShmMap(vfs_under(file), region, size, extend, out);
+    int rc = vfs_simple_before(MEMO_VFS_SHM_MAP, file, region, size);
+    if (rc != SQLITE_OK)
+        return vfs_told(rc);
+    rc = vfs_under(file)->pMethods->xShmMap(vfs_under(file), region, size, extend, out);
+    return vfs_simple_after(MEMO_VFS_SHM_MAP, file, region, size, rc);
 }
 
 static int vfs_shm_lock(sqlite3_file *file, int offset, int n, int flags)
 {
-    return vfs_under(file)->pMethods->xShmLock(vfs_under(file), offset, n, flags);
+    int rc = vfs_simple_before(MEMO_VFS_SHM_LOCK, file, offset, n);
+    if (rc != SQLITE_OK)
+        return vfs_told(rc);
+    rc = vfs_under(file)->pMethods->xShmLock(vfs_under(file), offset, n, flags);
+    return vfs_simple_after(MEMO_VFS_SHM_LOCK, file, offset, n, rc);
 }
 
 static void vfs_shm_barrier(sqlite3_file *file)
@@ -332,7 +389,11 @@ static void vfs_shm_barrier(sqlite3_file *file)
 
 static int vfs_shm_unmap(sqlite3_file *file, int delete_it)
 {
-    return vfs_under(file)->pMethods->xShmUnmap(vfs_under(file), delete_it);
+    int rc = vfs_simple_before(MEMO_VFS_SHM_UNMAP, file, 0, delete_it);
+    if (rc != SQLITE_OK)
+        return vfs_told(rc);
+    rc = vfs_under(file)->pMethods->xShmUnmap(vfs_under(file), delete_it);
+    return vfs_simple_after(MEMO_VFS_SHM_UNMAP, file, 0, delete_it, rc);
 }
 
 static const sqlite3_io_methods vfs_methods = {
@@ -382,6 +443,7 @@ static int vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int 
         f->main = vfs_of(sqlite3_database_file_object(path));
     }
     rc = vfs_default(vfs)->xOpen(vfs_default(vfs), path, vfs_under(file), flags, out);
+    (void)vfs_after(MEMO_VFS_OPEN, path, 0, NULL, 0, rc);
     if (rc != SQLITE_OK) {
         memo_free(f->page);
         f->page = NULL;
@@ -394,7 +456,10 @@ static int vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int 
 static int vfs_delete(sqlite3_vfs *vfs, const char *path, int sync_folder)
 {
     int n_bytes, rc = vfs_before(MEMO_VFS_DELETE, path, 0, 0, &n_bytes);
-    return rc ? rc : vfs_default(vfs)->xDelete(vfs_default(vfs), path, sync_folder);
+    if (rc != SQLITE_OK)
+        return vfs_told(rc);
+    rc = vfs_default(vfs)->xDelete(vfs_default(vfs), path, sync_folder);
+    return vfs_after(MEMO_VFS_DELETE, path, 0, NULL, 0, rc);
 }
 
 static sqlite3_vfs vfs_registered;

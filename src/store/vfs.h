@@ -6,8 +6,8 @@
  * write-ahead log are checked with the frame checksum that SQLite wrote there (and itself looks at
  * in recovery only). A page that fails is SQLITE_IOERR_DATA; its number is kept for the message.
  *
- * The layer is also the seam for fault injection: memo_vfs_hook sees every call that touches a
- * file before it happens. */
+ * The layer is also the seam for fault injection: one hook sees every call that touches a file
+ * before it happens, another what came of it. */
 #ifndef MEMO_STORE_VFS_H
 #define MEMO_STORE_VFS_H
 
@@ -58,15 +58,28 @@ typedef enum memo_vfs_op {
     MEMO_VFS_TRUNCATE,
     MEMO_VFS_SYNC,
     MEMO_VFS_DELETE,
+    MEMO_VFS_LOCK, /* of the file: `amount` is the level */
+    MEMO_VFS_UNLOCK,
+    MEMO_VFS_SHM_MAP, /* shared memory of the log: `offset` is the region, the first one makes it */
+    MEMO_VFS_SHM_LOCK, /* `offset` and `amount` are the slots; taken and given back */
+    MEMO_VFS_SHM_UNMAP,
     MEMO_VFS_N_OPS,
 } memo_vfs_op;
 
 /* Called before the operation. Returns SQLITE_OK to let it happen, else the SQLite code it shall
- * fail with; *n_bytes is then how much of a read or write still takes place (it arrives as 0). */
+ * fail with; *n_bytes is then how much of a read or write still takes place (it arrives as 0).
+ * MEMO_VFS_SWALLOW: the same, but the caller is told that all went well. */
+#define MEMO_VFS_SWALLOW (-1)
 typedef int (*memo_vfs_hook_fn)(void *user, memo_vfs_op op, const char *path, int64_t offset,
                                 int amount, int *n_bytes);
 
 /* Process-wide, for tests; fn NULL: none. Set it while no store is in use. */
 void memo_vfs_set_hook(memo_vfs_hook_fn fn, void *user);
+
+/* Called after an operation that the first hook let happen, with its SQLite code. `bytes` [amount]
+ * is what a write wrote, checksum included, else NULL. Process-wide as well. */
+typedef void (*memo_vfs_after_fn)(void *user, memo_vfs_op op, const char *path, int64_t offset,
+                                  const void *bytes, int amount, int rc);
+void memo_vfs_set_after_hook(memo_vfs_after_fn fn, void *user);
 
 #endif

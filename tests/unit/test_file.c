@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -92,7 +93,8 @@ static void *fault_mmap(void *addr, size_t n, int prot, int flags, int fd, off_t
 
 static const memo_sys faulty_sys = {fault_open,   fault_close,     fault_pread,  fault_pwrite,
                                     fault_fsync,  fault_ftruncate, fault_rename, fault_rename_new,
-                                    fault_unlink, fault_mmap,      munmap};
+                                    fault_unlink, fault_mmap,      munmap,       flock,
+                                    mkdir};
 
 static void faults_on(int fail_at, int fail_errno)
 {

@@ -2,10 +2,14 @@
 /* The writer lock: who waits, who is named, what survives a kill; and where a store may lie. */
 #include "store_util.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 
 #include "base/ctx.h"
+#include "base/file.h"
 #include "store/lock.h"
 
 static void test_lock_excludes_and_names_the_holder(void **state)
@@ -86,6 +90,44 @@ static void test_lock_of_a_killed_process_is_free(void **state)
     close(ready[1]);
 }
 
+static int n_interrupts;
+
+static int interrupted_open(const char *path, int flags, int mode)
+{
+    if (n_interrupts-- > 0) {
+        errno = EINTR;
+        return -1;
+    }
+    return open(path, flags, mode);
+}
+
+static int interrupted_flock(int fd, int operation)
+{
+    if (n_interrupts-- > 0) {
+        errno = EINTR;
+        return -1;
+    }
+    return flock(fd, operation);
+}
+
+static void test_lock_goes_on_after_an_interrupt(void **state)
+{
+    util_env *env = *state;
+    memo_sys sys = *memo_sys_get();
+    memo_lock lock;
+    sys.open = interrupted_open;
+    sys.flock = interrupted_flock;
+    for (n_interrupts = 0; n_interrupts < 3;) {
+        int n = n_interrupts;
+        util_ok(memo_lock_init(&lock, env->path, err));
+        memo_sys_set(&sys);
+        util_ok(memo_lock_take(&lock, -1, err));
+        memo_sys_set(NULL);
+        memo_lock_fini(&lock);
+        n_interrupts = n + 1;
+    }
+}
+
 static void test_lock_resolves_paths(void **state)
 {
     util_env *env = *state;
@@ -140,8 +182,11 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, util_setup, util_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_lock_excludes_and_names_the_holder), CASE(test_lock_follows_a_file_made_anew),
-        CASE(test_lock_of_a_killed_process_is_free),   CASE(test_lock_resolves_paths),
+        CASE(test_lock_excludes_and_names_the_holder),
+        CASE(test_lock_follows_a_file_made_anew),
+        CASE(test_lock_of_a_killed_process_is_free),
+        CASE(test_lock_goes_on_after_an_interrupt),
+        CASE(test_lock_resolves_paths),
         CASE(test_lock_knows_network_file_systems),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

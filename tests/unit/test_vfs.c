@@ -222,6 +222,81 @@ static void test_vfs_hook_counts_and_fails(void **state)
     sqlite3_close(db);
 }
 
+typedef struct after_log {
+    uint64_t counts[MEMO_VFS_N_OPS], n_bytes, n_failed;
+} after_log;
+
+static void after_hook(void *user, memo_vfs_op op, const char *path, int64_t offset,
+                       const void *bytes, int amount, int rc)
+{
+    after_log *log = user;
+    unsigned char sum[8];
+    log->counts[op]++;
+    log->n_failed += rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ;
+    assert_true((bytes != NULL) == (op == MEMO_VFS_WRITE));
+    if (op != MEMO_VFS_WRITE)
+        return;
+    log->n_bytes += (uint64_t)amount;
+    if (!path || strstr(path, "-wal") || strstr(path, "-journal"))
+        return;
+    /* What is reported is what went to the disk: with the page's checksum. */
+    for (int i = 0; i < 8; i++)
+        sum[i] =
+            (unsigned char)(memo_vfs_page_sum(bytes, (uint32_t)(offset / amount) + 1) >> (8 * i));
+    assert_memory_equal(sum, (const char *)bytes + amount - 8, 8);
+}
+
+static void test_vfs_after_hook_sees_what_took_place(void **state)
+{
+    util_env *env = *state;
+    hook_plan plan = {.fail_at = 0};
+    after_log log = {.n_bytes = 0};
+    sqlite3 *db;
+    memo_vfs_set_hook(hook, &plan);
+    memo_vfs_set_after_hook(after_hook, &log);
+    db = open_db(env->path);
+    run(db, "PRAGMA journal_mode=WAL");
+    run(db, fill);
+    run(db, "PRAGMA wal_checkpoint(TRUNCATE)");
+    for (int op = 0; op < MEMO_VFS_N_OPS; op++)
+        assert_int_equal(log.counts[op], plan.counts[op]);
+    assert_true(log.counts[MEMO_VFS_SHM_MAP] >= 1 && log.counts[MEMO_VFS_SHM_LOCK] >= 2);
+    assert_true(log.counts[MEMO_VFS_LOCK] >= 1 && log.n_bytes > 25 * MEMO_PAGE_BYTES);
+    assert_int_equal(log.n_failed, 0);
+    plan = (hook_plan){.op = MEMO_VFS_SYNC, .fail_at = 1, .rc = SQLITE_IOERR_FSYNC};
+    log = (after_log){.n_bytes = 0};
+    assert_int_equal(try(db, "INSERT INTO t VALUES(1000, 1)"), SQLITE_IOERR_FSYNC);
+    assert_int_equal(log.counts[MEMO_VFS_SYNC] + 1, plan.counts[MEMO_VFS_SYNC]);
+    memo_vfs_set_after_hook(NULL, NULL);
+    memo_vfs_set_hook(NULL, NULL);
+    sqlite3_close(db);
+}
+
+/* A disk that says it has written and has not: what is gone shows. */
+static void test_vfs_swallowed_write_is_reported_as_done(void **state)
+{
+    util_env *env = *state;
+    char wal[128];
+    hook_plan plan = {.op = MEMO_VFS_SYNC, .fail_at = 1, .rc = MEMO_VFS_SWALLOW};
+    sqlite3 *db = open_db(env->path);
+    size_t before, after;
+    memo_vfs_faults faults;
+    snprintf(wal, sizeof wal, "%s-wal", env->path);
+    run(db, "PRAGMA journal_mode=WAL");
+    run(db, fill);
+    free(util_slurp(wal, &before));
+    memo_vfs_set_hook(hook, &plan);
+    assert_int_equal(try(db, "INSERT INTO t VALUES(1000, 1)"), SQLITE_OK);
+    memo_vfs_take_faults(db, &faults);
+    assert_int_equal(faults.sync_failed, 0);
+    free(util_slurp(wal, &after));
+    assert_true(after > before);
+    plan = (hook_plan){.op = MEMO_VFS_WRITE, .fail_at = 1, .rc = MEMO_VFS_SWALLOW};
+    assert_int_equal(try(db, "INSERT INTO t VALUES(1001, 1)"), SQLITE_OK);
+    memo_vfs_set_hook(NULL, NULL);
+    sqlite3_close(db);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, util_setup, util_teardown)
@@ -231,6 +306,8 @@ int main(void)
         CASE(test_vfs_swapped_pages_are_noticed),
         CASE(test_vfs_changed_frame_is_not_read_or_checkpointed),
         CASE(test_vfs_hook_counts_and_fails),
+        CASE(test_vfs_after_hook_sees_what_took_place),
+        CASE(test_vfs_swallowed_write_is_reported_as_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
