@@ -116,6 +116,7 @@ typedef struct memo_model_info {
     uint64_t file_bytes;
     const char *recipe_json;  /* every recipe field with its value and origin */
     const char *tool_version; /* of the memolith that compiled it */
+    char source_hash[65];     /* SHA-256 of the files it was compiled from, hex; "": not recorded */
 } memo_model_info;
 
 MEMO_API void memo_model_get_info(const memo_model *model, memo_model_info *info);
@@ -283,6 +284,21 @@ typedef struct memo_tensor_list {
 MEMO_API memo_status memo_model_inspect(memo_ctx *ctx, const char *path, memo_tensor_list **list,
                                         memo_err *err);
 MEMO_API void memo_tensor_list_free(memo_tensor_list *list);
+
+/* Whether a source is still what a model was compiled from. */
+typedef struct memo_source_check {
+    char recorded[65]; /* when it was compiled; "": by a version that did not record it */
+    char found[65];    /* now */
+    int matches;
+} memo_source_check;
+
+/* memo_model_check_source() -- compare a source folder with what an open model was compiled from.
+ *
+ * SHA-256 over the files that compiling reads, names included. A difference is MEMO_OK and says so
+ * in `check`; a folder that cannot be compiled any more gives the error that compiling would.
+ * Cost: reads the source's weights once. */
+MEMO_API memo_status memo_model_check_source(const memo_model *model, const char *folder,
+                                             memo_source_check *check, memo_err *err);
 
 typedef struct memo_verify_report {
     uint64_t n_blocks_checked; /* XXH64 blocks */

@@ -162,7 +162,7 @@ const cli_verb cli_verbs[] = {
      "memolith model show minilm.f32.safetensors",
      "show a compiled model: recipe with origins, tensors, fingerprint",
      NULL,
-     {GRAMMAR_MODEL, GRAMMAR_COMMON}},
+     {OPT_SOURCE_FOLDER, GRAMMAR_MODEL, GRAMMAR_COMMON}},
     {"model inspect",
      cli_verb_model_inspect,
      "FILE",

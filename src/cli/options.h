@@ -79,6 +79,8 @@ typedef enum cli_kind {
     X(EXPIRES, "expires", 0, CLI_EXPIRY, 0, "DATE|never", 0, 0, "hidden from then on")             \
     X(FILE, "file", 0, CLI_PATH, 0, "FILE", 0, 0, "take the text from a file")                     \
     X(SOURCE, "source", 0, CLI_TEXT, 0, "SOURCE", 0, 0, "where it came from")                      \
+    X(SOURCE_FOLDER, "source", 0, CLI_PATH, 0, "FOLDER", 0, 0,                                     \
+      "say whether this folder is still what the model was compiled from")                         \
     X(CHUNK, "chunk", 0, CLI_CHUNK, 0, "none|md|plain|auto[:TOKENS[/OVERLAP]]", 0, 0,              \
       "how texts are cut for the model (default auto: Markdown by file name; 400/60)")             \
     X(KEY_FIELD, "key-field", 0, CLI_NAME, 0, "FIELD", 0, 0,                                       \

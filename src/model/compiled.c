@@ -103,6 +103,12 @@ static memo_status compiled_text(const memo_compiled *c, const char *key, const 
     return MEMO_OK;
 }
 
+static int compiled_is_sha256(const char *text)
+{
+    return strlen(text) == 2 * MEMO_SHA256_BYTES &&
+           strspn(text, "0123456789abcdef") == 2 * MEMO_SHA256_BYTES;
+}
+
 /* A value that the compiler refuses to write is a malformed file. */
 static memo_status compiled_read_recipe(memo_compiled *c, const char *what, memo_err *err)
 {
@@ -133,9 +139,10 @@ static memo_status compiled_read_metadata(memo_compiled *c, const char *what, me
     if (strcmp(cls, memo_class_name(MEMO_CLASS_F32)))
         return memo_fail(err, MEMO_ERR_UNSUPPORTED,
                          "%s: class \"%.32s\" is not supported, only f32", what, cls);
-    if (strlen(c->fingerprint) != 2 * MEMO_SHA256_BYTES ||
-        strspn(c->fingerprint, "0123456789abcdef") != 2 * MEMO_SHA256_BYTES)
-        return memo_fail(err, MEMO_ERR_FORMAT, "%s: the fingerprint is not 64 hex digits", what);
+    c->source = memo_safetensors_metadata(c->st, MEMO_KEY_SOURCE);
+    if (!compiled_is_sha256(c->fingerprint) || (c->source && !compiled_is_sha256(c->source)))
+        return memo_fail(err, MEMO_ERR_FORMAT,
+                         "%s: the fingerprint or the source's hash is not 64 hex digits", what);
     return compiled_read_recipe(c, what, err);
 }
 

@@ -9,6 +9,8 @@
  *               memolith.recipe        JSON, model/recipe.h
  *               memolith.fingerprint   SHA-256 of the logical content, 64 hex digits
  *               memolith.tool          version that wrote it
+ *               memolith.source        SHA-256 of the files it was made from, 64 hex digits; may
+ *                                      be missing
  *               memolith.header_xxh64  16 hex digits over the header, see below
  *   weights   in the order and the shapes of model/layout.h
  *   memolith.tokenizer          U8  flat tables, text/tokenizer.h
@@ -47,6 +49,7 @@
 #define MEMO_KEY_RECIPE      "memolith.recipe"
 #define MEMO_KEY_FINGERPRINT "memolith.fingerprint"
 #define MEMO_KEY_TOOL        "memolith.tool"
+#define MEMO_KEY_SOURCE      "memolith.source"
 #define MEMO_KEY_HEADER_HASH "memolith.header_xxh64"
 
 #define MEMO_HEADER_HASH_DIGITS 16
@@ -75,6 +78,7 @@ typedef struct memo_compiled {
     const memo_st_tensor **slots; /* [layout.n_slots] */
     const memo_st_tensor *extra[MEMO_EXTRAS];
     const char *metadata_name, *recipe_json, *fingerprint, *tool; /* in st */
+    const char *source;                                           /* in st, or NULL */
     const uint64_t *sums;                                         /* [n_blocks + 1] in bytes */
     size_t n_blocks;
     atomic_uchar *seen; /* [n_blocks] non-zero once the block's checksum agreed */

@@ -170,6 +170,8 @@ void memo_model_get_info(const memo_model *model, memo_model_info *info)
         .tool_version = file->tool,
     };
     memcpy(info->fingerprint, file->fingerprint, sizeof info->fingerprint);
+    if (file->source)
+        memcpy(info->source_hash, file->source, sizeof info->source_hash);
 }
 
 const memo_tokenizer *memo_model_tokenizer(const memo_model *model)

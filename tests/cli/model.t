@@ -4,12 +4,12 @@ Models: compile, look inside, embed, tokenize.
 $ memolith model compile "$TINY" -o out.safetensors
 > out.safetensors
 >   fingerprint  <sha256>
->   size         175.7 kB, 29 tensors, 21,200 parameters
+>   size         175.8 kB, 29 tensors, 21,200 parameters
 >   note         there is no tokenizer.json: the tokenizer is made from vocab.txt, lower case (tokenizer_config.json)
 ! compiling <tests>/tiny-model needs about 8.5 MB of disk and 50.3 MB of memory
 ! licence: there is no LICENSE file in <tests>/tiny-model; the publisher's terms hold for the compiled file too
 $ memolith model compile "$TINY" -o again.safetensors --format json
-> {"path":"again.safetensors","fingerprint":"<sha256>","bytes":175712,"tensors":29,"parameters":21200,"unused":[],"warnings":["there is no tokenizer.json: the tokenizer is made from vocab.txt, lower case (tokenizer_config.json)"]}
+> {"path":"again.safetensors","fingerprint":"<sha256>","bytes":175840,"tensors":29,"parameters":21200,"unused":[],"warnings":["there is no tokenizer.json: the tokenizer is made from vocab.txt, lower case (tokenizer_config.json)"]}
 ! compiling <tests>/tiny-model needs about 8.5 MB of disk and 50.3 MB of memory
 ! licence: there is no LICENSE file in <tests>/tiny-model; the publisher's terms hold for the compiled file too
 $ cmp out.safetensors again.safetensors
@@ -45,10 +45,11 @@ $ ls
 $ memolith model show
 > tiny (bert, class f32, made by memolith <version>)
 >   fingerprint            <sha256>
+>   source                 <sha256>
 >   vector                 32 dimensions
 >   layers                 2 of 32
 >   parameters             21,200
->   file                   175,712 bytes
+>   file                   175,840 bytes
 > recipe
 >   architecture           "bert"  (config.json)
 >   n_layers               2  (config.json)
@@ -66,49 +67,49 @@ $ memolith model show
 >   prompt_query           ""  (default)
 >   prompt_document        ""  (default)
 > tensors (41)
->   F32   [32]  128 bytes at 4736  embeddings.norm.bias
->   F32   [32]  128 bytes at 4864  embeddings.norm.weight
->   F32   [64, 32]  8,192 bytes at 4992  embeddings.position
->   F32   [2, 32]  256 bytes at 13184  embeddings.token_type
->   F32   [158, 32]  20,224 bytes at 13440  embeddings.word
->   F32   [32]  128 bytes at 33664  layer.000.attention.norm.bias
->   F32   [32]  128 bytes at 33792  layer.000.attention.norm.weight
->   F32   [32]  128 bytes at 33920  layer.000.attention.out.bias
->   F32   [2, 64, 16]  8,192 bytes at 34048  layer.000.attention.out.weight
->   F32   [96]  384 bytes at 42240  layer.000.attention.qkv.bias
->   F32   [6, 64, 16]  24,576 bytes at 42624  layer.000.attention.qkv.weight
->   F32   [32]  128 bytes at 67200  layer.000.ffn.down.bias
->   F32   [2, 64, 16]  8,192 bytes at 67328  layer.000.ffn.down.weight
->   F32   [32]  128 bytes at 75520  layer.000.ffn.norm.bias
->   F32   [32]  128 bytes at 75648  layer.000.ffn.norm.weight
->   F32   [40]  160 bytes at 75776  layer.000.ffn.up.bias
->   U8    [32]  32 bytes at 75936  memolith.pad.16
->   F32   [3, 64, 16]  12,288 bytes at 75968  layer.000.ffn.up.weight
->   F32   [32]  128 bytes at 88256  layer.001.attention.norm.bias
->   F32   [32]  128 bytes at 88384  layer.001.attention.norm.weight
->   F32   [32]  128 bytes at 88512  layer.001.attention.out.bias
->   F32   [2, 64, 16]  8,192 bytes at 88640  layer.001.attention.out.weight
->   F32   [96]  384 bytes at 96832  layer.001.attention.qkv.bias
->   F32   [6, 64, 16]  24,576 bytes at 97216  layer.001.attention.qkv.weight
->   F32   [32]  128 bytes at 121792  layer.001.ffn.down.bias
->   F32   [2, 64, 16]  8,192 bytes at 121920  layer.001.ffn.down.weight
->   F32   [32]  128 bytes at 130112  layer.001.ffn.norm.bias
->   F32   [32]  128 bytes at 130240  layer.001.ffn.norm.weight
->   F32   [40]  160 bytes at 130368  layer.001.ffn.up.bias
->   U8    [32]  32 bytes at 130528  memolith.pad.28
->   F32   [3, 64, 16]  12,288 bytes at 130560  layer.001.ffn.up.weight
->   U8    [29576]  29,576 bytes at 142848  memolith.tokenizer
->   U8    [56]  56 bytes at 172424  memolith.pad.30
->   U8    [892]  892 bytes at 172480  memolith.probe.texts
->   U8    [4]  4 bytes at 173372  memolith.pad.31
->   U32   [9]  36 bytes at 173376  memolith.probe.cu_seqlens
->   U8    [28]  28 bytes at 173412  memolith.pad.32
->   U32   [293]  1,172 bytes at 173440  memolith.probe.ids
->   U8    [44]  44 bytes at 174612  memolith.pad.33
->   F32   [8, 32]  1,024 bytes at 174656  memolith.probe.vectors
->   U64   [4]  32 bytes at 175680  memolith.checksums
+>   F32   [32]  128 bytes at 4864  embeddings.norm.bias
+>   F32   [32]  128 bytes at 4992  embeddings.norm.weight
+>   F32   [64, 32]  8,192 bytes at 5120  embeddings.position
+>   F32   [2, 32]  256 bytes at 13312  embeddings.token_type
+>   F32   [158, 32]  20,224 bytes at 13568  embeddings.word
+>   F32   [32]  128 bytes at 33792  layer.000.attention.norm.bias
+>   F32   [32]  128 bytes at 33920  layer.000.attention.norm.weight
+>   F32   [32]  128 bytes at 34048  layer.000.attention.out.bias
+>   F32   [2, 64, 16]  8,192 bytes at 34176  layer.000.attention.out.weight
+>   F32   [96]  384 bytes at 42368  layer.000.attention.qkv.bias
+>   F32   [6, 64, 16]  24,576 bytes at 42752  layer.000.attention.qkv.weight
+>   F32   [32]  128 bytes at 67328  layer.000.ffn.down.bias
+>   F32   [2, 64, 16]  8,192 bytes at 67456  layer.000.ffn.down.weight
+>   F32   [32]  128 bytes at 75648  layer.000.ffn.norm.bias
+>   F32   [32]  128 bytes at 75776  layer.000.ffn.norm.weight
+>   F32   [40]  160 bytes at 75904  layer.000.ffn.up.bias
+>   U8    [32]  32 bytes at 76064  memolith.pad.16
+>   F32   [3, 64, 16]  12,288 bytes at 76096  layer.000.ffn.up.weight
+>   F32   [32]  128 bytes at 88384  layer.001.attention.norm.bias
+>   F32   [32]  128 bytes at 88512  layer.001.attention.norm.weight
+>   F32   [32]  128 bytes at 88640  layer.001.attention.out.bias
+>   F32   [2, 64, 16]  8,192 bytes at 88768  layer.001.attention.out.weight
+>   F32   [96]  384 bytes at 96960  layer.001.attention.qkv.bias
+>   F32   [6, 64, 16]  24,576 bytes at 97344  layer.001.attention.qkv.weight
+>   F32   [32]  128 bytes at 121920  layer.001.ffn.down.bias
+>   F32   [2, 64, 16]  8,192 bytes at 122048  layer.001.ffn.down.weight
+>   F32   [32]  128 bytes at 130240  layer.001.ffn.norm.bias
+>   F32   [32]  128 bytes at 130368  layer.001.ffn.norm.weight
+>   F32   [40]  160 bytes at 130496  layer.001.ffn.up.bias
+>   U8    [32]  32 bytes at 130656  memolith.pad.28
+>   F32   [3, 64, 16]  12,288 bytes at 130688  layer.001.ffn.up.weight
+>   U8    [29576]  29,576 bytes at 142976  memolith.tokenizer
+>   U8    [56]  56 bytes at 172552  memolith.pad.30
+>   U8    [892]  892 bytes at 172608  memolith.probe.texts
+>   U8    [4]  4 bytes at 173500  memolith.pad.31
+>   U32   [9]  36 bytes at 173504  memolith.probe.cu_seqlens
+>   U8    [28]  28 bytes at 173540  memolith.pad.32
+>   U32   [293]  1,172 bytes at 173568  memolith.probe.ids
+>   U8    [44]  44 bytes at 174740  memolith.pad.33
+>   F32   [8, 32]  1,024 bytes at 174784  memolith.probe.vectors
+>   U64   [4]  32 bytes at 175808  memolith.checksums
 $ memolith model show -o json | $PYTHON -c 'import json, sys; m = json.load(sys.stdin); print(sorted(m)); print(m["dim"], m["layers"], len(m["tensors"]), m["recipe"]["pooling"])'
-> ['architecture', 'bytes', 'class', 'dim', 'fingerprint', 'format', 'hidden_size', 'layers', 'made_by', 'max_tokens', 'metadata', 'name', 'parameters', 'recipe', 'special_tokens', 'tensors']
+> ['architecture', 'bytes', 'class', 'dim', 'fingerprint', 'format', 'hidden_size', 'layers', 'made_by', 'max_tokens', 'metadata', 'name', 'parameters', 'recipe', 'source', 'special_tokens', 'tensors']
 > 32 2 41 {'value': 'mean', 'origin': '1_Pooling/config.json'}
 $ memolith model inspect "$TINY/model.safetensors" | head -4
 > <tests>/tiny-model/model.safetensors: safetensors, 37 tensors
@@ -141,11 +142,11 @@ $ printf '1234567' > x; memolith model inspect x
 ## a changed byte
 $ $PYTHON -c 'd = bytearray(open("model.safetensors", "rb").read()); d[len(d) // 2] ^= 1; open("bad.safetensors", "wb").write(d)'
 $ memolith model verify bad.safetensors
-! error[CORRUPT]: the compiled model is damaged at bytes 70272 to 135808 (layer.000.ffn.down.weight to layer.001.ffn.up.weight): a checksum differs
+! error[CORRUPT]: the compiled model is damaged at bytes 70400 to 135936 (layer.000.ffn.down.weight to layer.001.ffn.up.weight): a checksum differs
 !   fix: compile the model again
 ? 7
 $ memolith model verify bad.safetensors -o json
-! {"error":{"name":"CORRUPT","exit":7,"message":"the compiled model is damaged at bytes 70272 to 135808 (layer.000.ffn.down.weight to layer.001.ffn.up.weight): a checksum differs","fix":"compile the model again"}}
+! {"error":{"name":"CORRUPT","exit":7,"message":"the compiled model is damaged at bytes 70400 to 135936 (layer.000.ffn.down.weight to layer.001.ffn.up.weight): a checksum differs","fix":"compile the model again"}}
 ? 7
 
 ## embed
@@ -264,7 +265,7 @@ $ memolith doctor -f nowhere.memo
 ? 3
 $ $PYTHON -c 'd = bytearray(open("model.safetensors", "rb").read()); d[len(d) // 2] ^= 1; open("bad.safetensors", "wb").write(d)'; memolith doctor --model bad.safetensors
 > ok    machine   <machine>
-> bad   model     the compiled model is damaged at bytes 70272 to 135808 (layer.000.ffn.down.weight to layer.001.ffn.up.weight): a checksum differs
+> bad   model     the compiled model is damaged at bytes 70400 to 135936 (layer.000.ffn.down.weight to layer.001.ffn.up.weight): a checksum differs
 >       fix: compile the model again
 > ok    store     1 record, 1 chunk, 1 vector, 213.0 kB, schema 1
 > ok    pages     26 pages of 8192 bytes: structure and checksums are right
@@ -276,3 +277,15 @@ $ $PYTHON -c 'd = bytearray(open("model.safetensors", "rb").read()); d[len(d) //
 >       fix: memolith doctor --model FILE
 ! error[CORRUPT]: 1 of 9 findings is bad
 ? 7
+
+## 109 a source that has changed since it was compiled is named with both hashes
+$ cp -r "$TINY" source; chmod -R u+w source; memolith model compile source -o m.safetensors --name tiny --format quiet; memolith model show m.safetensors --source source | grep -E '^tiny|source'
+> tiny (bert, class f32, made by memolith <version>)
+>   source                 <sha256>
+$ echo 'not read when compiling' > source/README.md; memolith model show m.safetensors --source source --format quiet
+$ printf ' ' >> source/config.json; memolith model show m.safetensors --source source --format quiet
+! warning: source has changed: the model was compiled from <sha256>, the folder is now <sha256>; compile it again
+$ rm source/config.json; memolith model show m.safetensors --source source --format quiet
+! error[IO]: source/config.json: cannot open: No such file or directory
+!   fix: a model folder holds config.json, tokenizer.json or vocab.txt, and model.safetensors
+? 1

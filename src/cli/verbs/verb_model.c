@@ -114,12 +114,34 @@ static memo_status model_put_recipe(memo_buf *out, const char *recipe_json, memo
     return MEMO_OK;
 }
 
+/* Warn when the folder is not what the model was compiled from; not an error: the model is whole. */
+static memo_status model_compare_source(cli_app *app, memo_err *err)
+{
+    const char *folder = cli_args_text(&app->args, OPT_SOURCE_FOLDER);
+    memo_source_check check;
+    if (!folder)
+        return MEMO_OK;
+    memo_status status = memo_model_check_source(app->model, folder, &check, err);
+    if (status)
+        return status;
+    if (!check.recorded[0])
+        cli_warn("the model does not say what it was compiled from; %s is now %s", folder,
+                 check.found);
+    else if (!check.matches)
+        cli_warn("%s has changed: the model was compiled from %s, the folder is now %s; compile it "
+                 "again",
+                 folder, check.recorded, check.found);
+    return MEMO_OK;
+}
+
 static memo_status model_put_text(memo_buf *out, const memo_model_info *info,
                                   const memo_tensor_list *list, memo_err *err)
 {
     memo_buf_printf(out, "%s (%s, class %s, made by memolith %s)\n", info->name, info->architecture,
                     memo_class_name(info->cls), info->tool_version);
     memo_buf_printf(out, "  fingerprint            %s\n", info->fingerprint);
+    memo_buf_printf(out, "  source                 %s\n",
+                    info->source_hash[0] ? info->source_hash : "not recorded");
     memo_buf_printf(out, "  vector                 %zu dimensions\n", info->dim);
     memo_buf_printf(out, "  layers                 %zu of %zu\n", info->n_layers,
                     info->hidden_size);
@@ -141,6 +163,7 @@ static void model_put_json(memo_buf *out, const memo_model_info *info, const mem
     cli_json_put_string(out, "architecture", info->architecture);
     cli_json_put_string(out, "class", memo_class_name(info->cls));
     cli_json_put_string(out, "fingerprint", info->fingerprint);
+    cli_json_put_string(out, "source", info->source_hash);
     cli_json_put_u64(out, "dim", info->dim);
     cli_json_put_u64(out, "max_tokens", info->max_tokens);
     cli_json_put_u64(out, "special_tokens", info->n_special_tokens);
@@ -173,6 +196,8 @@ memo_status cli_verb_model_show(cli_app *app, memo_err *err)
     memo_model_info info;
     memo_tensor_list *list = NULL;
     memo_status status = model_open_named(app, &path, err);
+    if (status == MEMO_OK)
+        status = model_compare_source(app, err);
     if (status == MEMO_OK)
         status = memo_model_inspect(app->ctx, path, &list, err);
     if (status)

@@ -46,6 +46,7 @@ typedef struct compile_job {
     float *panel;     /* the same, packed */
     char name[256];
     char fingerprint[2 * MEMO_SHA256_BYTES + 1];
+    char source_hash[MEMO_SOURCE_HASH_TEXT];
 } compile_job;
 
 static void compile_fini(compile_job *job)
@@ -299,7 +300,7 @@ static void compile_extra_shapes(const compile_job *job, uint64_t shapes[MEMO_EX
 }
 
 /* The metadata in file order; the values of the two hashes are as long as they will be. */
-#define COMPILE_PAIRS 8
+#define COMPILE_PAIRS 9
 
 static void compile_metadata(const compile_job *job, const char *recipe_json,
                              const char *(*pairs)[2])
@@ -312,6 +313,7 @@ static void compile_metadata(const compile_job *job, const char *recipe_json,
         {MEMO_KEY_RECIPE, recipe_json},
         {MEMO_KEY_FINGERPRINT, job->fingerprint},
         {MEMO_KEY_TOOL, memo_version()},
+        {MEMO_KEY_SOURCE, job->source_hash},
         {MEMO_KEY_HEADER_HASH, "0000000000000000"},
     };
     memcpy(pairs, values, sizeof values);
@@ -487,7 +489,8 @@ static memo_status compile_prepare(compile_job *job, const char *folder, const c
     memo_status status;
 
     if ((status = compile_check_options(&job->options, err)) ||
-        (status = memo_source_open(&job->source, folder, &job->options, err)))
+        (status = memo_source_open(&job->source, folder, &job->options, err)) ||
+        (status = memo_source_digest(&job->source, job->source_hash, err)))
         return status;
     if (memo_same_file(job->source.file.path, out))
         return memo_fail(err, MEMO_ERR_USAGE, "%s: the output is the source's own weights", out);

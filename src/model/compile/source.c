@@ -41,6 +41,7 @@ void memo_source_close(memo_source *source)
     memo_recipe_fini(&source->recipe);
     memo_buf_fini(&source->tokenizer);
     memo_safetensors_free(source->weights);
+    memo_sha256_final(source->sha, NULL);
     memo_file_close(&source->file);
     memo_arena_fini(&source->arena);
     memo_free(source->warnings);
@@ -62,18 +63,25 @@ static memo_status source_has(const memo_source *source, const char *name, int *
 }
 
 /* Load a JSON object or array; without `required` an absent file leaves *json NULL. */
-static memo_status source_json(const memo_source *source, const char *name, int required,
-                               json_t **json, memo_err *err)
+static memo_status source_json(memo_source *source, const char *name, int required, json_t **json,
+                               memo_err *err)
 {
     const memo_json_limits *limits =
         strcmp(name, "tokenizer_config.json") ? &memo_json_request_limits : &memo_json_loose_limits;
-    char *path = memo_path_join(source->folder, name);
+    char *path = memo_path_join(source->folder, name), *text = NULL;
+    size_t n_bytes = 0;
     memo_status status = MEMO_OK;
 
     if (!path)
         return memo_fail_nomem(err, "a path", strlen(name));
-    if (required || memo_path_exists(path))
-        status = memo_json_load(path, limits, json, err);
+    if (required || memo_path_exists(path)) {
+        status = memo_file_slurp(path, limits->max_bytes, &text, &n_bytes, err);
+        if (status == MEMO_OK) {
+            memo_source_hash_file(source, name, text, n_bytes);
+            status = memo_json_parse(text, n_bytes, limits, path, json, err);
+        }
+    }
+    memo_free(text);
     memo_free(path);
     return status;
 }
@@ -356,13 +364,15 @@ done:
 
 /* ---- tokenizer and weights ----------------------------------------------------------------- */
 
-static memo_status source_slurp(const memo_source *source, const char *name, size_t max_bytes,
+static memo_status source_slurp(memo_source *source, const char *name, size_t max_bytes,
                                 char **bytes, size_t *n_bytes, memo_err *err)
 {
     char *path = memo_path_join(source->folder, name);
     if (!path)
         return memo_fail_nomem(err, "a path", strlen(name));
     memo_status status = memo_file_slurp(path, max_bytes, bytes, n_bytes, err);
+    if (status == MEMO_OK)
+        memo_source_hash_file(source, name, *bytes, *n_bytes);
     memo_free(path);
     return status;
 }
@@ -470,6 +480,9 @@ memo_status memo_source_open(memo_source *source, const char *folder,
     memo_status status;
 
     source->folder = folder;
+    source->sha = memo_sha256_new();
+    if (!source->sha)
+        return memo_fail_nomem(err, "the hash of the source", 0);
     if ((status = source_read_config(source, err)) ||
         (status = source_read_pooling(source, options->pooling, &include_prompt, err)) ||
         (status = source_read_length(source, options->max_tokens, err)) ||

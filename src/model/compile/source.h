@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/hash.h"
 #include "format/safetensors.h"
 #include "model/compile/architecture.h"
 
@@ -27,6 +28,7 @@ typedef struct memo_source {
     memo_buf tokenizer; /* flat tables, text/tokenizer.h */
     memo_file file;     /* model.safetensors */
     memo_safetensors *weights;
+    memo_sha256 *sha; /* over name, length and bytes of each file as it was read */
     memo_arena arena; /* holds the warnings */
     size_t n_warnings, cap_warnings;
     const char **warnings;
@@ -36,6 +38,18 @@ typedef struct memo_source {
 memo_status memo_source_open(memo_source *source, const char *folder,
                              const memo_compile_options *options, memo_err *err);
 void memo_source_close(memo_source *source);
+
+/* A small file was read: into the source's hash with it. */
+void memo_source_hash_file(memo_source *source, const char *name, const void *bytes,
+                           size_t n_bytes);
+
+#define MEMO_SOURCE_HASH_TEXT (2 * MEMO_SHA256_BYTES + 1)
+
+/* memo_source_digest() -- SHA-256 of the files that an open source was read from, in hex.
+ *
+ * Once for a source: the weights' file is read to its end and the hash is closed. Files that are
+ * not read (a README, a pooler's own config) do not count. */
+memo_status memo_source_digest(memo_source *source, char hex[MEMO_SOURCE_HASH_TEXT], memo_err *err);
 
 /* Keep a warning for the report. Out of memory is MEMO_ERR_NOMEM. */
 memo_status memo_source_warn(memo_source *source, memo_err *err, const char *fmt, ...)
