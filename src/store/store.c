@@ -35,7 +35,6 @@
 
 enum {
     STORE_BUSY_MS = 5000,
-    STORE_LOG_FRAMES = (8 << 20) / MEMO_PAGE_BYTES, /* 8 MiB of log, then a checkpoint */
 };
 
 /* No store gets there by counting; what is left is more than one transaction adds. */
@@ -510,6 +509,7 @@ memo_status memo_store_open(memo_ctx *ctx, const char *path, const memo_store_op
     store->ctx = ctx;
     store->pid = getpid();
     store->lock.fd = -1;
+    store->max_log_frames = MEMO_STORE_LOG_FRAMES;
     store->busy_ms = options->busy_timeout_ms == 0        ? STORE_BUSY_MS
                      : options->busy_timeout_ms < 0       ? 0
                      : options->busy_timeout_ms > INT_MAX ? INT_MAX
@@ -616,7 +616,7 @@ static void store_checkpoint(memo_store *store)
 {
     memo_err err = {0};
     int rc;
-    if (store->n_log_frames <= STORE_LOG_FRAMES)
+    if (store->n_log_frames <= store->max_log_frames)
         return;
     rc = sqlite3_wal_checkpoint_v2(store->sql.db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (rc == SQLITE_OK || rc == SQLITE_BUSY)

@@ -13,6 +13,7 @@
 #include "store/store.h"
 
 #define MEMO_STORE_UUID_CHARS 32
+#define MEMO_STORE_LOG_FRAMES 1024 /* pages of log, 8 MiB, then a checkpoint */
 
 struct memo_store {
     memo_ctx *ctx;
@@ -31,6 +32,7 @@ struct memo_store {
     int64_t seq;          /* change sequence, inside a write transaction */
     int rebuild_fulltext; /* rows were removed whose words are not known any more */
     int n_log_frames;     /* in the write-ahead log after the last commit */
+    int max_log_frames;   /* MEMO_STORE_LOG_FRAMES; tests set fewer */
     int64_t ulid_ms;      /* time and random part of the last id made */
     unsigned char ulid_tail[10];
 };

@@ -272,8 +272,10 @@ static int vfs_write(sqlite3_file *file, const void *in, int amount, sqlite3_int
         bytes = f->page;
     }
     if (rc != SQLITE_OK) {
-        if (n_bytes > 0)
+        if (n_bytes > 0) {
             (void)under->pMethods->xWrite(under, bytes, n_bytes, offset);
+            (void)vfs_after(MEMO_VFS_WRITE, f->path, offset, bytes, n_bytes, rc);
+        }
         return vfs_told(rc);
     }
     return vfs_after(MEMO_VFS_WRITE, f->path, offset, bytes, amount,

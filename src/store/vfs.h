@@ -77,7 +77,8 @@ typedef int (*memo_vfs_hook_fn)(void *user, memo_vfs_op op, const char *path, in
 void memo_vfs_set_hook(memo_vfs_hook_fn fn, void *user);
 
 /* Called after an operation that the first hook let happen, with its SQLite code. `bytes` [amount]
- * is what a write wrote, checksum included, else NULL. Process-wide as well. */
+ * is what a write wrote, checksum included, else NULL; of a write that the first hook cut short it
+ * is that part, with the hook's code. Process-wide as well. */
 typedef void (*memo_vfs_after_fn)(void *user, memo_vfs_op op, const char *path, int64_t offset,
                                   const void *bytes, int amount, int rc);
 void memo_vfs_set_after_hook(memo_vfs_after_fn fn, void *user);
