@@ -6,10 +6,60 @@
 #include <stdatomic.h>
 #include <string.h>
 
+static int cpu_has_all(uint64_t bits, uint64_t need)
+{
+    return (bits & need) == need;
+}
+
+unsigned memo_cpu_levels_x86(const memo_cpu_leaves *l)
+{
+    const unsigned fma = 1u << 12, osxsave = 1u << 27, avx = 1u << 28, f16c = 1u << 29;
+    const unsigned avx2 = 1u << 5, bmi2 = 1u << 8;
+    const unsigned avx512 =
+        1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31; /* F DQ CD BW VL */
+    const unsigned vnni = 1u << 11, bf16 = 1u << 5;
+    const unsigned amx = 1u << 22 | 1u << 24 | 1u << 25;                /* BF16 TILE INT8 */
+    const uint64_t ymm = 0x06, zmm = ymm | 0xE0, tiles = zmm | 0x60000; /* of XCR0 */
+    unsigned levels = 1u << MEMO_CPU_REF;
+    if (!cpu_has_all(l->leaf1_c, fma | osxsave | avx | f16c) || !cpu_has_all(l->xcr0, ymm) ||
+        !cpu_has_all(l->leaf7_b, avx2 | bmi2))
+        return levels;
+    levels |= 1u << MEMO_CPU_AVX2;
+    if (!cpu_has_all(l->leaf7_b, avx512) || !cpu_has_all(l->xcr0, zmm))
+        return levels;
+    levels |= 1u << MEMO_CPU_AVX512;
+    if (!cpu_has_all(l->leaf7_c, vnni))
+        return levels;
+    levels |= 1u << MEMO_CPU_AVX512VNNI;
+    if (!cpu_has_all(l->leaf7_1_a, bf16))
+        return levels;
+    levels |= 1u << MEMO_CPU_AVX512BF16;
+    if (cpu_has_all(l->leaf7_d, amx) && cpu_has_all(l->xcr0, tiles))
+        levels |= 1u << MEMO_CPU_AMX;
+    return levels;
+}
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 
-enum { CPU_LEVELS_KNOWN = 1 << 0 }; /* bit `level` of the mask says the level is there */
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Linux lends the tiles only to a process that has asked (8 KiB more to save at a task switch):
+ * Documentation/arch/x86/xstate.rst. Asked here, so that a refusal means that the level is not
+ * there. The permission holds for all threads and asking twice does no harm. */
+static int cpu_tiles_permitted(void)
+{
+    const long arch_req_xcomp_perm = 0x1023, xtile_data = 18;
+    return syscall(SYS_arch_prctl, arch_req_xcomp_perm, xtile_data) == 0;
+}
+#else
+static int cpu_tiles_permitted(void)
+{
+    return 0; /* no other system is known to lend them */
+}
+#endif
 
 static uint64_t cpu_xcr0(void)
 {
@@ -20,24 +70,18 @@ static uint64_t cpu_xcr0(void)
 
 static unsigned cpu_detect(void)
 {
-    const unsigned fma = 1u << 12, osxsave = 1u << 27, avx = 1u << 28, f16c = 1u << 29;
-    const unsigned avx2 = 1u << 5, bmi2 = 1u << 8;
-    const unsigned avx512 =
-        1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31; /* F DQ CD BW VL */
-    const uint64_t ymm_state = 0x06, zmm_state = 0xE6;
-    unsigned levels = CPU_LEVELS_KNOWN | 1u << MEMO_CPU_REF;
-    unsigned a, b, c, d;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & osxsave))
-        return levels;
-    unsigned need = fma | avx | f16c;
-    uint64_t saved = cpu_xcr0();
-    if ((c & need) != need || (saved & ymm_state) != ymm_state)
-        return levels;
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & avx2) || !(b & bmi2))
-        return levels;
-    levels |= 1u << MEMO_CPU_AVX2;
-    if ((b & avx512) == avx512 && (saved & zmm_state) == zmm_state)
-        levels |= 1u << MEMO_CPU_AVX512;
+    const unsigned osxsave = 1u << 27;
+    memo_cpu_leaves l = {0};
+    unsigned a, b, c, d, n_leaves = 0;
+    if (__get_cpuid(1, &a, &b, &c, &d))
+        l.leaf1_c = c;
+    if (__get_cpuid_count(7, 0, &n_leaves, &l.leaf7_b, &l.leaf7_c, &l.leaf7_d) && n_leaves >= 1)
+        __get_cpuid_count(7, 1, &l.leaf7_1_a, &b, &c, &d);
+    if (l.leaf1_c & osxsave) /* without it xgetbv is no instruction */
+        l.xcr0 = cpu_xcr0();
+    unsigned levels = memo_cpu_levels_x86(&l);
+    if (levels >> MEMO_CPU_AMX & 1 && !cpu_tiles_permitted())
+        levels &= ~(1u << MEMO_CPU_AMX);
     return levels;
 }
 
@@ -92,23 +136,21 @@ static const char *const cpu_names[] = {
 #undef CPU_NAME
 };
 
-#define CPU_COUNT (sizeof cpu_names / sizeof *cpu_names)
-
 int memo_cpu_has(memo_cpu cpu)
 {
-    return cpu != MEMO_CPU_AUTO && (size_t)cpu < CPU_COUNT && (cpu_levels() >> cpu & 1);
+    return cpu != MEMO_CPU_AUTO && (size_t)cpu < MEMO_CPU_COUNT && (cpu_levels() >> cpu & 1);
 }
 
 memo_cpu memo_cpu_best(void)
 {
     memo_cpu best = MEMO_CPU_REF;
-    for (size_t cpu = MEMO_CPU_REF; cpu < CPU_COUNT; cpu++)
-        if (memo_cpu_has((memo_cpu)cpu))
-            best = (memo_cpu)cpu;
+    for (memo_cpu cpu = MEMO_CPU_REF; cpu < MEMO_CPU_COUNT; cpu++)
+        if (memo_cpu_has(cpu))
+            best = cpu;
     return best;
 }
 
 const char *memo_cpu_name(memo_cpu cpu)
 {
-    return (size_t)cpu < CPU_COUNT ? cpu_names[cpu] : "unknown";
+    return (size_t)cpu < MEMO_CPU_COUNT ? cpu_names[cpu] : "unknown";
 }

@@ -5,7 +5,26 @@
 #ifndef MEMO_BASE_CPU_H
 #define MEMO_BASE_CPU_H
 
+#include <stdint.h>
+
 #include <memolith/status.h>
+
+/* Entries of the list, MEMO_CPU_AUTO among them: a loop over the levels is
+ * for (memo_cpu cpu = MEMO_CPU_REF; cpu < MEMO_CPU_COUNT; cpu++). */
+#define MEMO_CPU_ONE(name, spelling) +1
+#define MEMO_CPU_COUNT               (0 MEMO_CPU_MAP(MEMO_CPU_ONE))
+
+/* What CPUID and XGETBV of an x86 say; zero for a leaf that is not there. */
+typedef struct memo_cpu_leaves {
+    unsigned leaf1_c;
+    unsigned leaf7_b, leaf7_c, leaf7_d;
+    unsigned leaf7_1_a; /* leaf 7, sub-leaf 1 */
+    uint64_t xcr0;      /* which registers the operating system saves */
+} memo_cpu_leaves;
+
+/* Bit `level` is set for every level that these words offer: one is there only with those before
+ * it. Pure; the permission for tiles is asked elsewhere. */
+unsigned memo_cpu_levels_x86(const memo_cpu_leaves *leaves);
 
 int memo_cpu_has(memo_cpu cpu); /* MEMO_CPU_REF is always there */
 memo_cpu memo_cpu_best(void);

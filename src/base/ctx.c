@@ -17,7 +17,7 @@ static memo_status ctx_resolve_cpu(memo_cpu asked, memo_cpu *cpu, memo_err *err)
         *cpu = memo_cpu_best();
         return MEMO_OK;
     }
-    if ((unsigned)asked > MEMO_CPU_NEON_I8MM)
+    if ((unsigned)asked > MEMO_CPU_COUNT - 1)
         return memo_fail(err, MEMO_ERR_USAGE, "%d is no CPU level", (int)asked);
     if (!memo_cpu_has(asked)) {
         memo_fail(err, MEMO_ERR_UNSUPPORTED, "this machine lacks CPU level %s; the best is %s",

@@ -7,9 +7,8 @@
 
 /* Best first; memo_kernels_for() relies on the order and on the reference being last. */
 static const memo_kernels *const *const dispatch_levels[] = {
-    &memo_kernels_avx512,
-    &memo_kernels_avx2,
-    &memo_kernels_ref,
+    &memo_kernels_amx,    &memo_kernels_avx512bf16, &memo_kernels_avx512vnni,
+    &memo_kernels_avx512, &memo_kernels_avx2,       &memo_kernels_ref,
 };
 
 const memo_kernels *memo_kernels_for(memo_cpu cpu)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* kernel/levels.h -- the tables of the levels, for the dispatcher.
+/* kernel/levels.h -- the tables of the levels, for the dispatcher, and the entries that a level
+ * lends to those above it.
  *
  * One file per level defines one pointer; it is NULL where the level is not of the target
  * architecture or the compiler cannot build it. A new level is a file, a line here and a line in
@@ -10,7 +11,23 @@
 #include "kernel/kernels.h"
 
 extern const memo_kernels *const memo_kernels_ref;
-extern const memo_kernels *const memo_kernels_avx2;   /* avx2 fma bmi2 f16c */
-extern const memo_kernels *const memo_kernels_avx512; /* + avx512 f bw dq vl cd */
+extern const memo_kernels *const memo_kernels_avx2;       /* avx2 fma bmi2 f16c */
+extern const memo_kernels *const memo_kernels_avx512;     /* + avx512 f bw dq vl cd */
+extern const memo_kernels *const memo_kernels_avx512vnni; /* + avx512_vnni */
+extern const memo_kernels *const memo_kernels_avx512bf16; /* + avx512_bf16 */
+extern const memo_kernels *const memo_kernels_amx;        /* + amx tile int8 bf16 */
+
+#if defined(__x86_64__)
+#define MEMO_AVX512_TILE_ROWS   12 /* of gemm_f32_tile */
+#define MEMO_AVX512_TILE_PANELS 2
+#define MEMO_VNNI_TILE_ROWS     8 /* of gemm_int8_tile */
+#define MEMO_VNNI_TILE_PANELS   2
+#define V(name)                 name##_avx512
+#include "kernel/entries.h"
+#undef V
+#define V(name) name##_avx512vnni
+#include "kernel/entries.h"
+#undef V
+#endif
 
 #endif

@@ -60,7 +60,7 @@ KERNEL_INLINE void V(gemm_tile)(const size_t rows, const size_t n_panels, const 
             V(gemm_tile)(rows, 1, tile);                                                           \
         break;
 
-static void V(gemm_f32_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
+void V(memo_gemm_f32_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
 {
     switch (rows) {
         GEMM_ROWS_CASE(1)

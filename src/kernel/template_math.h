@@ -122,32 +122,32 @@ KERNEL_INLINE void V(map)(size_t n, const float *x, float *y, V(f32) (*f)(V(f32)
         V(store_part)(y + i, f(V(load_part)(x + i, n - i)), n - i);
 }
 
-static void V(exp_f32)(size_t n, const float *x, float *y)
+void V(memo_exp_f32)(size_t n, const float *x, float *y)
 {
     V(map)(n, x, y, V(exp_lanes));
 }
 
-static void V(erf_f32)(size_t n, const float *x, float *y)
+void V(memo_erf_f32)(size_t n, const float *x, float *y)
 {
     V(map)(n, x, y, V(erf_lanes));
 }
 
-static void V(tanh_f32)(size_t n, const float *x, float *y)
+void V(memo_tanh_f32)(size_t n, const float *x, float *y)
 {
     V(map)(n, x, y, V(tanh_lanes));
 }
 
-static void V(gelu_erf_f32)(size_t n, const float *x, float *y)
+void V(memo_gelu_erf_f32)(size_t n, const float *x, float *y)
 {
     V(map)(n, x, y, V(gelu_erf_lanes));
 }
 
-static void V(gelu_tanh_f32)(size_t n, const float *x, float *y)
+void V(memo_gelu_tanh_f32)(size_t n, const float *x, float *y)
 {
     V(map)(n, x, y, V(gelu_tanh_lanes));
 }
 
-static void V(add_f32)(size_t n, const float *a, const float *b, float *y)
+void V(memo_add_f32)(size_t n, const float *a, const float *b, float *y)
 {
     size_t i = 0;
     for (; i + VEC_LANES <= n; i += VEC_LANES)
@@ -156,7 +156,7 @@ static void V(add_f32)(size_t n, const float *a, const float *b, float *y)
         V(store_part)(y + i, V(add)(V(load_part)(a + i, n - i), V(load_part)(b + i, n - i)), n - i);
 }
 
-static void V(scale_f32)(size_t n, float s, const float *x, float *y)
+void V(memo_scale_f32)(size_t n, float s, const float *x, float *y)
 {
     V(f32) scale = V(set1)(s);
     size_t i = 0;

@@ -4,7 +4,7 @@
  *
  * A sum runs over 16 lanes, element i in lane i % 16, and ends in the tree of V(sum). */
 
-static void V(softmax_f32)(size_t n, float scale, float *x)
+void V(memo_softmax_f32)(size_t n, float scale, float *x)
 {
     size_t tail = n % VEC_LANES, whole = n - tail;
     V(f32) factor = V(set1)(scale);
@@ -31,12 +31,12 @@ static void V(softmax_f32)(size_t n, float scale, float *x)
         V(store_part)(x + whole, e, tail);
         sum = V(add)(sum, V(load_part)(x + whole, tail));
     }
-    V(scale_f32)(n, 1.0f / V(sum)(sum), x, x);
+    V(memo_scale_f32)(n, 1.0f / V(sum)(sum), x, x);
 }
 
 /* Two passes, because E[x^2] - E[x]^2 loses all digits when the mean is large. */
-static void V(layer_norm_f32)(size_t n, const float *x, const float *gain, const float *bias,
-                              float eps, float *y)
+void V(memo_layer_norm_f32)(size_t n, const float *x, const float *gain, const float *bias,
+                            float eps, float *y)
 {
     size_t tail = n % VEC_LANES, whole = n - tail;
     V(f32) sum = V(set1)(0.0f);
@@ -102,15 +102,15 @@ KERNEL_INLINE void V(dot_group)(const size_t rows, size_t n, const float *q, con
         out[r] = V(sum)(acc[r]);
 }
 
-static float V(dot_f32)(size_t n, const float *a, const float *b)
+float V(memo_dot_f32)(size_t n, const float *a, const float *b)
 {
     float out;
     V(dot_group)(1, n, a, b, 0, &out);
     return out;
 }
 
-static void V(dot_rows_f32)(size_t n, const float *q, const float *rows, size_t stride,
-                            size_t n_rows, float *out)
+void V(memo_dot_rows_f32)(size_t n, const float *q, const float *rows, size_t stride, size_t n_rows,
+                          float *out)
 {
     size_t i = 0;
     for (; i + DOT_ROWS <= n_rows; i += DOT_ROWS)
@@ -120,8 +120,8 @@ static void V(dot_rows_f32)(size_t n, const float *q, const float *rows, size_t 
 }
 
 /* 4 x 4 blocks by V(transpose4) where rows and columns last, single elements at the edges. */
-static void V(pack_panels_f32)(size_t n_rows, size_t n_cols, const float *src, size_t lds,
-                               float *dst, size_t panel_stride)
+void V(memo_pack_panels_f32)(size_t n_rows, size_t n_cols, const float *src, size_t lds, float *dst,
+                             size_t panel_stride)
 {
     for (size_t row = 0; row < n_rows; row += MEMO_PANEL, dst += panel_stride) {
         size_t rows = n_rows - row < MEMO_PANEL ? n_rows - row : MEMO_PANEL;

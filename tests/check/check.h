@@ -82,9 +82,16 @@ void check_gemm_f32(check *c);
 void check_quantize_row_int8(check *c);
 void check_gemm_int8_tile(check *c);
 void check_gemm_int8(check *c);
+void check_gemm_int8_levels(check *c);
+
+/* check_amx.c: the level amx over emulated tiles, which fit any machine. */
+const memo_kernels *check_amx_emulated(void);
+const char *check_amx_fault(void); /* the first fault since the last call, or NULL */
+void check_amx_emulation(check *c);
 
 /* check_bench.c: each prints its lines. */
 void bench_gemm_f32(const memo_kernels *kernels);
+void bench_gemm_int8(const memo_kernels *kernels);
 void bench_map(const memo_kernels *kernels, const char *kernel);
 void bench_rows(const memo_kernels *kernels, const char *kernel);
 

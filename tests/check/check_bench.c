@@ -27,6 +27,19 @@ static double bench_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* What one call does; `turn` counts the calls. */
+typedef struct bench_work {
+    void (*call)(const struct bench_work *work, size_t turn);
+    const memo_kernels *kernels;
+    const char *kernel;
+    double flop, bytes; /* of a call; flop 0: only time and bytes are shown */
+    size_t n, n_rows;
+    memo_gemm_f32 gemm;
+    memo_gemm_int8 gemm_int8; /* k 0: the other one */
+    size_t n_weights;         /* copies to rotate through */
+    float *x, *y, *z;
+} bench_work;
+
 #if defined(__x86_64__)
 
 /* Twelve chains of FMAs: more than latency times throughput of any unit so far. Assembly, so that
@@ -75,18 +88,43 @@ static double bench_peak_avx2(void)
     return 2.0 * 8 * 12 * BENCH_PEAK_STEPS / (bench_now() - start);
 }
 
-static double bench_peak(memo_cpu cpu)
+/* The same with four products of bytes in each lane of 32 bits, in one instruction. */
+static double bench_peak_vnni(void)
 {
-    if (cpu == MEMO_CPU_AVX512)
-        return bench_peak_avx512();
-    return cpu == MEMO_CPU_AVX2 ? bench_peak_avx2() : 0.0;
+    __asm__ volatile("vzeroall" ::: "memory");
+    double start = bench_now();
+    for (int step = 0; step < BENCH_PEAK_STEPS; step++)
+        __asm__ volatile("vpdpbusd %%zmm0, %%zmm0, %%zmm1\n\t"
+                         "vpdpbusd %%zmm0, %%zmm0, %%zmm2\n\t"
+                         "vpdpbusd %%zmm0, %%zmm0, %%zmm3\n\t"
+                         "vpdpbusd %%zmm0, %%zmm0, %%zmm4\n\t"
+                         "vpdpbusd %%zmm0, %%zmm0, %%zmm5\n\t"
+                         "vpdpbusd %%zmm0, %%zmm0, %%zmm6\n\t"
+                         "vpdpbusd %%zmm0, %%zmm0, %%zmm7\n\t"
+                         "vpdpbusd %%zmm0, %%zmm0, %%zmm8\n\t"
+                         "vpdpbusd %%zmm0, %%zmm0, %%zmm9\n\t"
+                         "vpdpbusd %%zmm0, %%zmm0, %%zmm10\n\t"
+                         "vpdpbusd %%zmm0, %%zmm0, %%zmm11\n\t"
+                         "vpdpbusd %%zmm0, %%zmm0, %%zmm12" ::
+                             : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
+                               "xmm8", "xmm9", "xmm10", "xmm11", "xmm12");
+    return 2.0 * 64 * 12 * BENCH_PEAK_STEPS / (bench_now() - start);
+}
+
+static double bench_peak(const bench_work *work)
+{
+    memo_cpu cpu = work->kernels->cpu;
+    int wide = cpu >= MEMO_CPU_AVX512 && cpu <= MEMO_CPU_AMX;
+    if (work->gemm_int8.k)
+        return cpu == MEMO_CPU_AVX512VNNI || cpu == MEMO_CPU_AVX512BF16 ? bench_peak_vnni() : 0.0;
+    return wide ? bench_peak_avx512() : cpu == MEMO_CPU_AVX2 ? bench_peak_avx2() : 0.0;
 }
 
 #else
 
-static double bench_peak(memo_cpu cpu)
+static double bench_peak(const bench_work *work)
 {
-    (void)cpu;
+    (void)work;
     return 0.0;
 }
 
@@ -104,18 +142,6 @@ static double bench_median(double *values, size_t n)
     return values[n / 2];
 }
 
-/* What one call does; `turn` counts the calls. */
-typedef struct bench_work {
-    void (*call)(const struct bench_work *work, size_t turn);
-    const memo_kernels *kernels;
-    const char *kernel;
-    double flop, bytes; /* of a call; flop 0: only time and bytes are shown */
-    size_t n, n_rows;
-    memo_gemm_f32 gemm;
-    size_t n_weights; /* copies to rotate through */
-    float *x, *y, *z;
-} bench_work;
-
 static void bench_run(const bench_work *work, const char *shape)
 {
     double seconds[BENCH_REPEATS], share[BENCH_REPEATS];
@@ -127,7 +153,7 @@ static void bench_run(const bench_work *work, const char *shape)
         spent = bench_now() - start;
     }
     for (size_t r = 0; r < BENCH_REPEATS; r++) {
-        double peak = work->flop > 0.0 ? bench_peak(work->kernels->cpu) : 0.0;
+        double peak = work->flop > 0.0 ? bench_peak(work) : 0.0;
         double start = bench_now();
         for (size_t i = 0; i < calls; i++)
             work->call(work, turn++);
@@ -135,10 +161,10 @@ static void bench_run(const bench_work *work, const char *shape)
         share[r] = peak > 0.0 ? work->flop / seconds[r] / peak : 0.0;
     }
     double s = bench_median(seconds, BENCH_REPEATS);
-    printf("%-8s %-16s %-22s %10.3f us %8.2f GB/s", memo_cpu_name(work->kernels->cpu), work->kernel,
-           shape, s * 1e6, work->bytes / s * 1e-9);
+    printf("%-10s %-17s %-22s %10.3f us %8.2f GB/s", memo_cpu_name(work->kernels->cpu),
+           work->kernel, shape, s * 1e6, work->bytes / s * 1e-9);
     if (work->flop > 0.0)
-        printf(" %8.2f GFLOP/s", work->flop / s * 1e-9);
+        printf(" %8.2f %s", work->flop / s * 1e-9, work->gemm_int8.k ? "Gop/s" : "GFLOP/s");
     if (share[0] > 0.0)
         printf(" %5.1f %% of peak", 100.0 * bench_median(share, BENCH_REPEATS));
     printf("\n");
@@ -205,6 +231,56 @@ void bench_gemm_f32(const memo_kernels *kernels)
     memo_aligned_free(bias);
 }
 
+static void bench_call_int8(const bench_work *work, size_t turn)
+{
+    memo_gemm_int8 g = work->gemm_int8;
+    g.w += turn % work->n_weights * (g.n * g.k);
+    memo_gemm_int8_run(work->kernels, &g);
+}
+
+/* The weights are any bytes and their sums do not belong to them: it costs the same. */
+void bench_gemm_int8(const memo_kernels *kernels)
+{
+    static const size_t ms[] = {1, 4, 16, 96, 256};
+    static const struct {
+        size_t n, k;
+        memo_epilogue epilogue;
+    } shapes[] = {
+        {384, 384, MEMO_EPILOGUE_NONE},
+        {1152, 384, MEMO_EPILOGUE_NONE},
+        {1536, 384, MEMO_EPILOGUE_GELU_ERF},
+        {384, 1536, MEMO_EPILOGUE_ADD},
+    };
+    static const char *const epilogues[] = {"", " gelu", " gelu", " +res"};
+    float *w = bench_array(BENCH_WEIGHT_BYTES / sizeof(float));
+    float *a = bench_array(256 * 1536 / sizeof(float)), *c = bench_array(256 * 1536);
+    float *side = bench_array(1536);
+    size_t n_ms = kernels->cpu == MEMO_CPU_REF ? 2 : sizeof ms / sizeof *ms;
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        for (size_t i = 0; i < n_ms; i++) {
+            size_t m = ms[i], n = shapes[s].n, k = shapes[s].k;
+            bench_work work = {
+                .call = bench_call_int8,
+                .kernels = kernels,
+                .kernel = "gemm_int8",
+                .flop = 2.0 * (double)m * (double)n * (double)k,
+                .bytes = (double)(m * k + n * k) + 4.0 * (double)(m * n),
+                .gemm_int8 = {m, n, k, (const uint8_t *)a, k, side, (const int8_t *)w,
+                              k * MEMO_PANEL, side, (const int32_t *)side, side, c, n,
+                              shapes[s].epilogue, c, n},
+                .n_weights = BENCH_WEIGHT_BYTES / (n * k),
+            };
+            char shape[40];
+            snprintf(shape, sizeof shape, "%zux%zux%zu%s", m, n, k, epilogues[shapes[s].epilogue]);
+            bench_run(&work, shape);
+        }
+    }
+    memo_aligned_free(w);
+    memo_aligned_free(a);
+    memo_aligned_free(c);
+    memo_aligned_free(side);
+}
+
 static void bench_call_map(const bench_work *work, size_t turn)
 {
     const memo_kernels *kernels = work->kernels;
@@ -252,6 +328,8 @@ static void bench_call_rows(const bench_work *work, size_t turn)
         work->y[0] = kernels->dot_f32(work->n, work->x, work->z);
     else if (!strcmp(name, "dot_rows_f32"))
         kernels->dot_rows_f32(work->n, work->z, work->x, work->n, work->n_rows, work->y);
+    else if (!strcmp(name, "quantize_row_int8"))
+        kernels->quantize_row_int8(work->n, work->n, work->x, (uint8_t *)work->y, work->z);
     else
         kernels->pack_panels_f32(work->n_rows, work->n, work->x, work->n, work->y,
                                  work->n * MEMO_PANEL);

@@ -330,3 +330,38 @@ void check_gemm_int8(check *c)
         check_outside(c, "gemm_int8");
     }
 }
+
+/* From floats to C, each level with the bytes of its own rows: the bits of the reference. Nothing
+ * here knows the formula. */
+void check_gemm_int8_levels(check *c)
+{
+    const memo_kernels *ref = memo_kernels_for(MEMO_CPU_REF);
+    for (int i = 0; i < INT8_DRIVER_CASES && !c->failed; i++) {
+        check_begin(c);
+        size_t m = check_size(c, 70), n = check_size(c, 130);
+        size_t k = MEMO_INT8_INPUTS * (1 + memo_rng_below(&c->rng, 5));
+        memo_gemm_int8 g = int8_random(c, m, n, k, INT8_ANY);
+        size_t inputs = k - memo_rng_below(&c->rng, MEMO_INT8_INPUTS),
+               floats = m ? (m - 1) * g.ldc + n : 0;
+        float *x = check_new_values(c, m * inputs, (check_values)(i % CHECK_N_VALUES));
+        float *scale = check_new(c, m), *other = check_new(c, floats);
+        uint8_t *a = check_new_bytes(c, m * k);
+        const float *want = NULL;
+        g.a = a;
+        g.lda = k;
+        g.a_scale = scale;
+        g.epilogue = i % 2 ? MEMO_EPILOGUE_NONE : MEMO_EPILOGUE_ADD;
+        g.ld_residual = n;
+        g.residual = check_new_values(c, m * n, CHECK_NORMAL);
+        for (int level = 0; level < 2; level++) {
+            const memo_kernels *kernels = level ? c->kernels : ref;
+            for (size_t row = 0; row < m; row++)
+                kernels->quantize_row_int8(inputs, k, x + row * inputs, a + row * k, scale + row);
+            g.c = level ? other : g.c;
+            memo_gemm_int8_run(kernels, &g);
+            want = level ? want : g.c;
+        }
+        check_bits(c, "against level ref", other, want, floats);
+        check_outside(c, "gemm_int8");
+    }
+}

@@ -4,8 +4,9 @@
  *   memo_check [--level L] [--kernel NAME] [--seed S] [--bench] [--exhaustive]
  *
  * Each pair of level and kernel is one test, seeded on its own, so a failure is replayed by the
- * line printed with it. A level the CPU lacks is SKIPPED by name. --bench times the kernels in
- * place of checking them. --exhaustive puts all 2^32 floats through the functions of one variable,
+ * line printed with it. A table of the levels ends the run; one the CPU lacks is SKIPPED by name
+ * there and counts as one. Level amx-emulated is the source of amx over an emulation of its
+ * instructions. --bench times the kernels in place of checking them. --exhaustive puts all 2^32 floats through the functions of one variable,
  * tens of minutes. Exit status 0: nothing failed. */
 #include "check.h"
 
@@ -16,10 +17,13 @@
 
 #include "base/cpu.h"
 
+typedef enum check_group { GROUP_F32, GROUP_INT8, GROUP_EMULATION } check_group;
+
 typedef struct check_test {
     const char *kernel;
     void (*run)(check *c);
     void (*bench)(const memo_kernels *kernels, const char *kernel);
+    check_group group;
     int of_one_variable;
 } check_test;
 
@@ -29,29 +33,37 @@ static void bench_gemm(const memo_kernels *kernels, const char *kernel)
     bench_gemm_f32(kernels);
 }
 
+static void bench_int8(const memo_kernels *kernels, const char *kernel)
+{
+    (void)kernel;
+    bench_gemm_int8(kernels);
+}
+
 static const check_test tests[] = {
-    {"gemm_f32_tile", check_gemm_f32_tile, NULL, 0}, /* timed through the driver */
-    {"gemm_f32", check_gemm_f32, bench_gemm, 0},
-    {"quantize_row_int8", check_quantize_row_int8, NULL, 0},
-    {"gemm_int8_tile", check_gemm_int8_tile, NULL, 0},
-    {"gemm_int8", check_gemm_int8, NULL, 0},
-    {"exp_f32", check_exp_f32, bench_map, 1},
-    {"erf_f32", check_erf_f32, bench_map, 1},
-    {"tanh_f32", check_tanh_f32, bench_map, 1},
-    {"gelu_erf_f32", check_gelu_erf_f32, bench_map, 1},
-    {"gelu_tanh_f32", check_gelu_tanh_f32, bench_map, 1},
-    {"add_f32", check_add_f32, bench_map, 0},
-    {"scale_f32", check_scale_f32, bench_map, 0},
-    {"softmax_f32", check_softmax_f32, bench_rows, 0},
-    {"layer_norm_f32", check_layer_norm_f32, bench_rows, 0},
-    {"dot_f32", check_dot_f32, bench_rows, 0},
-    {"dot_rows_f32", check_dot_rows_f32, bench_rows, 0},
-    {"pack_panels_f32", check_pack_panels_f32, bench_rows, 0},
+    {"gemm_f32_tile", check_gemm_f32_tile, NULL, GROUP_F32, 0}, /* timed through the driver */
+    {"gemm_f32", check_gemm_f32, bench_gemm, GROUP_F32, 0},
+    {"exp_f32", check_exp_f32, bench_map, GROUP_F32, 1},
+    {"erf_f32", check_erf_f32, bench_map, GROUP_F32, 1},
+    {"tanh_f32", check_tanh_f32, bench_map, GROUP_F32, 1},
+    {"gelu_erf_f32", check_gelu_erf_f32, bench_map, GROUP_F32, 1},
+    {"gelu_tanh_f32", check_gelu_tanh_f32, bench_map, GROUP_F32, 1},
+    {"add_f32", check_add_f32, bench_map, GROUP_F32, 0},
+    {"scale_f32", check_scale_f32, bench_map, GROUP_F32, 0},
+    {"softmax_f32", check_softmax_f32, bench_rows, GROUP_F32, 0},
+    {"layer_norm_f32", check_layer_norm_f32, bench_rows, GROUP_F32, 0},
+    {"dot_f32", check_dot_f32, bench_rows, GROUP_F32, 0},
+    {"dot_rows_f32", check_dot_rows_f32, bench_rows, GROUP_F32, 0},
+    {"pack_panels_f32", check_pack_panels_f32, bench_rows, GROUP_F32, 0},
+    {"quantize_row_int8", check_quantize_row_int8, bench_rows, GROUP_INT8, 0},
+    {"gemm_int8_tile", check_gemm_int8_tile, NULL, GROUP_INT8, 0},
+    {"gemm_int8", check_gemm_int8, bench_int8, GROUP_INT8, 0},
+    {"gemm_int8_levels", check_gemm_int8_levels, NULL, GROUP_INT8, 0},
+    {"tile_emulation", check_amx_emulation, NULL, GROUP_EMULATION, 0},
 };
 #define N_TESTS (sizeof tests / sizeof *tests)
 
-static const memo_cpu levels[] = {MEMO_CPU_REF, MEMO_CPU_AVX2, MEMO_CPU_AVX512};
-#define N_LEVELS (sizeof levels / sizeof *levels)
+/* The level that is no entry of the list. */
+#define EMULATED MEMO_CPU_COUNT
 
 typedef struct options {
     const char *level, *kernel; /* NULL: all */
@@ -63,67 +75,132 @@ typedef struct tally {
     unsigned passed, failed, skipped;
 } tally;
 
+static const char *level_name(int level)
+{
+    return level == EMULATED ? "amx-emulated" : memo_cpu_name((memo_cpu)level);
+}
+
+static const memo_kernels *level_kernels(int level)
+{
+    return level == EMULATED ? check_amx_emulated() : memo_kernels_for((memo_cpu)level);
+}
+
+/* The emulated level has int8 products of its own and nothing else. */
+static int level_has(int level, check_group group)
+{
+    if (level == EMULATED)
+        return group != GROUP_F32;
+    return group != GROUP_EMULATION;
+}
+
 static int chosen(const char *filter, const char *name)
 {
     return !filter || !strcmp(filter, name);
 }
 
 /* Another vector level of this CPU: their templates promise the same bits. */
-static const memo_kernels *peer_of(memo_cpu cpu)
+static const memo_kernels *peer_of(int level)
 {
-    for (size_t i = 0; cpu != MEMO_CPU_REF && i < N_LEVELS; i++) {
-        if (levels[i] != MEMO_CPU_REF && levels[i] != cpu && memo_kernels_for(levels[i]))
-            return memo_kernels_for(levels[i]);
+    for (int i = MEMO_CPU_REF + 1; level != MEMO_CPU_REF && i < EMULATED; i++) {
+        if (i != level && memo_kernels_for((memo_cpu)i))
+            return memo_kernels_for((memo_cpu)i);
     }
     return NULL;
 }
 
-static void run_test(const options *o, const memo_kernels *kernels, size_t test, tally *t)
+static void run_test(const options *o, int level, size_t test, tally *t)
 {
-    const char *level = memo_cpu_name(kernels->cpu), *kernel = tests[test].kernel;
+    const char *kernel = tests[test].kernel;
     static check c;
     memset(&c, 0, sizeof c);
-    c.kernels = kernels;
-    c.peer = peer_of(kernels->cpu);
+    c.kernels = level_kernels(level);
+    c.peer = peer_of(level);
     memo_rng_init(&c.rng, o->seed + test);
     check_guarded(&c, tests[test].run);
+    const char *fault = check_amx_fault();
+    if (fault)
+        check_fail(&c, "the processor would have faulted: %s", fault);
     if (!c.failed) {
         t->passed++;
         return;
     }
     t->failed++;
     printf("FAILED %s %s: %s\n  replay: memo_check --level %s --kernel %s --seed %" PRIu64 "\n",
-           level, kernel, c.message, level, kernel, o->seed);
+           level_name(level), kernel, c.message, level_name(level), kernel, o->seed);
 }
 
-static void run_level(const options *o, memo_cpu cpu, tally *t)
+/* A level names entries of one below it; timing them once is enough. */
+static int is_new(const options *o, int level, check_group group)
 {
-    const memo_kernels *kernels = memo_kernels_for(cpu);
-    const char *lacking = memo_cpu_has(cpu) ? "this build" : "this CPU";
-    for (size_t i = 0; i < N_TESTS; i++) {
-        if (!chosen(o->kernel, tests[i].kernel))
-            continue;
-        if (!kernels) {
-            t->skipped++;
-            printf("SKIPPED %s %s: %s lacks the level\n", memo_cpu_name(cpu), tests[i].kernel,
-                   lacking);
-        } else if (!o->bench) {
-            run_test(o, kernels, i, t);
-        } else if (tests[i].bench) {
-            tests[i].bench(kernels, tests[i].kernel);
-        }
+    const memo_kernels *kernels = level_kernels(level);
+    for (int below = MEMO_CPU_REF; !o->level && below < level; below++) {
+        const memo_kernels *other = level_kernels(below);
+        if (other && (group == GROUP_INT8 ? other->gemm_int8_tile == kernels->gemm_int8_tile
+                                          : other->exp_f32 == kernels->exp_f32))
+            return 0;
     }
+    return level != EMULATED;
 }
 
+static tally run_level(const options *o, int level)
+{
+    tally t = {0};
+    if (!level_kernels(level)) {
+        t.skipped = 1;
+        return t;
+    }
+    for (size_t i = 0; i < N_TESTS; i++) {
+        if (!chosen(o->kernel, tests[i].kernel) || !level_has(level, tests[i].group))
+            continue;
+        if (!o->bench)
+            run_test(o, level, i, &t);
+        else if (tests[i].bench && is_new(o, level, tests[i].group))
+            tests[i].bench(level_kernels(level), tests[i].kernel);
+    }
+    return t;
+}
+
+static void print_level(int level, const tally *t)
+{
+    printf("%-14s ", level_name(level));
+    if (t->skipped)
+        printf("SKIPPED: this %s lacks the level\n",
+               memo_cpu_has((memo_cpu)level) ? "build" : "CPU");
+    else
+        printf("%u passed, %u failed\n", t->passed, t->failed);
+}
+
+static int run_levels(const options *o)
+{
+    tally each[EMULATED + 1], t = {0};
+    if (!o->bench)
+        printf("seed %" PRIu64 "\n", o->seed);
+    for (int i = MEMO_CPU_REF; i <= EMULATED; i++) {
+        if (!chosen(o->level, level_name(i)))
+            continue;
+        each[i] = run_level(o, i);
+        t.passed += each[i].passed;
+        t.failed += each[i].failed;
+        t.skipped += each[i].skipped;
+    }
+    for (int i = MEMO_CPU_REF; !o->bench && i <= EMULATED; i++) {
+        if (chosen(o->level, level_name(i)))
+            print_level(i, &each[i]);
+    }
+    if (!o->bench)
+        printf("%u passed, %u failed, %u skipped\n", t.passed, t.failed, t.skipped);
+    return t.failed != 0;
+}
+
+/* Of levels that share their functions, the lowest. */
 static int run_exhaustive(const options *o)
 {
-    const memo_kernels *present[N_LEVELS];
+    const memo_kernels *present[MEMO_CPU_COUNT];
     size_t n = 0;
     int excess = 0;
-    for (size_t i = 0; i < N_LEVELS; i++) {
-        if (levels[i] != MEMO_CPU_REF && chosen(o->level, memo_cpu_name(levels[i])) &&
-            memo_kernels_for(levels[i]))
-            present[n++] = memo_kernels_for(levels[i]);
+    for (int i = MEMO_CPU_REF + 1; i < EMULATED; i++) {
+        if (chosen(o->level, level_name(i)) && level_kernels(i) && is_new(o, i, GROUP_F32))
+            present[n++] = level_kernels(i);
     }
     for (size_t i = 0; i < N_TESTS; i++) {
         if (tests[i].of_one_variable && chosen(o->kernel, tests[i].kernel))
@@ -135,8 +212,8 @@ static int run_exhaustive(const options *o)
 static int known(const options *o)
 {
     int level = !o->level, kernel = !o->kernel;
-    for (size_t i = 0; i < N_LEVELS; i++)
-        level |= o->level && !strcmp(o->level, memo_cpu_name(levels[i]));
+    for (int i = MEMO_CPU_REF; i <= EMULATED; i++)
+        level |= o->level && !strcmp(o->level, level_name(i));
     for (size_t i = 0; i < N_TESTS; i++)
         kernel |= o->kernel && !strcmp(o->kernel, tests[i].kernel);
     if (!level)
@@ -169,21 +246,10 @@ static int parse(int argc, char **argv, options *o)
 int main(int argc, char **argv)
 {
     options o = {0};
-    tally t = {0};
     if (memo_random_bytes(&o.seed, 4, NULL) != MEMO_OK || !parse(argc, argv, &o)) {
         fprintf(stderr, "usage: memo_check [--level L] [--kernel NAME] [--seed S] [--bench] "
                         "[--exhaustive]\n");
         return 2;
     }
-    if (o.exhaustive)
-        return run_exhaustive(&o);
-    if (!o.bench)
-        printf("seed %" PRIu64 "\n", o.seed);
-    for (size_t i = 0; i < N_LEVELS; i++) {
-        if (chosen(o.level, memo_cpu_name(levels[i])))
-            run_level(&o, levels[i], &t);
-    }
-    if (!o.bench)
-        printf("%u passed, %u failed, %u skipped\n", t.passed, t.failed, t.skipped);
-    return t.failed != 0;
+    return o.exhaustive ? run_exhaustive(&o) : run_levels(&o);
 }

@@ -37,7 +37,7 @@ $ memolith help search
 >   -f, --db FILE               the store, one file
 >       --model FILE            the compiled model that turns text into vectors
 >       --cache-dir FOLDER      where models lie; nothing in it is the only copy of anything
->       --cpu auto|ref|avx2|avx512
+>       --cpu auto|ref|avx2|avx512|avx512vnni|avx512bf16|amx|neon|neon_dot|neon_i8mm
 >                               highest instruction-set level to use
 >       --threads N             threads that compute, the calling one included, 1 to 256
 >       --mem-limit SIZE        largest working memory that one call may plan
@@ -76,7 +76,7 @@ $ memolith help model compile
 >   -h, --help                  explain the verb
 >
 > settings, also from the environment and the configuration file (see memolith doctor --env):
->       --cpu auto|ref|avx2|avx512
+>       --cpu auto|ref|avx2|avx512|avx512vnni|avx512bf16|amx|neon|neon_dot|neon_i8mm
 >                               highest instruction-set level to use
 >       --threads N             threads that compute, the calling one included, 1 to 256
 >       --mem-limit SIZE        largest working memory that one call may plan

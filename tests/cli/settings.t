@@ -95,8 +95,15 @@ $ memolith version | cut -d ' ' -f 1
 
 ## values that are wrong
 $ MEMOLITH_CPU=pentium memolith embed tea
-! error[USAGE]: MEMOLITH_CPU is "pentium"; allowed is auto|ref|avx2|avx512
+! error[USAGE]: MEMOLITH_CPU is "pentium"; allowed is auto|ref|avx2|avx512|avx512vnni|avx512bf16|amx|neon|neon_dot|neon_i8mm
 ? 2
+# every level of the list runs, or is refused with the best one named
+$ for level in $(MEMOLITH_CPU=pentium memolith embed tea 2>&1 | sed -n 's/.*allowed is //p' | tr '|' ' '); do memolith embed --cpu $level tea >out 2>err && echo "level runs" || sed "s/level $level;/level X;/; s/best is [a-z0-9_]*/best is Y/; s/use level [a-z0-9_]* or/use level Y or/" err; done | LC_ALL=C sort -u
+>   fix: use level Y or auto
+> error[UNSUPPORTED]: this machine lacks CPU level X; the best is Y
+> level runs
+$ best=$(for level in neon avx2; do memolith embed --cpu $level tea 2>&1; done | grep -o 'best is .*' | cut -d ' ' -f 3); memolith embed --cpu $best tea >out && echo "the best is there"
+> the best is there
 $ MEMOLITH_LOG=loud memolith list
 ! error[USAGE]: MEMOLITH_LOG is "loud"; allowed is error|warn|info|debug
 ? 2

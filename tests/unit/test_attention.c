@@ -4,6 +4,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "base/cpu.h"
 #include "base/rng.h"
 #include "nn/attention.h"
 
@@ -99,10 +100,10 @@ static void check_attention(const memo_kernels *kernels, const attention_case *c
 static void test_attention_equals_double_reference(void **state)
 {
     (void)state;
-    for (int cpu = MEMO_CPU_REF; cpu <= MEMO_CPU_AVX512; cpu++) {
-        const memo_kernels *kernels = memo_kernels_for((memo_cpu)cpu);
+    for (memo_cpu cpu = MEMO_CPU_REF; cpu < MEMO_CPU_COUNT; cpu++) {
+        const memo_kernels *kernels = memo_kernels_for(cpu);
         if (!kernels) {
-            printf("SKIPPED level %s: not on this machine\n", memo_cpu_name((memo_cpu)cpu));
+            printf("SKIPPED level %s: not on this machine\n", memo_cpu_name(cpu));
             continue;
         }
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

@@ -59,7 +59,7 @@ static void test_ctx_refuses_a_level_that_is_missing(void **state)
     (void)state;
     memo_err err = {0};
     size_t n_missing = 0;
-    for (memo_cpu cpu = MEMO_CPU_REF; cpu <= MEMO_CPU_AVX512; cpu++) {
+    for (memo_cpu cpu = MEMO_CPU_REF; cpu < MEMO_CPU_COUNT; cpu++) {
         memo_ctx *ctx = NULL;
         memo_ctx_options o = {.size = sizeof o, .n_threads = 1, .cpu = cpu};
         memo_status wanted = memo_cpu_has(cpu) ? MEMO_OK : MEMO_ERR_UNSUPPORTED;
@@ -193,14 +193,76 @@ static void test_cpu_levels_agree_with_the_kernel(void **state)
     if (!found)
         memo_test_skip("/proc/cpuinfo has no flags");
     line[strcspn(line, "\n")] = ' ';
-    int avx2 = cpuinfo_has_all(line, "avx avx2 fma f16c bmi2");
-    int avx512 = avx2 && cpuinfo_has_all(line, "avx512f avx512bw avx512dq avx512vl avx512cd");
+    static const char *const flags[] = {
+        [MEMO_CPU_AVX2] = "avx avx2 fma f16c bmi2",
+        [MEMO_CPU_AVX512] = "avx512f avx512bw avx512dq avx512vl avx512cd",
+        [MEMO_CPU_AVX512VNNI] = "avx512_vnni",
+        [MEMO_CPU_AVX512BF16] = "avx512_bf16",
+        [MEMO_CPU_AMX] = "amx_tile amx_int8 amx_bf16",
+    };
+    memo_cpu best = MEMO_CPU_REF;
+    int here = 1;
     assert_int_equal(memo_cpu_has(MEMO_CPU_REF), 1);
-    assert_int_equal(memo_cpu_has(MEMO_CPU_AVX2), avx2);
-    assert_int_equal(memo_cpu_has(MEMO_CPU_AVX512), avx512);
-    assert_int_equal(memo_cpu_best(), avx512 ? MEMO_CPU_AVX512
-                                      : avx2 ? MEMO_CPU_AVX2
-                                             : MEMO_CPU_REF);
+    for (memo_cpu cpu = MEMO_CPU_AVX2; cpu <= MEMO_CPU_AMX; cpu++) {
+        here = here && cpuinfo_has_all(line, flags[cpu]);
+        assert_int_equal(memo_cpu_has(cpu), here);
+        best = here ? cpu : best;
+    }
+    assert_int_equal(memo_cpu_best(), best);
+}
+
+/* Words of a Sapphire Rapids, less what each case takes away. */
+static void test_cpu_levels_of_x86_words(void **state)
+{
+    (void)state;
+    const memo_cpu_leaves spr = {
+        .leaf1_c = 0x7ffefbff,
+        .leaf7_b = 0xf1bf07ab,
+        .leaf7_c = 0x1b415f6e,
+        .leaf7_d = 0xffc14410,
+        .leaf7_1_a = 0x1c30,
+        .xcr0 = 0x602e7,
+    };
+    static const struct {
+        unsigned leaf1_c, leaf7_b, leaf7_c, leaf7_d, leaf7_1_a;
+        uint64_t xcr0;
+        memo_cpu best;
+    } less[] = {
+        {.best = MEMO_CPU_AMX},
+        {.leaf7_d = 1u << 22, .best = MEMO_CPU_AVX512BF16}, /* AMX-BF16 */
+        {.leaf7_d = 1u << 24, .best = MEMO_CPU_AVX512BF16}, /* AMX-TILE */
+        {.leaf7_d = 1u << 25, .best = MEMO_CPU_AVX512BF16}, /* AMX-INT8 */
+        {.xcr0 = 1u << 17, .best = MEMO_CPU_AVX512BF16},    /* XTILECFG not saved */
+        {.xcr0 = 1u << 18, .best = MEMO_CPU_AVX512BF16},    /* XTILEDATA not saved */
+        {.leaf7_1_a = 1u << 5, .best = MEMO_CPU_AVX512VNNI},
+        {.leaf7_c = 1u << 11, .best = MEMO_CPU_AVX512},
+        {.leaf7_b = 1u << 16, .best = MEMO_CPU_AVX2}, /* F */
+        {.leaf7_b = 1u << 17, .best = MEMO_CPU_AVX2}, /* DQ */
+        {.leaf7_b = 1u << 28, .best = MEMO_CPU_AVX2}, /* CD */
+        {.leaf7_b = 1u << 30, .best = MEMO_CPU_AVX2}, /* BW */
+        {.leaf7_b = 1u << 31, .best = MEMO_CPU_AVX2}, /* VL */
+        {.xcr0 = 1u << 5, .best = MEMO_CPU_AVX2},     /* mask registers not saved */
+        {.xcr0 = 1u << 7, .best = MEMO_CPU_AVX2},     /* upper half of the registers not saved */
+        {.leaf7_b = 1u << 5, .best = MEMO_CPU_REF},   /* AVX2 */
+        {.leaf7_b = 1u << 8, .best = MEMO_CPU_REF},   /* BMI2 */
+        {.leaf1_c = 1u << 12, .best = MEMO_CPU_REF},  /* FMA */
+        {.leaf1_c = 1u << 27, .best = MEMO_CPU_REF},  /* OSXSAVE */
+        {.leaf1_c = 1u << 28, .best = MEMO_CPU_REF},  /* AVX */
+        {.leaf1_c = 1u << 29, .best = MEMO_CPU_REF},  /* F16C */
+        {.xcr0 = 1u << 2, .best = MEMO_CPU_REF},
+    };
+    for (size_t i = 0; i < sizeof less / sizeof *less; i++) {
+        memo_cpu_leaves l = spr;
+        l.leaf1_c &= ~less[i].leaf1_c;
+        l.leaf7_b &= ~less[i].leaf7_b;
+        l.leaf7_c &= ~less[i].leaf7_c;
+        l.leaf7_d &= ~less[i].leaf7_d;
+        l.leaf7_1_a &= ~less[i].leaf7_1_a;
+        l.xcr0 &= ~less[i].xcr0;
+        unsigned levels = memo_cpu_levels_x86(&l);
+        for (memo_cpu cpu = MEMO_CPU_REF; cpu < MEMO_CPU_COUNT; cpu++)
+            assert_int_equal(levels >> cpu & 1, cpu <= less[i].best);
+    }
 }
 
 static void test_cpu_names(void **state)
@@ -336,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_ctx_deadlines),
         cmocka_unit_test(test_ctx_survives_allocation_failures),
         cmocka_unit_test(test_cpu_levels_agree_with_the_kernel),
+        cmocka_unit_test(test_cpu_levels_of_x86_words),
         cmocka_unit_test(test_cpu_names),
         cmocka_unit_test(test_machine_counts_processors_of_the_affinity_mask),
         cmocka_unit_test(test_machine_memory_respects_the_rlimit),

@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The kernel tables as callers see them; the kernels themselves are tested by memo_check. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "memo_test.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "base/cpu.h"
 #include "kernel/kernels.h"
+#include "kernel/levels.h"
 
 static void test_kernels_for_every_level_or_null(void **state)
 {
     (void)state;
-    for (memo_cpu cpu = MEMO_CPU_REF; cpu <= MEMO_CPU_AVX512; cpu++) {
+    for (memo_cpu cpu = MEMO_CPU_REF; cpu < MEMO_CPU_COUNT; cpu++) {
         const memo_kernels *kernels = memo_kernels_for(cpu);
         if (!memo_cpu_has(cpu)) {
             assert_null(kernels);
@@ -34,9 +30,27 @@ static void test_kernels_for_auto_is_the_best(void **state)
     (void)state;
     const memo_kernels *best = memo_kernels_for(MEMO_CPU_AUTO);
     assert_non_null(best);
-    for (memo_cpu cpu = MEMO_CPU_REF; cpu <= MEMO_CPU_AVX512; cpu++) {
+    for (memo_cpu cpu = MEMO_CPU_REF; cpu < MEMO_CPU_COUNT; cpu++) {
         if (memo_kernels_for(cpu))
             assert_true(best->cpu >= cpu);
+    }
+}
+
+/* A level that adds nothing to an entry names a lower one's: no entry is left out. */
+static void test_kernels_tables_are_complete(void **state)
+{
+    (void)state;
+    const memo_kernels *const levels[] = {
+        memo_kernels_ref,        memo_kernels_avx2,       memo_kernels_avx512,
+        memo_kernels_avx512vnni, memo_kernels_avx512bf16, memo_kernels_amx,
+    };
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        if (!levels[i])
+            continue;
+        const size_t *words = (const size_t *)(const void *)levels[i];
+        assert_true(levels[i]->cpu != MEMO_CPU_AUTO);
+        for (size_t w = 1; w < sizeof *levels[i] / sizeof *words; w++)
+            assert_true(words[w] != 0); /* a count or a function; the first word is the level */
     }
 }
 
@@ -55,7 +69,7 @@ static void test_gemm_exact_on_whole_numbers(void **state)
         bias[i] = (float)(i - 20);
     for (int i = 0; i < M * N; i++)
         residual[i] = (float)(i % 11);
-    for (memo_cpu cpu = MEMO_CPU_REF; cpu <= MEMO_CPU_AVX512; cpu++) {
+    for (memo_cpu cpu = MEMO_CPU_REF; cpu < MEMO_CPU_COUNT; cpu++) {
         const memo_kernels *kernels = memo_kernels_for(cpu);
         if (!kernels)
             continue;
@@ -125,6 +139,44 @@ static void test_gemm_empty_sizes(void **state)
         assert_true(c[i] == bias[i % 3]);
 }
 
+/* The machine that runs this may lack the tiles, so the check program proves the source of level amx
+ * over an emulation. That the real level is that source with the real instructions shows in the
+ * bytes of this program: tdpbssd of all four sums, ldtilecfg and tilerelease. */
+static void test_gemm_amx_is_made_of_tile_instructions(void **state)
+{
+    (void)state;
+    static const uint8_t masked[][5] = {
+        /* every byte XOR 0xff, else the program would find this list */
+        {0x3b, 0x1d, 0xb4, 0xa1, 0x3b}, /* tdpbssd tmm0, tmm4, tmm6: c4 e2 4b 5e c4 */
+        {0x3b, 0x1d, 0xbc, 0xa1, 0x33}, /* tdpbssd tmm1, tmm4, tmm7 */
+        {0x3b, 0x1d, 0xb4, 0xa1, 0x2a}, /* tdpbssd tmm2, tmm5, tmm6 */
+        {0x3b, 0x1d, 0xbc, 0xa1, 0x22}, /* tdpbssd tmm3, tmm5, tmm7 */
+        {0x3b, 0x1d, 0x87, 0xb6, 0x3f}, /* tilerelease: c4 e2 78 49 c0 */
+    };
+    if (!memo_kernels_amx)
+        memo_test_skip("the level is not of this architecture");
+    FILE *f = fopen("/proc/self/exe", "re");
+    if (!f)
+        memo_test_skip("/proc/self/exe is not there");
+    static uint8_t program[64u << 20];
+    size_t n = fread(program, 1, sizeof program, f);
+    fclose(f);
+    for (size_t i = 0; i < sizeof masked / sizeof *masked; i++) {
+        uint8_t code[5];
+        for (size_t b = 0; b < sizeof code; b++)
+            code[b] = masked[i][b] ^ 0xff;
+        assert_non_null(memmem(program, n, code, sizeof code));
+    }
+    /* ldtilecfg: the opcode of tilerelease with a place in memory and 0 in the middle field. */
+    int found = 0;
+    for (size_t i = 0; i + 5 <= n; i++) {
+        int vex = program[i] == 0xc4 && (program[i + 1] & 0x1f) == 2 && program[i + 2] == 0x78;
+        found |=
+            vex && program[i + 3] == 0x49 && program[i + 4] < 0xc0 && (program[i + 4] & 0x38) == 0;
+    }
+    assert_int_equal(found, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +185,8 @@ int main(void)
         cmocka_unit_test(test_gemm_exact_on_whole_numbers),
         cmocka_unit_test(test_gemm_row_does_not_depend_on_the_batch),
         cmocka_unit_test(test_gemm_empty_sizes),
+        cmocka_unit_test(test_kernels_tables_are_complete),
+        cmocka_unit_test(test_gemm_amx_is_made_of_tile_instructions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "base/cpu.h"
 #include "base/rng.h"
 #include "nn/transformer.h"
 #include "quant/pack.h"
@@ -257,8 +258,8 @@ static void check_net(memo_transformer_config config, uint64_t seed)
         cu[s + 1] = cu[s] + lengths[s];
     for (size_t i = 0; i < cu[N_SEQS]; i++)
         ids[i] = (uint32_t)memo_rng_below(&n.rng, config.vocab_size);
-    for (int cpu = MEMO_CPU_REF; cpu <= MEMO_CPU_AVX512; cpu++) {
-        n.t.kernels = memo_kernels_for((memo_cpu)cpu);
+    for (memo_cpu cpu = MEMO_CPU_REF; cpu < MEMO_CPU_COUNT; cpu++) {
+        n.t.kernels = memo_kernels_for(cpu);
         if (!n.t.kernels)
             continue;
         run_some(&n, ids, cu, 0, N_SEQS, batch);
@@ -271,7 +272,7 @@ static void check_net(memo_transformer_config config, uint64_t seed)
                  * the state back to that size: 30 * 200 eps / 2 if all went one way. */
                 if (!(fabs((double)alone[i] - want[i]) <= 1e-5 * (config.normalize ? 1 : 4)))
                     fail_msg("%s: sequence %zu, component %zu: %.9g, not %.9g",
-                             memo_cpu_name((memo_cpu)cpu), s, i, (double)alone[i], want[i]);
+                             memo_cpu_name(cpu), s, i, (double)alone[i], want[i]);
         }
     }
     net_fini(&n);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* kernel/avx2.c -- level avx2: the 16 lanes of the templates are a pair of registers. */
+/* kernel/x86/avx2.c -- level avx2: the 16 lanes of the templates are a pair of registers. */
 #include "kernel/levels.h"
 
 #if defined(__x86_64__)
@@ -15,7 +15,8 @@
 #define TILE_ROWS   6 /* 6 pairs of accumulators + 1 of W leave 2 registers for broadcasts */
 #define TILE_PANELS 1
 #define DOT_ROWS    4
-#define INT8_ROWS   4
+#define INT8_ROWS   4 /* 4 pairs of accumulators, W, |W| and 4 temporaries */
+#define INT8_ZERO   0
 #define INT8_PANELS 1
 
 #if defined(__clang__)
@@ -24,6 +25,8 @@
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,bmi2,f16c")
 #endif
+
+#include "kernel/entries.h"
 
 typedef struct V(f32) {
     __m256 lo, hi;
@@ -211,22 +214,23 @@ KERNEL_INLINE V(i32) V(dot4)(V(i32) acc, V(weights) w, const uint8_t *a)
                     V(dot4_half)(acc.hi, w.hi, w.abs_hi, x)};
 }
 
-KERNEL_INLINE void V(store_bytes)(uint8_t *q, V(f32) x, const uint8_t zero)
+KERNEL_INLINE void V(store_bytes)(uint8_t *q, V(f32) x)
 {
     __m256i words = _mm256_packs_epi32(_mm256_cvtps_epi32(x.lo), _mm256_cvtps_epi32(x.hi));
     words = _mm256_permute4x64_epi64(words, 0xD8); /* packing works in halves: 0 2 1 3 */
     __m128i bytes =
         _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
-    bytes = _mm_xor_si128(bytes, _mm_set1_epi8((char)zero));
     _mm_storeu_si128((__m128i *)(void *)q, bytes);
 }
 
-/* The order matters: rows use functions of math. */
+/* The order matters: a template uses functions of those before it. */
 // clang-format off
 #include "kernel/template_math.h"
 #include "kernel/template_rows.h"
 #include "kernel/template_gemm.h"
+#include "kernel/template_quantize.h"
 #include "kernel/template_int8.h"
+#include "kernel/template_int8_tile.h"
 // clang-format on
 
 #if defined(__clang__)
@@ -239,23 +243,23 @@ static const memo_kernels V(table) = {
     .cpu = MEMO_CPU_AVX2,
     .gemm_f32_rows = TILE_ROWS,
     .gemm_f32_panels = TILE_PANELS,
-    .gemm_f32_tile = V(gemm_f32_tile),
-    .quantize_row_int8 = V(quantize_row_int8),
+    .gemm_f32_tile = V(memo_gemm_f32_tile),
+    .quantize_row_int8 = V(memo_quantize_row_int8),
     .gemm_int8_rows = INT8_ROWS,
     .gemm_int8_panels = INT8_PANELS,
-    .gemm_int8_tile = V(gemm_int8_tile),
-    .exp_f32 = V(exp_f32),
-    .erf_f32 = V(erf_f32),
-    .tanh_f32 = V(tanh_f32),
-    .gelu_erf_f32 = V(gelu_erf_f32),
-    .gelu_tanh_f32 = V(gelu_tanh_f32),
-    .add_f32 = V(add_f32),
-    .scale_f32 = V(scale_f32),
-    .softmax_f32 = V(softmax_f32),
-    .layer_norm_f32 = V(layer_norm_f32),
-    .dot_f32 = V(dot_f32),
-    .dot_rows_f32 = V(dot_rows_f32),
-    .pack_panels_f32 = V(pack_panels_f32),
+    .gemm_int8_tile = V(memo_gemm_int8_tile),
+    .exp_f32 = V(memo_exp_f32),
+    .erf_f32 = V(memo_erf_f32),
+    .tanh_f32 = V(memo_tanh_f32),
+    .gelu_erf_f32 = V(memo_gelu_erf_f32),
+    .gelu_tanh_f32 = V(memo_gelu_tanh_f32),
+    .add_f32 = V(memo_add_f32),
+    .scale_f32 = V(memo_scale_f32),
+    .softmax_f32 = V(memo_softmax_f32),
+    .layer_norm_f32 = V(memo_layer_norm_f32),
+    .dot_f32 = V(memo_dot_f32),
+    .dot_rows_f32 = V(memo_dot_rows_f32),
+    .pack_panels_f32 = V(memo_pack_panels_f32),
 };
 
 const memo_kernels *const memo_kernels_avx2 = &V(table);
@@ -266,6 +270,7 @@ const memo_kernels *const memo_kernels_avx2 = &V(table);
 #undef DOT_ROWS
 #undef INT8_ROWS
 #undef INT8_PANELS
+#undef INT8_ZERO
 
 #else
 

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+/* kernel/entries.h -- the entries of the level that V() names, so that a higher level can put them
+ * into its table: memo_exp_f32_avx512 and so on. kernels.h is their contract. No guard on purpose. */
+
+void V(memo_gemm_f32_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile);
+void V(memo_quantize_row_int8)(size_t n, size_t n_pad, const float *x, uint8_t *q, float *scale);
+void V(memo_gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_int8_tile *tile);
+void V(memo_exp_f32)(size_t n, const float *x, float *y);
+void V(memo_erf_f32)(size_t n, const float *x, float *y);
+void V(memo_tanh_f32)(size_t n, const float *x, float *y);
+void V(memo_gelu_erf_f32)(size_t n, const float *x, float *y);
+void V(memo_gelu_tanh_f32)(size_t n, const float *x, float *y);
+void V(memo_add_f32)(size_t n, const float *a, const float *b, float *y);
+void V(memo_scale_f32)(size_t n, float s, const float *x, float *y);
+void V(memo_softmax_f32)(size_t n, float scale, float *x);
+void V(memo_layer_norm_f32)(size_t n, const float *x, const float *gain, const float *bias,
+                            float eps, float *y);
+float V(memo_dot_f32)(size_t n, const float *a, const float *b);
+void V(memo_dot_rows_f32)(size_t n, const float *q, const float *rows, size_t stride, size_t n_rows,
+                          float *out);
+void V(memo_pack_panels_f32)(size_t n_rows, size_t n_cols, const float *src, size_t lds, float *dst,
+                             size_t panel_stride);

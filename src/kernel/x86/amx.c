@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+/* kernel/x86/amx.c -- level amx: tiles of 16 rows of 64 bytes, multiplied by one instruction.
+ *
+ * The instructions stand here, as the primitives of template_amx.h. That the operating system saves
+ * the tiles, and lends them to this process, is for base/cpu.c to ask before the level is used. */
+#include "kernel/levels.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include "kernel/vec.h"
+
+#define V(name)   name##_amx
+#define INT8_ZERO 0 /* of store_bytes, which is not used here */
+
+/* The number of a tile is part of the instruction. The compiler uses no tile of its own. */
+#define TILE_CONFIG(config) __asm__ volatile("ldtilecfg %0" ::"m"(*(config)))
+#define TILE_RELEASE()      __asm__ volatile("tilerelease" ::: "memory")
+#define TILE_ZERO(t)        __asm__ volatile("tilezero %%tmm" #t ::: "memory")
+#define TILE_DPBSSD(c, a, b)                                                                       \
+    __asm__ volatile("tdpbssd %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::: "memory")
+#define TILE_LOAD(t, p, stride)                                                                    \
+    __asm__ volatile("tileloadd (%0,%1), %%tmm" #t ::"r"(p), "r"(stride) : "memory")
+#define TILE_STORE(t, p, stride)                                                                   \
+    __asm__ volatile("tilestored %%tmm" #t ", (%0,%1)" ::"r"(p), "r"(stride) : "memory")
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512cd,"  \
+                                                   "fma,avx2,bmi2,f16c"))),                        \
+                             apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512cd,fma,avx2,bmi2,f16c")
+#endif
+
+#include "kernel/x86/vec_avx512.h"
+
+#include "kernel/template_int8.h"
+#include "kernel/x86/template_amx.h"
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+static const memo_kernels amx_table = {
+    .cpu = MEMO_CPU_AMX,
+    .gemm_f32_rows = MEMO_AVX512_TILE_ROWS,
+    .gemm_f32_panels = MEMO_AVX512_TILE_PANELS,
+    .gemm_f32_tile = memo_gemm_f32_tile_avx512,
+    .quantize_row_int8 = memo_quantize_row_int8_avx512,
+    .gemm_int8_rows = AMX_ROWS,
+    .gemm_int8_panels = AMX_PANELS,
+    .gemm_int8_tile = V(gemm_int8_tile),
+    .exp_f32 = memo_exp_f32_avx512,
+    .erf_f32 = memo_erf_f32_avx512,
+    .tanh_f32 = memo_tanh_f32_avx512,
+    .gelu_erf_f32 = memo_gelu_erf_f32_avx512,
+    .gelu_tanh_f32 = memo_gelu_tanh_f32_avx512,
+    .add_f32 = memo_add_f32_avx512,
+    .scale_f32 = memo_scale_f32_avx512,
+    .softmax_f32 = memo_softmax_f32_avx512,
+    .layer_norm_f32 = memo_layer_norm_f32_avx512,
+    .dot_f32 = memo_dot_f32_avx512,
+    .dot_rows_f32 = memo_dot_rows_f32_avx512,
+    .pack_panels_f32 = memo_pack_panels_f32_avx512,
+};
+
+const memo_kernels *const memo_kernels_amx = &amx_table;
+
+#undef V
+#undef INT8_ZERO
+#undef TILE_CONFIG
+#undef TILE_RELEASE
+#undef TILE_ZERO
+#undef TILE_DPBSSD
+#undef TILE_LOAD
+#undef TILE_STORE
+
+#else
+
+const memo_kernels *const memo_kernels_amx = NULL;
+
+#endif

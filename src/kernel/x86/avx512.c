@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+/* kernel/x86/avx512.c -- level avx512: one register is the 16 lanes of the templates. */
+#include "kernel/levels.h"
+
+#if defined(__x86_64__)
+
+#include <float.h>
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+#include "kernel/vec.h"
+
+#define V(name) name##_avx512
+#define TILE_ROWS                                                                                  \
+    MEMO_AVX512_TILE_ROWS /* 12 x 2 accumulators + 2 of W leave 6 registers for broadcasts of A */
+#define TILE_PANELS MEMO_AVX512_TILE_PANELS
+#define DOT_ROWS    4
+#define INT8_ROWS   8 /* 8 x 2 accumulators, and no more than 8 temporaries beside |W| */
+#define INT8_ZERO   0
+#define INT8_PANELS 2
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512cd,"  \
+                                                   "fma,avx2,bmi2,f16c"))),                        \
+                             apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512cd,fma,avx2,bmi2,f16c")
+#endif
+
+#include "kernel/x86/vec_avx512.h"
+
+/* w = sign * magnitude: the unsigned side of the products is |w|, the sign goes to the inputs. */
+typedef struct V(weights) {
+    __m512i abs;
+    __mmask64 negative;
+} V(weights);
+
+KERNEL_INLINE V(weights) V(load_weights)(const int8_t *p)
+{
+    __m512i w = _mm512_loadu_si512(p);
+    return (V(weights)){_mm512_abs_epi8(w), _mm512_movepi8_mask(w)};
+}
+
+/* A pair of products is at most 2 * 127 * 127 = 32258, so the 16-bit sum never saturates. */
+KERNEL_INLINE V(i32) V(dot4)(V(i32) acc, V(weights) w, const uint8_t *a)
+{
+    int32_t four;
+    memcpy(&four, a, sizeof four);
+    __m512i x = _mm512_set1_epi32(four);
+    x = _mm512_mask_sub_epi8(x, w.negative, _mm512_setzero_si512(), x);
+    __m512i pairs = _mm512_maddubs_epi16(w.abs, x);
+    return _mm512_add_epi32(acc, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+}
+
+/* The order matters: a template uses functions of those before it. */
+// clang-format off
+#include "kernel/template_math.h"
+#include "kernel/template_rows.h"
+#include "kernel/template_gemm.h"
+#include "kernel/template_quantize.h"
+#include "kernel/template_int8.h"
+#include "kernel/template_int8_tile.h"
+// clang-format on
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+static const memo_kernels V(table) = {
+    .cpu = MEMO_CPU_AVX512,
+    .gemm_f32_rows = TILE_ROWS,
+    .gemm_f32_panels = TILE_PANELS,
+    .gemm_f32_tile = V(memo_gemm_f32_tile),
+    .quantize_row_int8 = V(memo_quantize_row_int8),
+    .gemm_int8_rows = INT8_ROWS,
+    .gemm_int8_panels = INT8_PANELS,
+    .gemm_int8_tile = V(memo_gemm_int8_tile),
+    .exp_f32 = V(memo_exp_f32),
+    .erf_f32 = V(memo_erf_f32),
+    .tanh_f32 = V(memo_tanh_f32),
+    .gelu_erf_f32 = V(memo_gelu_erf_f32),
+    .gelu_tanh_f32 = V(memo_gelu_tanh_f32),
+    .add_f32 = V(memo_add_f32),
+    .scale_f32 = V(memo_scale_f32),
+    .softmax_f32 = V(memo_softmax_f32),
+    .layer_norm_f32 = V(memo_layer_norm_f32),
+    .dot_f32 = V(memo_dot_f32),
+    .dot_rows_f32 = V(memo_dot_rows_f32),
+    .pack_panels_f32 = V(memo_pack_panels_f32),
+};
+
+const memo_kernels *const memo_kernels_avx512 = &V(table);
+
+#undef V
+#undef TILE_ROWS
+#undef TILE_PANELS
+#undef DOT_ROWS
+#undef INT8_ROWS
+#undef INT8_PANELS
+#undef INT8_ZERO
+
+#else
+
+const memo_kernels *const memo_kernels_avx512 = NULL;
+
+#endif

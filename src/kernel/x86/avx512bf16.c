@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/* kernel/x86/avx512bf16.c -- level avx512bf16: to the classes f32 and int8 it adds nothing, so that
+ * it names the entries of the levels below. */
+#include "kernel/levels.h"
+
+#if defined(__x86_64__)
+
+static const memo_kernels avx512bf16_table = {
+    .cpu = MEMO_CPU_AVX512BF16,
+    .gemm_f32_rows = MEMO_AVX512_TILE_ROWS,
+    .gemm_f32_panels = MEMO_AVX512_TILE_PANELS,
+    .gemm_f32_tile = memo_gemm_f32_tile_avx512,
+    .quantize_row_int8 = memo_quantize_row_int8_avx512vnni,
+    .gemm_int8_rows = MEMO_VNNI_TILE_ROWS,
+    .gemm_int8_panels = MEMO_VNNI_TILE_PANELS,
+    .gemm_int8_tile = memo_gemm_int8_tile_avx512vnni,
+    .exp_f32 = memo_exp_f32_avx512,
+    .erf_f32 = memo_erf_f32_avx512,
+    .tanh_f32 = memo_tanh_f32_avx512,
+    .gelu_erf_f32 = memo_gelu_erf_f32_avx512,
+    .gelu_tanh_f32 = memo_gelu_tanh_f32_avx512,
+    .add_f32 = memo_add_f32_avx512,
+    .scale_f32 = memo_scale_f32_avx512,
+    .softmax_f32 = memo_softmax_f32_avx512,
+    .layer_norm_f32 = memo_layer_norm_f32_avx512,
+    .dot_f32 = memo_dot_f32_avx512,
+    .dot_rows_f32 = memo_dot_rows_f32_avx512,
+    .pack_panels_f32 = memo_pack_panels_f32_avx512,
+};
+
+const memo_kernels *const memo_kernels_avx512bf16 = &avx512bf16_table;
+
+#else
+
+const memo_kernels *const memo_kernels_avx512bf16 = NULL;
+
+#endif

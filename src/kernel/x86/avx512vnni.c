@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+/* kernel/x86/avx512vnni.c -- level avx512vnni: four products and their sum in one instruction.
+ *
+ * vpdpbusd multiplies unsigned by signed bytes. The unsigned side is the activations, stored with
+ * 128 added, so a sum is 128 * w_sum too large, which the end of the tile takes back. In between it
+ * may leave an int32; arithmetic modulo 2^32 does not mind, the true sum fits.
+ *
+ * The loop is one block of assembly: 16 sums, two rows of W and a broadcast in fixed places. From
+ * intrinsics gcc 12 makes the same instructions and copies every sum twice in a turn. */
+#include "kernel/levels.h"
+
+#if defined(__x86_64__)
+
+#include <float.h>
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+#include "kernel/vec.h"
+
+#define V(name)     name##_avx512vnni
+#define INT8_ZERO   0x80
+#define INT8_ROWS   MEMO_VNNI_TILE_ROWS
+#define INT8_PANELS MEMO_VNNI_TILE_PANELS
+
+#if defined(__clang__)
+#pragma clang attribute push(                                                                      \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vnni,"                \
+                          "fma,avx2,bmi2,f16c"))),                                                 \
+    apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vnni,fma,avx2,bmi2,f16c")
+#endif
+
+#include "kernel/x86/vec_avx512.h"
+
+#include "kernel/template_int8.h"
+#include "kernel/template_quantize.h"
+
+/* Four inputs of row r: broadcast, then into its sums of both panels. at: byte offset in A. */
+#define VNNI_ROW(r, at, address)                                                                   \
+    "vpbroadcastd " at "(" address "), %%zmm31\n\t"                                                \
+    "vpdpbusd %%zmm29, %%zmm31, %[s" #r "0]\n\t"                                                   \
+    "vpdpbusd %%zmm30, %%zmm31, %[s" #r "1]\n\t"
+
+/* Addresses of rows 0..7 from a, its fifth row and one or three times lda. */
+#define VNNI_ROWS_1(at) VNNI_ROW(0, at, "%[a]")
+#define VNNI_ROWS_2(at) VNNI_ROWS_1(at) VNNI_ROW(1, at, "%[a],%[lda]")
+#define VNNI_ROWS_3(at) VNNI_ROWS_2(at) VNNI_ROW(2, at, "%[a],%[lda],2")
+#define VNNI_ROWS_4(at) VNNI_ROWS_3(at) VNNI_ROW(3, at, "%[a],%[lda3]")
+#define VNNI_ROWS_5(at) VNNI_ROWS_4(at) VNNI_ROW(4, at, "%[a],%[lda],4")
+#define VNNI_ROWS_6(at) VNNI_ROWS_5(at) VNNI_ROW(5, at, "%[a5]")
+#define VNNI_ROWS_7(at) VNNI_ROWS_6(at) VNNI_ROW(6, at, "%[a],%[lda3],2")
+#define VNNI_ROWS_8(at) VNNI_ROWS_7(at) VNNI_ROW(7, at, "%[a5],%[lda],2")
+
+/* Four inputs of all rows; those of a later tile are prefetched. w_at: byte offset in a panel. */
+#define VNNI_STEP(rows, at, w_at)                                                                  \
+    "vmovdqu64 " w_at "(%[w]), %%zmm29\n\t"                                                        \
+    "vmovdqu64 " w_at "(%[w],%[stride]), %%zmm30\n\t"                                              \
+    "prefetcht1 " w_at "(%[w],%[ahead0])\n\t"                                                      \
+    "prefetcht1 " w_at "(%[w],%[ahead1])\n\t" VNNI_ROWS_##rows(at)
+
+#define VNNI_ZERO(r)                                                                               \
+    "vpxord %[s" #r "0], %[s" #r "0], %[s" #r "0]\n\t"                                             \
+    "vpxord %[s" #r "1], %[s" #r "1], %[s" #r "1]\n\t"
+
+#define VNNI_SUM(r) [s##r##0] "=&v"(sum[r][0]), [s##r##1] "=&v"(sum[r][1])
+
+/* The sums of panel p to floats. One panel runs as a pair of the same, whose second sums are left. */
+KERNEL_INLINE void vnni_finish(const size_t rows, const size_t p, __m512i (*sum)[INT8_PANELS],
+                               const memo_gemm_int8_tile *t)
+{
+    __m512 w_scale = V(load)(t->w_scale + p * MEMO_PANEL);
+    __m512 bias = V(load_bias)(t->bias, p);
+    __m512i excess = _mm512_slli_epi32(_mm512_loadu_si512(t->w_sum + p * MEMO_PANEL), 7);
+    KERNEL_UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        __m512i exact = _mm512_sub_epi32(sum[r][p], excess);
+        __m512 c = V(dequantize)(exact, t->a_scale[r], w_scale, bias);
+        V(store)(t->c + r * t->ldc + p * MEMO_PANEL, c);
+    }
+}
+
+// clang-format off
+/* k is a multiple of 64, so two steps of four inputs a turn come out even. */
+#define VNNI_TILE(rows)                                                                            \
+    static void vnni_tile_##rows(size_t n_panels, const memo_gemm_int8_tile *t)                    \
+    {                                                                                              \
+        __m512i sum[INT8_ROWS][INT8_PANELS];                                                       \
+        const uint8_t *a = t->a, *a5 = rows > 5 ? t->a + 5 * t->lda : t->a;                        \
+        const int8_t *w = t->w;                                                                    \
+        size_t stride = n_panels == INT8_PANELS ? t->panel_stride : 0, left = t->k / 8;            \
+        size_t ahead = t->w_next ? (size_t)(t->w_next - t->w) : 0;                                 \
+        __asm__ volatile(                                                                          \
+            VNNI_ZERO(0) VNNI_ZERO(1) VNNI_ZERO(2) VNNI_ZERO(3)                                    \
+            VNNI_ZERO(4) VNNI_ZERO(5) VNNI_ZERO(6) VNNI_ZERO(7)                                    \
+            ".p2align 4\n"                                                                         \
+            "1:\n\t"                                                                               \
+            VNNI_STEP(rows, "0", "0")                                                              \
+            VNNI_STEP(rows, "4", "64")                                                             \
+            "addq $8, %[a]\n\t"                                                                    \
+            "addq $8, %[a5]\n\t"                                                                   \
+            "addq $128, %[w]\n\t"                                                                  \
+            "decq %[left]\n\t"                                                                     \
+            "jnz 1b"                                                                               \
+            : VNNI_SUM(0), VNNI_SUM(1), VNNI_SUM(2), VNNI_SUM(3), VNNI_SUM(4), VNNI_SUM(5),        \
+              VNNI_SUM(6), VNNI_SUM(7), [a] "+r"(a), [a5] "+r"(a5), [w] "+r"(w), [left] "+r"(left) \
+            : [lda] "r"(t->lda), [lda3] "r"(3 * t->lda), [stride] "r"(stride),                     \
+              [ahead0] "r"(ahead), [ahead1] "r"(ahead + stride)                                    \
+            : "memory", "cc", "xmm29", "xmm30", "xmm31");                                          \
+        vnni_finish(rows, 0, sum, t);                                                              \
+        if (n_panels == INT8_PANELS)                                                               \
+            vnni_finish(rows, 1, sum, t);                                                          \
+    }
+
+VNNI_TILE(1) VNNI_TILE(2) VNNI_TILE(3) VNNI_TILE(4)
+VNNI_TILE(5) VNNI_TILE(6) VNNI_TILE(7) VNNI_TILE(8)
+    // clang-format on
+
+    void V(memo_gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_int8_tile *tile)
+{
+    static void (*const tiles[INT8_ROWS])(size_t, const memo_gemm_int8_tile *) = {
+        vnni_tile_1, vnni_tile_2, vnni_tile_3, vnni_tile_4,
+        vnni_tile_5, vnni_tile_6, vnni_tile_7, vnni_tile_8,
+    };
+    tiles[rows - 1](n_panels, tile);
+}
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+static const memo_kernels avx512vnni_table = {
+    .cpu = MEMO_CPU_AVX512VNNI,
+    .gemm_f32_rows = MEMO_AVX512_TILE_ROWS,
+    .gemm_f32_panels = MEMO_AVX512_TILE_PANELS,
+    .gemm_f32_tile = memo_gemm_f32_tile_avx512,
+    .quantize_row_int8 = V(memo_quantize_row_int8),
+    .gemm_int8_rows = INT8_ROWS,
+    .gemm_int8_panels = INT8_PANELS,
+    .gemm_int8_tile = V(memo_gemm_int8_tile),
+    .exp_f32 = memo_exp_f32_avx512,
+    .erf_f32 = memo_erf_f32_avx512,
+    .tanh_f32 = memo_tanh_f32_avx512,
+    .gelu_erf_f32 = memo_gelu_erf_f32_avx512,
+    .gelu_tanh_f32 = memo_gelu_tanh_f32_avx512,
+    .add_f32 = memo_add_f32_avx512,
+    .scale_f32 = memo_scale_f32_avx512,
+    .softmax_f32 = memo_softmax_f32_avx512,
+    .layer_norm_f32 = memo_layer_norm_f32_avx512,
+    .dot_f32 = memo_dot_f32_avx512,
+    .dot_rows_f32 = memo_dot_rows_f32_avx512,
+    .pack_panels_f32 = memo_pack_panels_f32_avx512,
+};
+
+const memo_kernels *const memo_kernels_avx512vnni = &avx512vnni_table;
+
+#undef V
+#undef INT8_ZERO
+#undef INT8_ROWS
+#undef INT8_PANELS
+
+#else
+
+const memo_kernels *const memo_kernels_avx512vnni = NULL;
+
+#endif

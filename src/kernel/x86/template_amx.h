@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+/* kernel/x86/template_amx.h -- the int8 GEMM tile on tile registers, compiled twice: by amx.c with
+ * the instructions, and by the check program with an emulation of them that runs anywhere. No guard
+ * on purpose. V() and the primitives are those of vec.h and template_int8.h, and these macros, which
+ * take the number of a tile as a literal:
+ *
+ *   TILE_CONFIG(p)             ldtilecfg: the shapes of all tiles, which become zero
+ *   TILE_RELEASE()             tilerelease: no tile is in use, nothing is saved at a task switch
+ *   TILE_ZERO(t)               tilezero
+ *   TILE_LOAD(t, p, stride)    tileloadd: the tile's rows from p, `stride` bytes apart
+ *   TILE_STORE(t, p, stride)   tilestored
+ *   TILE_DPBSSD(c, a, b)       tdpbssd: c += a * b, sums of four signed products into int32
+ *
+ * A pass of the loop over k holds 2 x 2 tiles of sums (0 to 3), two of A (4, 5: 16 rows of 64
+ * inputs) and two of W (6, 7: sixteen rows of a packed panel, as they lie). The rows of a tile are
+ * in its configuration, so fewer rows than 16 are a configuration of their own and nothing outside
+ * A is read. Loading one costs some 200 cycles, half of what a pass over 384 inputs takes: one call
+ * covers up to AMX_ROWS rows, that is eight passes, and the first configuration serves all of them
+ * but the last. Only sums of whole calls are in tiles, so the state is given back at the end of
+ * each: a thread that leaves the GEMM owns no tile. */
+
+#define AMX_TILE   16  /* rows of a tile */
+#define AMX_PASS   32  /* rows of a pass: two tiles */
+#define AMX_ROWS   256 /* of a call */
+#define AMX_PANELS 2
+
+/* The operand of ldtilecfg (Intel SDM volume 1, chapter 18). */
+typedef struct V(tile_config) {
+    uint8_t palette, start_row;
+    uint8_t reserved[14];
+    uint16_t row_bytes[16];
+    uint8_t rows[16];
+} V(tile_config);
+
+/* Shapes for a pass of `rows`: those beyond the sixteenth are in the second tiles. */
+KERNEL_INLINE void V(tile_configure)(size_t rows)
+{
+    size_t first = rows < AMX_TILE ? rows : AMX_TILE, second = rows - first;
+    uint8_t of[8] = {(uint8_t)first, (uint8_t)first,  (uint8_t)second, (uint8_t)second,
+                     (uint8_t)first, (uint8_t)second, AMX_TILE,        AMX_TILE};
+    V(tile_config) config = {.palette = 1};
+    for (size_t t = 0; t < 8; t++) {
+        config.rows[t] = of[t];
+        config.row_bytes[t] = of[t] ? 64 : 0; /* a tile without rows must have no bytes either */
+    }
+    TILE_CONFIG(&config);
+}
+
+/* The exact sums of a pass into sum [rows, n_panels * 16]. Prefetches `ahead` bytes behind W. */
+KERNEL_INLINE void V(tile_sums)(const int two_rows, const int two_panels,
+                                const memo_gemm_int8_tile *t, const uint8_t *a, size_t ahead,
+                                int32_t (*sum)[AMX_PANELS * MEMO_PANEL])
+{
+    const size_t lda = t->lda, row = 64, sum_row = sizeof *sum;
+    const uint8_t *a1 = two_rows ? a + AMX_TILE * lda : a;
+    const int8_t *w = t->w, *w1 = two_panels ? w + t->panel_stride : w;
+    TILE_ZERO(0);
+    if (two_panels)
+        TILE_ZERO(1);
+    if (two_rows)
+        TILE_ZERO(2);
+    if (two_rows && two_panels)
+        TILE_ZERO(3);
+    for (size_t i = 0; i < t->k; i += 64) {
+        TILE_LOAD(6, w + i * MEMO_PANEL, row);
+        TILE_LOAD(4, a + i, lda);
+        TILE_DPBSSD(0, 4, 6);
+        if (two_panels) {
+            TILE_LOAD(7, w1 + i * MEMO_PANEL, row);
+            TILE_DPBSSD(1, 4, 7);
+        }
+        if (two_rows) {
+            TILE_LOAD(5, a1 + i, lda);
+            TILE_DPBSSD(2, 5, 6);
+        }
+        if (two_rows && two_panels)
+            TILE_DPBSSD(3, 5, 7);
+        for (size_t line = 0; ahead && line < AMX_TILE; line++) {
+            __builtin_prefetch(w + ahead + i * MEMO_PANEL + line * row, 0, 2);
+            if (two_panels)
+                __builtin_prefetch(w1 + ahead + i * MEMO_PANEL + line * row, 0, 2);
+        }
+    }
+    TILE_STORE(0, sum[0], sum_row);
+    if (two_panels)
+        TILE_STORE(1, sum[0] + MEMO_PANEL, sum_row);
+    if (two_rows)
+        TILE_STORE(2, sum[AMX_TILE], sum_row);
+    if (two_rows && two_panels)
+        TILE_STORE(3, sum[AMX_TILE] + MEMO_PANEL, sum_row);
+}
+
+/* Rows row .. row + rows of the tile, with the configuration of `rows` in place. */
+static void V(tile_pass)(size_t row, size_t rows, size_t n_panels, const memo_gemm_int8_tile *t)
+{
+    _Alignas(64) int32_t sum[AMX_PASS][AMX_PANELS * MEMO_PANEL];
+    const uint8_t *a = t->a + row * t->lda;
+    size_t ahead = t->w_next && row == 0 ? (size_t)(t->w_next - t->w) : 0;
+    if (rows > AMX_TILE && n_panels == 2)
+        V(tile_sums)(1, 1, t, a, ahead, sum);
+    else if (rows > AMX_TILE)
+        V(tile_sums)(1, 0, t, a, ahead, sum);
+    else if (n_panels == 2)
+        V(tile_sums)(0, 1, t, a, ahead, sum);
+    else
+        V(tile_sums)(0, 0, t, a, ahead, sum);
+    for (size_t p = 0; p < n_panels; p++) {
+        V(f32) w_scale = V(load)(t->w_scale + p * MEMO_PANEL);
+        V(f32) bias = V(load_bias)(t->bias, p);
+        for (size_t r = 0; r < rows; r++) {
+            V(i32) exact = V(load_i32)(sum[r] + p * MEMO_PANEL);
+            V(store)
+            (t->c + (row + r) * t->ldc + p * MEMO_PANEL,
+             V(dequantize)(exact, t->a_scale[row + r], w_scale, bias));
+        }
+    }
+}
+
+static void V(gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_int8_tile *tile)
+{
+    size_t configured = 0;
+    for (size_t row = 0; row < rows; row += AMX_PASS) {
+        size_t n = rows - row < AMX_PASS ? rows - row : AMX_PASS;
+        if (n != configured)
+            V(tile_configure)(n);
+        configured = n;
+        V(tile_pass)(row, n, n_panels, tile);
+    }
+    TILE_RELEASE();
+}
