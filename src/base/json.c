@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/utf8.h"
 
 /* At most 51 MB for 200,000 empty objects, the dearest values. */
 const memo_json_limits memo_json_request_limits = {8u << 20, 32, 200000, 10000, 100, 0};
@@ -181,6 +182,45 @@ static memo_status json_check_memory(const json_scan *scan)
     return MEMO_OK;
 }
 
+/* Name and length of the member whose value is read at `end`, or of the last one before it; "" when
+ * there is none. */
+static const char *json_last_key(const char *text, size_t end, int *length)
+{
+    const char *key = "";
+    size_t from = 0, to = 0;
+
+    *length = 0;
+    for (size_t i = 0; i < end; i++) {
+        if (text[i] == '"') {
+            from = i + 1;
+            i = to = json_string_end(text, end, i);
+        } else if (text[i] == ':') {
+            key = text + from;
+            *length = (int)memo_utf8_floor(key, to - from, 80);
+        }
+    }
+    return key;
+}
+
+/* What jansson could not read. A number that no double or 64-bit integer holds is well-formed JSON:
+ * a wrong value, named by its member. */
+static memo_status json_refused(const char *text, size_t n_bytes, const char *what,
+                                const json_error_t *e, memo_err *err)
+{
+    /* jansson gives up without a text when an allocation fails deep inside. */
+    if (!e->text[0] || json_error_code(e) == json_error_out_of_memory)
+        return memo_fail_nomem(err, what, n_bytes);
+    if (json_error_code(e) == json_error_numeric_overflow) {
+        int length;
+        size_t end = e->position > 0 && (size_t)e->position < n_bytes ? (size_t)e->position : 0;
+        const char *key = json_last_key(text, end, &length);
+        return memo_fail(err, MEMO_ERR_VALUE, "%s%s%.*s: line %d column %d: %s", what,
+                         length ? "." : "", length, key, e->line, e->column, e->text);
+    }
+    return memo_fail(err, MEMO_ERR_FORMAT, "%s: line %d column %d: %s", what, e->line, e->column,
+                     e->text);
+}
+
 memo_status memo_json_parse(const char *text, size_t n_bytes, const memo_json_limits *limits,
                             const char *what, json_t **out, memo_err *err)
 {
@@ -208,13 +248,8 @@ memo_status memo_json_parse(const char *text, size_t n_bytes, const memo_json_li
                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL |
                                   (limits->int_as_real ? JSON_DECODE_INT_AS_REAL : 0),
                               &e);
-    if (!json) {
-        /* jansson gives up without a text when an allocation fails deep inside. */
-        if (!e.text[0] || json_error_code(&e) == json_error_out_of_memory)
-            return memo_fail_nomem(err, what, n_bytes);
-        return memo_fail(err, MEMO_ERR_FORMAT, "%s: line %d column %d: %s", what, e.line, e.column,
-                         e.text);
-    }
+    if (!json)
+        return json_refused(text, n_bytes, what, &e, err);
     *out = json;
     return MEMO_OK;
 }

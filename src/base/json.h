@@ -3,7 +3,8 @@
  *
  * A linear pre-scan enforces depth and counts before jansson runs, so a hostile text can exhaust
  * neither stack nor memory. Duplicate keys, NaN, comments, bad UTF-8, lone surrogates, a BOM and
- * trailing bytes are MEMO_ERR_FORMAT with line and column. \u0000 is allowed in strings (take those
+ * trailing bytes are MEMO_ERR_FORMAT with line and column; a number beyond what a double or a 64-bit
+ * integer holds is MEMO_ERR_VALUE naming its member. \u0000 is allowed in strings (take those
  * with json_string_length()), not in keys. jansson keeps its own allocator. */
 #ifndef MEMO_BASE_JSON_H
 #define MEMO_BASE_JSON_H

@@ -457,14 +457,12 @@ static memo_status st_extent(const st_scan *scan, memo_st_tensor *tensor, uint64
     return MEMO_OK;
 }
 
-/* Sort by extent and prove that the extents tile [0, data_bytes). Makes offsets absolute. */
+/* Prove that the extents, sorted, tile [0, data_bytes). Makes offsets absolute. */
 static memo_status st_check_extents(const st_scan *scan, uint64_t data_bytes)
 {
     st_object *st = scan->st;
     uint64_t next = 0;
 
-    if (st->base.n_tensors)
-        qsort(st->tensors, st->base.n_tensors, sizeof *st->tensors, st_compare_extent);
     for (size_t i = 0; i < st->base.n_tensors; i++) {
         memo_st_tensor *tensor = &st->tensors[i];
         uint64_t begin = tensor->begin, end = tensor->end, needed = 0;
@@ -559,9 +557,13 @@ static memo_status st_parse_header(const char *text, size_t n, uint64_t file_byt
     }
     scan.st->base.data_begin = 8 + (uint64_t)n;
     scan.st->base.n_bytes = file_bytes;
-    status = st_check_extents(&scan, file_bytes - scan.st->base.data_begin);
+    if (scan.st->base.n_tensors)
+        qsort(scan.st->tensors, scan.st->base.n_tensors, sizeof *scan.st->tensors,
+              st_compare_extent);
+    /* Names first: two of one name mostly overlap as well, and the name is what helps. */
+    status = st_check_names(&scan);
     if (!status)
-        status = st_check_names(&scan);
+        status = st_check_extents(&scan, file_bytes - scan.st->base.data_begin);
     if (status)
         goto fail;
     scan.st->base.tensors = scan.st->tensors;

@@ -202,7 +202,9 @@ static memo_status tokjson_model(const json_t *root, memo_tokenizer_spec *spec, 
     if (!status)
         status = tokjson_check_keys(model, keys, spec->what, err);
     if (!status)
-        status = memo_json_get_string(model, spec->what, "unk_token", 1, &spec->unk_token, err);
+        status = memo_json_get_string(model, spec->what, "unk_token", 0, &spec->unk_token, err);
+    if (!status && !spec->unk_token)
+        status = memo_fail(err, MEMO_ERR_VALUE, "%s: model has no 'unk_token'", spec->what);
     if (!status)
         status = memo_json_get_string(model, spec->what, "continuing_subword_prefix", 1,
                                       &spec->continuing, err);

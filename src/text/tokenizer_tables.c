@@ -61,11 +61,15 @@ static memo_status tables_check_header(const memo_tables_header *header, size_t 
                          "model %d (compile the model again)",
                          (unsigned)header->layout, (unsigned)header->model, MEMO_TOKENIZER_LAYOUT,
                          TABLES_WORDPIECE);
+    size_t end = sizeof *header;
     for (int s = 0; s < MEMO_TABLES_SECTIONS; s++) {
         size_t begin = header->sections[s].begin;
-        if (begin % TABLES_ALIGN || begin < sizeof *header || begin > n_bytes ||
+        if (begin % TABLES_ALIGN || begin > n_bytes ||
             header->sections[s].n > (n_bytes - begin) / tables_item_bytes[s])
             return tables_fail(err, "a section lies outside");
+        if (begin < end)
+            return tables_fail(err, "sections overlap or are out of order");
+        end = begin + header->sections[s].n * tables_item_bytes[s];
     }
     if (header->n_ids == 0 || header->n_ids > MEMO_TOKENIZER_MAX_VOCAB ||
         header->sections[MEMO_TABLES_TOKENS].n != header->n_ids ||

@@ -42,7 +42,7 @@ static const source_case cases[] = {
     {"config.json", FIELDS("1", "40", "5", "48"), MEMO_ERR_FORMAT, "encoder.layer.1."},
     {"config.json", FIELDS("2", "40", "5", "49"), MEMO_ERR_VALUE, "position_embeddings"},
     {"config.json", FIELDS("2", "20", "5", "48"), MEMO_ERR_VALUE, "config.json asks for"},
-    {"config.json", FIELDS("1e309", "40", "5", "48"), MEMO_ERR_FORMAT, "config.json"},
+    {"config.json", FIELDS("1e309", "40", "5", "48"), MEMO_ERR_VALUE, "num_hidden_layers"},
     {"config.json", FIELDS("NaN", "40", "5", "48"), MEMO_ERR_FORMAT, "config.json"},
     {"config.json", CONFIG(", \"layer_norm_eps\": 0"), MEMO_ERR_VALUE, "layer_norm_eps"},
     {"config.json", CONFIG(", \"layer_norm_eps\": -1e-5"), MEMO_ERR_VALUE, "layer_norm_eps"},

@@ -1,66 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The safetensors reader: what it accepts, each way a header can be wrong, hostile sizes. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "base/alloc.h"
-#include "base/ctx.h"
-#include "format/safetensors.h"
-
-/* A file in memory: the header's text and `data` zero bytes after it. Freed by the caller. */
-typedef struct sample {
-    unsigned char *bytes;
-    size_t n;
-} sample;
-
-static sample make_sample(const char *header, size_t header_bytes, size_t data_bytes)
-{
-    sample s = {NULL, 8 + header_bytes + data_bytes};
-
-    s.bytes = calloc(1, s.n);
-    assert_non_null(s.bytes);
-    for (int i = 0; i < 8; i++)
-        s.bytes[i] = (unsigned char)((uint64_t)header_bytes >> 8 * i);
-    memcpy(s.bytes + 8, header, header_bytes);
-    return s;
-}
-
-static memo_status parse_text(const char *header, size_t data_bytes, memo_safetensors **st,
-                              memo_err *err)
-{
-    sample s = make_sample(header, strlen(header), data_bytes);
-    memo_status status = memo_safetensors_parse(s.bytes, s.n, "sample", st, err);
-
-    free(s.bytes);
-    return status;
-}
-
-/* The oracle of acceptance: extents tile the data, sizes agree, names can be found. */
-static void check_accepted(const memo_safetensors *st, size_t n_bytes)
-{
-    uint64_t next = st->data_begin;
-
-    for (size_t i = 0; i < st->n_tensors; i++) {
-        const memo_st_tensor *t = &st->tensors[i];
-        uint64_t values = 1;
-        assert_int_equal(t->begin, next);
-        for (size_t d = 0; d < t->n_dims; d++)
-            values *= t->shape[d];
-        assert_int_equal(values, t->n_values);
-        assert_int_equal(values * memo_dtype_bits(t->dtype), (t->end - t->begin) * 8);
-        assert_ptr_equal(memo_safetensors_find(st, t->name), t);
-        next = t->end;
-    }
-    assert_int_equal(next, n_bytes);
-}
+/* The safetensors reader: what it accepts, damage, memory, and files of other people. Each way a
+ * header can be wrong stands in test_limits_safetensors.c. */
+#include "safetensors_sample.h"
 
 static const char two_tensors[] =
     "{\"__metadata__\":{\"format\":\"pt\",\"k\\u00e9y\":\"v\\n\"},"
@@ -73,8 +14,8 @@ static void test_safetensors_reads_tensors_and_metadata(void **state)
     memo_err err = {0};
 
     (void)state;
-    assert_int_equal(parse_text(two_tensors, 26, &st, &err), MEMO_OK);
-    check_accepted(st, 8 + strlen(two_tensors) + 26);
+    assert_int_equal(st_sample_parse(two_tensors, 26, &st, &err), MEMO_OK);
+    st_sample_check(st, 8 + strlen(two_tensors) + 26);
     assert_int_equal(st->n_tensors, 2);
     assert_string_equal(st->tensors[0].name, "a"); /* order of the data, not of the header */
     assert_int_equal(st->tensors[0].dtype, MEMO_DTYPE_BF16);
@@ -101,16 +42,16 @@ static void test_safetensors_every_dtype(void **state)
         snprintf(header, sizeof header,
                  "{\"t\":{\"dtype\":\"%s\",\"shape\":[4],\"data_offsets\":[0,%u]}}",
                  memo_dtype_name((memo_dtype)d), bits / 2);
-        assert_int_equal(parse_text(header, bits / 2, &st, NULL), MEMO_OK);
+        assert_int_equal(st_sample_parse(header, bits / 2, &st, NULL), MEMO_OK);
         assert_int_equal(st->tensors[0].dtype, d);
         memo_safetensors_free(st);
         snprintf(header, sizeof header,
                  "{\"t\":{\"dtype\":\"%s\",\"shape\":[1],\"data_offsets\":[0,%u]}}",
                  memo_dtype_name((memo_dtype)d), (bits + 7) / 8);
         if (bits < 8) {
-            assert_int_equal(parse_text(header, 1, &st, NULL), MEMO_ERR_FORMAT);
+            assert_int_equal(st_sample_parse(header, 1, &st, NULL), MEMO_ERR_FORMAT);
         } else {
-            assert_int_equal(parse_text(header, bits / 8, &st, NULL), MEMO_OK);
+            assert_int_equal(st_sample_parse(header, bits / 8, &st, NULL), MEMO_OK);
             memo_safetensors_free(st);
         }
     }
@@ -144,156 +85,18 @@ static void test_safetensors_accepts_what_the_format_allows(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         memo_safetensors *st = NULL;
         memo_err err = {0};
-        memo_status status = parse_text(cases[i].header, cases[i].data, &st, &err);
+        memo_status status = st_sample_parse(cases[i].header, cases[i].data, &st, &err);
         if (status)
             fail_msg("%s: %s", cases[i].header, err.message);
-        check_accepted(st, 8 + strlen(cases[i].header) + cases[i].data);
+        st_sample_check(st, 8 + strlen(cases[i].header) + cases[i].data);
         memo_safetensors_free(st);
     }
-}
-
-#define U8_1            "{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}"
-#define WITH_SHAPE(s)   "{\"t\":{\"dtype\":\"U8\",\"shape\":" s ",\"data_offsets\":[0,1]}}"
-#define WITH_OFFSETS(s) "{\"t\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":" s "}}"
-
-static const struct {
-    const char *header;
-    size_t data;
-    memo_status status;
-    const char *says; /* a part of the message */
-} wrong_headers[] = {
-    {"", 0, MEMO_ERR_FORMAT, "header length 0"},
-    {"x", 0, MEMO_ERR_FORMAT, "expected a JSON object, at byte 8"},
-    {"[]", 0, MEMO_ERR_FORMAT, "expected a JSON object"},
-    {"null", 0, MEMO_ERR_FORMAT, "expected a JSON object"},
-    {"{", 0, MEMO_ERR_FORMAT, "at byte 9"},
-    {"{}x", 0, MEMO_ERR_FORMAT, "bytes after the JSON object, at byte 10"},
-    {"{}{}", 0, MEMO_ERR_FORMAT, "bytes after"},
-    {"{,}", 0, MEMO_ERR_FORMAT, "tensor's name"},
-    {"{\"t\":" U8_1 ",}", 1, MEMO_ERR_FORMAT, "tensor's name"},
-    {"{\"t\":" U8_1 "", 1, MEMO_ERR_FORMAT, "expected ',' or '}'"},
-    {"{\"t\xFF\":" U8_1 "}", 1, MEMO_ERR_FORMAT, "not UTF-8, at byte 11"},
-    {"{\"t\xC0\xAF\":" U8_1 "}", 1, MEMO_ERR_FORMAT, "not UTF-8, at byte 11"},
-    {"\xEF\xBB\xBF{}", 0, MEMO_ERR_FORMAT, "expected a JSON object"},
-    {"{\"t\n\":" U8_1 "}", 1, MEMO_ERR_FORMAT, "control character"},
-    {"{\"t\\x\":" U8_1 "}", 1, MEMO_ERR_FORMAT, "bad escape"},
-    {"{\"t\\u12g4\":" U8_1 "}", 1, MEMO_ERR_FORMAT, "bad escape"},
-    {"{\"\\u0000\":" U8_1 "}", 1, MEMO_ERR_FORMAT, "NUL"},
-    {"{\"\\ud800\":" U8_1 "}", 1, MEMO_ERR_FORMAT, "surrogate"},
-    {"{\"\\udc00\\ud800\":" U8_1 "}", 1, MEMO_ERR_FORMAT, "surrogate"},
-    {"{\"\\ud800\\u0041\":" U8_1 "}", 1, MEMO_ERR_FORMAT, "surrogate"},
-    {"{\"t", 0, MEMO_ERR_FORMAT, "string without an end"},
-    {"{'t':" U8_1 "}", 1, MEMO_ERR_FORMAT, "tensor's name"},
-    {"{\"t\" " U8_1 "}", 1, MEMO_ERR_FORMAT, "expected ':'"},
-    {"{\"t\":" U8_1 ",\"t\":" U8_1 "}", 1, MEMO_ERR_FORMAT, "begins at data byte 0, inside"},
-    {"{\"t\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},"
-     "\"\\u0074\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}",
-     0, MEMO_ERR_FORMAT, "two tensors are named 't'"},
-    {"{\"t\":1}", 1, MEMO_ERR_FORMAT, "'t': expected an object"},
-    {"{\"t\":{}}", 1, MEMO_ERR_FORMAT, "expected 'dtype', 'shape' and 'data_offsets'"},
-    {"{\"t\":{\"shape\":[1],\"data_offsets\":[0,1]}}", 1, MEMO_ERR_FORMAT, "'dtype' is missing"},
-    {"{\"t\":{\"dtype\":\"U8\",\"data_offsets\":[0,1]}}", 1, MEMO_ERR_FORMAT, "'shape' is missing"},
-    {"{\"t\":{\"dtype\":\"U8\",\"shape\":[1]}}", 1, MEMO_ERR_FORMAT, "'data_offsets' is missing"},
-    {"{\"t\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1],\"x\":1}}", 1, MEMO_ERR_FORMAT,
-     "unknown field"},
-    {"{\"t\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1,
-     MEMO_ERR_FORMAT, "twice"},
-    {"{\"t\":{\"dtype\":8,\"shape\":[1],\"data_offsets\":[0,1]}}", 1, MEMO_ERR_FORMAT,
-     "'dtype' must be a string"},
-    {"{\"t\":{\"dtype\":\"u8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, MEMO_ERR_UNSUPPORTED,
-     "'t': unknown dtype 'u8'"},
-    {WITH_SHAPE("1"), 1, MEMO_ERR_FORMAT, "'shape' must be a list"},
-    {WITH_SHAPE("null"), 1, MEMO_ERR_FORMAT, "'shape' must be a list"},
-    {WITH_SHAPE("[-1]"), 1, MEMO_ERR_FORMAT, "non-negative integer"},
-    {WITH_SHAPE("[1.0]"), 1, MEMO_ERR_FORMAT, "fraction or exponent"},
-    {WITH_SHAPE("[1e0]"), 1, MEMO_ERR_FORMAT, "fraction or exponent"},
-    {WITH_SHAPE("[01]"), 1, MEMO_ERR_FORMAT, "leading zero"},
-    {WITH_SHAPE("[\"1\"]"), 1, MEMO_ERR_FORMAT, "non-negative integer"},
-    {WITH_SHAPE("[1,]"), 1, MEMO_ERR_FORMAT, "non-negative integer"},
-    {WITH_SHAPE("[18446744073709551616]"), 1, MEMO_ERR_FORMAT, "above 2^64"},
-    {WITH_SHAPE("[99999999999999999999]"), 1, MEMO_ERR_FORMAT, "above 2^64"},
-    {WITH_SHAPE("[4294967296,4294967296]"), 1, MEMO_ERR_FORMAT, "overflows"},
-    {WITH_SHAPE("[18446744073709551615]"), 1, MEMO_ERR_FORMAT, "overflows"},
-    {WITH_SHAPE("[2]"), 1, MEMO_ERR_FORMAT, "need 2 bytes, data_offsets give 1"},
-    {WITH_SHAPE("[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,"
-                "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]"),
-     1, MEMO_ERR_LIMIT, "more than 64 dimensions"},
-    {WITH_OFFSETS("[0]"), 1, MEMO_ERR_FORMAT, "list of two"},
-    {WITH_OFFSETS("[0,1,2]"), 1, MEMO_ERR_FORMAT, "list of two"},
-    {WITH_OFFSETS("[-1,1]"), 1, MEMO_ERR_FORMAT, "non-negative"},
-    {WITH_OFFSETS("[1,0]"), 1, MEMO_ERR_FORMAT, "[1, 0] do not lie in the 1 bytes"},
-    {WITH_OFFSETS("[0,2]"), 1, MEMO_ERR_FORMAT, "[0, 2] do not lie in the 1 bytes"},
-    {WITH_OFFSETS("[1,2]"), 2, MEMO_ERR_FORMAT, "leaving a gap"},
-    {WITH_OFFSETS("[0,1]"), 2, MEMO_ERR_FORMAT, "tensors end at data byte 1"},
-    {WITH_OFFSETS("[18446744073709551615,0]"), 1, MEMO_ERR_FORMAT, "do not lie"},
-    {"{}", 1, MEMO_ERR_FORMAT, "tensors end at data byte 0"},
-    {"{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},"
-     "\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}",
-     3, MEMO_ERR_FORMAT, "'b' begins at data byte 1, inside the tensor that ends at 2"},
-    {"{\"__metadata__\":[]}", 0, MEMO_ERR_FORMAT, "object of strings"},
-    {"{\"__metadata__\":{\"a\":1}}", 0, MEMO_ERR_FORMAT, "not a string"},
-    {"{\"__metadata__\":{\"a\":null}}", 0, MEMO_ERR_FORMAT, "not a string"},
-    {"{\"__metadata__\":{\"a\":\"x\",\"\\u0061\":\"y\"}}", 0, MEMO_ERR_FORMAT, "the key 'a' twice"},
-    {"{\"__metadata__\":{},\"__metadata__\":{}}", 0, MEMO_ERR_FORMAT, "there twice"},
-};
-
-static void test_safetensors_refuses_each_wrong_header(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < sizeof wrong_headers / sizeof *wrong_headers; i++) {
-        memo_safetensors *st = NULL;
-        memo_err err = {0};
-        memo_status status = parse_text(wrong_headers[i].header, wrong_headers[i].data, &st, &err);
-        if (status != wrong_headers[i].status || !strstr(err.message, wrong_headers[i].says))
-            fail_msg("%s\n  gives %s \"%s\"\n  expected %s \"%s\"", wrong_headers[i].header,
-                     memo_status_name(status), err.message,
-                     memo_status_name(wrong_headers[i].status), wrong_headers[i].says);
-        assert_null(st);
-    }
-}
-
-static void test_safetensors_length_comes_first(void **state)
-{
-    static const struct {
-        uint64_t length;
-        memo_status status;
-    } cases[] = {{0, MEMO_ERR_FORMAT},
-                 {3, MEMO_ERR_FORMAT},
-                 {UINT64_C(1) << 63, MEMO_ERR_FORMAT},
-                 {UINT64_MAX, MEMO_ERR_FORMAT}};
-    memo_safetensors *st = NULL;
-    memo_err err = {0};
-
-    (void)state;
-    for (size_t n = 0; n < 8; n++) {
-        assert_int_equal(memo_safetensors_parse("12345678", n, "sample", &st, &err),
-                         MEMO_ERR_FORMAT);
-        assert_non_null(strstr(err.message, "shorter than 8"));
-    }
-    memo_alloc_fail_at(0, 0);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        unsigned char bytes[10] = {0};
-        for (int b = 0; b < 8; b++)
-            bytes[b] = (unsigned char)(cases[i].length >> 8 * b);
-        assert_int_equal(memo_safetensors_parse(bytes, sizeof bytes, "sample", &st, &err),
-                         cases[i].status);
-    }
-    /* A header of 100,000,001 bytes that is really there. */
-    size_t n = (size_t)MEMO_SAFETENSORS_MAX_HEADER + 1;
-    sample s = make_sample("{}", 2, n - 2);
-    for (int b = 0; b < 8; b++)
-        s.bytes[b] = (unsigned char)((uint64_t)n >> 8 * b);
-    assert_int_equal(memo_safetensors_parse(s.bytes, s.n, "sample", &st, &err), MEMO_ERR_LIMIT);
-    assert_non_null(strstr(err.message, "100000001"));
-    assert_non_null(strstr(err.message, "100000000"));
-    free(s.bytes);
-    assert_int_equal(memo_alloc_count(), 0); /* none of these allocated anything */
 }
 
 /* Every truncation of a sample is refused; every single changed bit is refused or still tiles. */
 static void test_safetensors_truncations_and_bit_flips(void **state)
 {
-    sample s = make_sample(two_tensors, strlen(two_tensors), 26);
+    st_sample s = st_sample_make(two_tensors, strlen(two_tensors), 26);
     memo_safetensors *st = NULL;
     int64_t live = memo_alloc_live();
 
@@ -308,76 +111,13 @@ static void test_safetensors_truncations_and_bit_flips(void **state)
     for (size_t bit = 0; bit < s.n * 8; bit++) {
         s.bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
         if (memo_safetensors_parse(s.bytes, s.n, "flip", &st, NULL) == MEMO_OK) {
-            check_accepted(st, s.n);
+            st_sample_check(st, s.n);
             memo_safetensors_free(st);
         }
         s.bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
     }
     free(s.bytes);
     assert_int_equal(memo_alloc_live(), live);
-}
-
-static void test_safetensors_deep_nesting(void **state)
-{
-    const size_t depth = 100000;
-    char *header = malloc(depth * 2 + 100);
-    size_t n = (size_t)sprintf(header, "{\"__metadata__\":{\"a\":");
-    memo_safetensors *st = NULL;
-    memo_err err = {0};
-
-    (void)state;
-    memset(header + n, '[', depth);
-    memset(header + n + depth, ']', depth);
-    strcpy(header + n + 2 * depth, "}}");
-    assert_int_equal(parse_text(header, 0, &st, &err), MEMO_ERR_FORMAT);
-    assert_non_null(strstr(err.message, "not a string"));
-    free(header);
-}
-
-/* n tensors of one byte each. */
-static sample many_tensors(size_t n)
-{
-    char *header = malloc(n * 90 + 10);
-    size_t at = 0;
-
-    assert_non_null(header);
-    header[at++] = '{';
-    for (size_t i = 0; i < n; i++)
-        at += (size_t)sprintf(
-            header + at, "%s\"t%zu\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[%zu,%zu]}",
-            i ? "," : "", i, i, i + 1);
-    header[at++] = '}';
-    sample s = make_sample(header, at, n);
-    free(header);
-    return s;
-}
-
-static double parse_seconds(size_t n_tensors, memo_status expected)
-{
-    sample s = many_tensors(n_tensors);
-    memo_safetensors *st = NULL;
-    double start = memo_monotonic_ms();
-    memo_status status = memo_safetensors_parse(s.bytes, s.n, "many", &st, NULL);
-    double seconds = (memo_monotonic_ms() - start) / 1000;
-
-    assert_int_equal(status, expected);
-    if (status == MEMO_OK) {
-        check_accepted(st, s.n);
-        memo_safetensors_free(st);
-    }
-    free(s.bytes);
-    return seconds;
-}
-
-static void test_safetensors_many_tensors(void **state)
-{
-    (void)state;
-    double small = parse_seconds(20000, MEMO_OK), large = parse_seconds(200000, MEMO_OK);
-
-    if (large > 50 * small + 1) /* ten times the tensors; quadratic would be a hundred times */
-        fail_msg("20,000 tensors take %.3f s, 200,000 take %.3f s", small, large);
-    parse_seconds(200001, MEMO_ERR_LIMIT);
-    parse_seconds(1000000, MEMO_ERR_LIMIT);
 }
 
 /* -- bounded memory --------------------------------------------------------------------------- */
@@ -409,7 +149,7 @@ static void test_safetensors_memory_is_bounded(void **state)
 {
     enum { N = 60000 };
     char *headers[3] = {NULL, malloc(N * 90), malloc(N * 10)};
-    sample many = many_tensors(N);
+    st_sample many = st_sample_many(N);
     memo_safetensors *st = NULL;
     size_t at = 0;
 
@@ -428,7 +168,7 @@ static void test_safetensors_memory_is_bounded(void **state)
     }
     sprintf(headers[1] + at, "}");
     for (int i = 0; i < 3; i++) {
-        sample s = i ? make_sample(headers[i], strlen(headers[i]), 0) : many;
+        st_sample s = i ? st_sample_make(headers[i], strlen(headers[i]), 0) : many;
         size_t header_bytes = i ? strlen(headers[i]) : s.n - 8 - N;
         counted_bytes = 0;
         assert_int_equal(memo_safetensors_parse(s.bytes, s.n, "memory", &st, NULL), MEMO_OK);
@@ -450,7 +190,7 @@ static void test_safetensors_every_allocation_can_fail(void **state)
         for (uint64_t n = 1; status; n++) {
             memo_safetensors *st = NULL;
             memo_alloc_fail_at(n, sticky);
-            status = parse_text(two_tensors, 26, &st, NULL);
+            status = st_sample_parse(two_tensors, 26, &st, NULL);
             memo_alloc_fail_at(0, 0);
             assert_true(status == MEMO_OK || status == MEMO_ERR_NOMEM);
             assert_true(n < 100);
@@ -468,7 +208,7 @@ static void test_safetensors_reads_a_file(void **state)
 {
     char path[] = "/tmp/memo-st-XXXXXX";
     int fd = mkstemp(path);
-    sample s = make_sample(two_tensors, strlen(two_tensors), 26);
+    st_sample s = st_sample_make(two_tensors, strlen(two_tensors), 26);
     memo_file file = {0};
     memo_safetensors *st = NULL;
     memo_err err = {0};
@@ -485,7 +225,7 @@ static void test_safetensors_reads_a_file(void **state)
         if (n < s.n)
             assert_non_null(strstr(err.message, path));
     }
-    check_accepted(st, s.n);
+    st_sample_check(st, s.n);
     memo_safetensors_free(st);
     close(fd);
     unlink(path);
@@ -525,7 +265,7 @@ static void test_safetensors_malformed_collection(void **state)
             fail_msg("%s: expected %s, got %s %s", name, expectation, memo_status_name(status),
                      err.message);
         if (status == MEMO_OK)
-            check_accepted(st, n_bytes);
+            st_sample_check(st, n_bytes);
         memo_safetensors_free(st);
         n++;
     }
@@ -538,7 +278,7 @@ static void test_safetensors_malformed_collection(void **state)
 static int try_json_file(const char *name, const char *json, size_t n)
 {
     memo_safetensors *st = NULL;
-    sample whole = make_sample(json, n, 0);
+    st_sample whole = st_sample_make(json, n, 0);
     memo_status status = memo_safetensors_parse(whole.bytes, whole.n, name, &st, NULL);
 
     free(whole.bytes);
@@ -554,7 +294,7 @@ static int try_json_file(const char *name, const char *json, size_t n)
     memcpy(header, before, at);
     memcpy(header + at, json + 1, n - 2);
     memcpy(header + at + n - 2, after, 2);
-    sample wrapped = make_sample(header, at + n, 0);
+    st_sample wrapped = st_sample_make(header, at + n, 0);
     memo_err err = {0};
     status = memo_safetensors_parse(wrapped.bytes, wrapped.n, name, &st, &err);
     free(header);
@@ -612,11 +352,7 @@ int main(void)
         cmocka_unit_test(test_safetensors_reads_tensors_and_metadata),
         cmocka_unit_test(test_safetensors_every_dtype),
         cmocka_unit_test(test_safetensors_accepts_what_the_format_allows),
-        cmocka_unit_test(test_safetensors_refuses_each_wrong_header),
-        cmocka_unit_test(test_safetensors_length_comes_first),
         cmocka_unit_test(test_safetensors_truncations_and_bit_flips),
-        cmocka_unit_test(test_safetensors_deep_nesting),
-        cmocka_unit_test(test_safetensors_many_tensors),
         cmocka_unit_test(test_safetensors_memory_is_bounded),
         cmocka_unit_test(test_safetensors_every_allocation_can_fail),
         cmocka_unit_test(test_safetensors_reads_a_file),

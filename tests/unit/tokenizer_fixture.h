@@ -59,6 +59,22 @@
     FIXTURE_JSON(FIXTURE_SPECIALS, FIXTURE_BERT("true", "null"), FIXTURE_TEMPLATE,                 \
                  FIXTURE_MODEL(FIXTURE_VOCAB))
 
+/* Three tokens, and what a test puts around them. */
+#define SMALL_VOCAB "\"[UNK]\":0,\"a\":1,\"##b\":2"
+#define SMALL_WITH(added, normalizer, post)                                                        \
+    FIXTURE_JSON(added, normalizer, post, FIXTURE_MODEL(SMALL_VOCAB))
+#define SMALL_WITH_MODEL(model) FIXTURE_JSON("", "null", "null", model)
+#define SMALL_PLAIN             FIXTURE_FLAGS(false, false, false, false, false)
+#define SMALL_NORMAL            FIXTURE_FLAGS(false, false, false, true, false)
+#define SMALL_TEMPLATE(single)                                                                     \
+    SMALL_WITH(                                                                                    \
+        "", "null",                                                                                \
+        "{\"type\":\"TemplateProcessing\",\"single\":[" single                                     \
+        "],\"pair\":[],\"special_tokens\":{\"a\":{\"id\":\"a\",\"ids\":[1],\"tokens\":[\"a\"]},"   \
+        "\"far\":{\"id\":\"far\",\"ids\":[3],\"tokens\":[\"far\"]}}}")
+#define SMALL_SEQUENCE      "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}"
+#define SMALL_SPECIAL(name) "{\"SpecialToken\":{\"id\":\"" name "\",\"type_id\":0}}"
+
 typedef struct fixture {
     memo_tokenizer *tokenizer;
     void *tables;

@@ -86,6 +86,22 @@ static memo_status source_json(memo_source *source, const char *name, int requir
     return status;
 }
 
+/* Fields that ask the reference to run the publisher's code: named, and never followed. */
+static memo_status source_warn_of_code(memo_source *source, const char *file, const json_t *json,
+                                       memo_err *err)
+{
+    static const char *const fields[] = {"auto_map", "custom_pipelines"};
+    memo_status status = MEMO_OK;
+
+    for (size_t i = 0; i < sizeof fields / sizeof *fields && status == MEMO_OK; i++)
+        if (json_object_get(json, fields[i]))
+            status = memo_source_warn(source, err,
+                                      "%s: %s names code of the publisher; it is ignored, nothing "
+                                      "is executed",
+                                      file, fields[i]);
+    return status;
+}
+
 static memo_status source_read_config(memo_source *source, memo_err *err)
 {
     json_t *config = NULL;
@@ -100,11 +116,8 @@ static memo_status source_read_config(memo_source *source, memo_err *err)
               memo_json_get_string(config, "config.json", "model_type", 1, &model_type, err)) &&
         !(status = memo_architecture_find(model_type, &source->architecture, err)) &&
         !(status = memo_recipe_set_text(&source->recipe.architecture, model_type, err)) &&
-        !(status = source->architecture->read_config(config, &source->recipe, err)) &&
-        json_object_get(config, "auto_map"))
-        status = memo_source_warn(source, err,
-                                  "config.json: auto_map names code of the publisher; it is "
-                                  "ignored, nothing is executed");
+        !(status = source->architecture->read_config(config, &source->recipe, err)))
+        status = source_warn_of_code(source, "config.json", config, err);
     source->recipe.origin[MEMO_RECIPE_architecture] = "config.json";
     json_decref(config);
     return status;
@@ -136,6 +149,13 @@ static memo_status source_module(memo_source *source, const json_t *module, size
         (status = memo_json_get_string(module, "modules.json", "path", 1, &path, err)))
         return status;
     const char *word = source_last_word(type);
+    if (strncmp(type, "sentence_transformers.", 22) != 0 &&
+        (status = memo_source_warn(source, err,
+                                   "modules.json: module %zu is \"%.80s\", code of the publisher; "
+                                   "it is taken for the %.80s of sentence_transformers, nothing is "
+                                   "executed",
+                                   index, type, word)))
+        return status;
     if (index == 0 && !strcmp(word, "Transformer") && !*path)
         return MEMO_OK;
     if (index == 2 && !strcmp(word, "Normalize")) {
@@ -277,8 +297,9 @@ static memo_status source_read_length(memo_source *source, size_t override, memo
         (status = source_json(source, "sentence_bert_config.json", 0, &bert, err)))
         goto done;
     if (tokenizer &&
-        (status = memo_json_get_double(tokenizer, "tokenizer_config.json", "model_max_length", 0,
-                                       (memo_json_reals){1, 1e40}, &from_tokenizer, err)))
+        ((status = memo_json_get_double(tokenizer, "tokenizer_config.json", "model_max_length", 0,
+                                        (memo_json_reals){1, 1e40}, &from_tokenizer, err)) ||
+         (status = source_warn_of_code(source, "tokenizer_config.json", tokenizer, err))))
         goto done;
     if (from_tokenizer >= 1 && from_tokenizer < (double)recipe->n_positions) {
         recipe->max_tokens = (size_t)from_tokenizer;
