@@ -384,6 +384,43 @@ MEMO_API memo_status memo_db_search(memo_db *db, memo_text query,
                                     memo_err *err);
 MEMO_API void memo_hits_free(memo_hits *hits);
 
+/* ---- backup -------------------------------------------------------------------------------- */
+
+typedef struct memo_backup_options {
+    size_t size;
+    int overwrite;             /* non-zero: replace an existing file at the target */
+    memo_progress_fn progress; /* stage "copy", counts pages */
+    void *progress_user;
+} memo_backup_options;
+
+typedef struct memo_backup_report {
+    uint64_t n_records, n_chunks, n_vectors; /* read back from the copy */
+    uint64_t change_seq;                     /* the moment that was copied */
+    uint64_t n_pages, n_bytes;
+    int64_t elapsed_ms;
+} memo_backup_report;
+
+/* memo_db_backup() -- write a copy of the store as it is now to another file.
+ *
+ *   path    of the copy; its folder must exist. An existing file is MEMO_ERR_USAGE, unless
+ *           `overwrite`; the store itself, also under another name, always is, and so is a target
+ *           beside which a `-wal` lies (it is in use)
+ *   report  out, or NULL
+ *
+ * The copy is one moment of the store: everything committed before the call is in it, nothing of a
+ * batch only in part, whatever others write meanwhile; they are not held up. It is written under a
+ * temporary name, read back (every page, every row), synced and renamed: on MEMO_OK it is whole and
+ * durable, on any failure the target is what it was. MEMO_ERR_CORRUPT: the store is damaged and
+ * nothing was written; MEMO_ERR_IO: the disk is full, the folder cannot be written. Works on a store
+ * opened for reading.
+ *
+ * To restore, use the copy: open it where it lies, or move it to the store's name while no program
+ * has the store open and after removing the `-wal` and `-shm` of the old one. Copying a store in use
+ * by other means may tear it. Source: SQLite's online backup. */
+MEMO_API memo_status memo_db_backup(memo_db *db, const char *path,
+                                    const memo_backup_options *options, memo_backup_report *report,
+                                    memo_err *err);
+
 /* ---- health -------------------------------------------------------------------------------- */
 
 typedef enum memo_finding_level {

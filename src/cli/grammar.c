@@ -185,6 +185,21 @@ const cli_verb cli_verbs[] = {
      "prove a compiled model whole: checksums, fingerprint, self-test",
      NULL,
      {GRAMMAR_MODEL, GRAMMAR_COMMON}},
+    {"backup",
+     cli_verb_backup,
+     "OUT",
+     CLI_PATH,
+     1,
+     1,
+     1,
+     "memolith backup -f work.memo work-2026-11-21.memo",
+     "copy the store to another file, whole and checked, while others write",
+     "OUT is one moment of the store. It is written under a temporary name, read back (every page "
+     "and\n"
+     "row), synced and renamed. A damaged store is refused (CORRUPT). To restore, use OUT: it is "
+     "a\n"
+     "store like any other.",
+     {OPT_FORCE, OPT_DB, OPT_LOG, GRAMMAR_COMMON}},
     {"doctor",
      cli_verb_doctor,
      "",
@@ -318,6 +333,9 @@ const char *cli_nearest_verb(const char *name)
         {"update", "edit"},
         {"encode", "embed"},
         {"check", "doctor"},
+        {"repair", "doctor"},
+        {"copy", "backup"},
+        {"dump", "backup"},
         {"compile", "model compile"},
         {"convert", "model compile"},
         {"inspect", "model inspect"},

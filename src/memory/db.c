@@ -69,6 +69,18 @@ memo_status memo_db_get_stats(memo_db *db, memo_db_stats *stats, memo_err *err)
     return memo_store_get_stats(db->store, stats, err);
 }
 
+memo_status memo_db_backup(memo_db *db, const char *path, const memo_backup_options *options,
+                           memo_backup_report *report, memo_err *err)
+{
+    memo_backup_options o;
+    memo_status status = memo_options_copy(&o, sizeof o, options, "memo_backup_options", err);
+
+    if (status == MEMO_OK && (!db || !path || !*path))
+        status =
+            memo_fail(err, MEMO_ERR_USAGE, "memo_db_backup: db and path must not be NULL or empty");
+    return status ? status : memo_store_backup(db->store, path, &o, report, err);
+}
+
 /* ---- namespaces and models ----------------------------------------------------------------- */
 
 const char *memo_db_ns_name(const char *ns)

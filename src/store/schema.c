@@ -35,6 +35,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/rng.h"
+#include "store/backup.h"
 #include "store/vfs.h"
 
 #define SCHEMA_RECORD_COLUMNS                                                                      \
@@ -281,54 +282,21 @@ memo_status memo_schema_create(memo_sql *sql, int64_t now_ms, memo_err *err)
     return status;
 }
 
-static memo_status schema_copy_pages(memo_sql *from, memo_sql *to, memo_err *err)
-{
-    sqlite3_backup *backup = sqlite3_backup_init(to->db, "main", from->db, "main");
-    int rc;
-    if (!backup)
-        return memo_sql_fail(to, sqlite3_extended_errcode(to->db), "write a backup", err);
-    (void)sqlite3_backup_step(backup, -1);
-    rc = sqlite3_backup_finish(backup);
-    return rc == SQLITE_OK ? MEMO_OK : memo_sql_fail(to, rc, "write a backup", err);
-}
-
-static memo_status schema_name_backup(const char *part, const char *name, memo_err *err)
-{
-    char *folder;
-    memo_status status;
-    if (memo_sys_get()->rename(part, name) != 0)
-        return memo_fail_errno(err, errno, name, "name the backup");
-    folder = memo_path_folder(name);
-    status = folder ? memo_sync_folder(folder, err) : memo_fail_nomem(err, "a path", strlen(name));
-    memo_free(folder);
-    return status;
-}
-
-/* Copy to a temporary name, then rename: an older copy is not lost to a failed new one. The copy is
- * synced by SQLite when its connection commits, its name here: the upgrade begins after that. */
+/* An older copy is not lost to a failed new one, and the upgrade begins when this one is durable. */
 static memo_status schema_backup(memo_sql *sql, int64_t version, memo_err *err)
 {
-    memo_buf part = {0}, name = {0};
-    memo_sql copy = {0};
+    memo_buf name = {0};
+    memo_replace out = {.fd = -1};
     memo_status status;
     memo_buf_printf(&name, "%s.v%" PRId64 ".bak", sql->path, version);
-    memo_buf_printf(&part, "%s.part", name.data ? name.data : "");
-    if (name.failed || part.failed) {
-        status = memo_fail_nomem(err, "the name of the backup", strlen(sql->path));
-        goto done;
-    }
-    (void)memo_sys_get()->unlink(part.data);
-    status = memo_sql_open(&copy, part.data, MEMO_SQL_CREATE, 0, 0, err);
+    status = name.failed ? memo_fail_nomem(err, "the name of the backup", strlen(sql->path))
+                         : memo_replace_begin(&out, name.data, 1, err);
     if (!status)
-        status = schema_copy_pages(sql, &copy, err);
-    memo_sql_close(&copy, 0);
+        status = memo_copy_pages(sql, out.tmp_path, NULL, err);
     if (!status)
-        status = schema_name_backup(part.data, name.data, err);
-    if (status)
-        (void)memo_sys_get()->unlink(part.data);
-done:
+        status = memo_replace_commit(&out, err);
+    memo_replace_fini(&out);
     memo_buf_fini(&name);
-    memo_buf_fini(&part);
     return status;
 }
 

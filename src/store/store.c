@@ -406,12 +406,24 @@ static memo_status store_open_locked(memo_store *store, int may_create, memo_err
     return MEMO_OK;
 }
 
+/* The file may have been replaced between finding it and locking it, or since it was opened. */
+static memo_status store_check_name(memo_store *store, memo_err *err)
+{
+    if (!memo_vfs_has_moved(store->sql.db))
+        return MEMO_OK;
+    memo_fail(err, MEMO_ERR_BUSY, "%s was replaced or removed since it was opened here",
+              store->path);
+    return memo_hint(err, MEMO_ERR_BUSY, "close the store and open it again");
+}
+
 static memo_status store_open_writer(memo_store *store, int may_create, memo_err *err)
 {
     memo_status status = memo_lock_take(&store->lock, store->busy_ms, err);
     if (status)
         return status;
     status = store_open_locked(store, may_create, err);
+    if (!status)
+        status = store_check_name(store, err);
     if (status) /* an unknown file is left exactly as it is */
         memo_sql_close(&store->sql, 1);
     memo_lock_drop(&store->lock);
@@ -449,7 +461,7 @@ static memo_status store_try_reader(memo_store *store, memo_sql_mode mode, int *
                            store->path, version, memo_schema_n_steps);
     if (!status)
         status = store_check_log_owner(store, err);
-    return status;
+    return status ? status : store_check_name(store, err);
 }
 
 static memo_status store_open_reader(memo_store *store, memo_err *err)
@@ -473,6 +485,21 @@ static memo_status store_open_reader(memo_store *store, memo_err *err)
     return store_try_reader(store, MEMO_SQL_IMMUTABLE, &no_side_files, err);
 }
 
+/* Log, shared memory and lock are found by name: a second name would be a second set of them. */
+static memo_status store_check_links(const memo_store *store, memo_err *err)
+{
+    struct stat st;
+    if (stat(store->path, &st) != 0 || st.st_nlink <= 1)
+        return MEMO_OK;
+    memo_fail(err, MEMO_ERR_UNSUPPORTED,
+              "%s has %ju names (hard links); through another name its log and its lock would not "
+              "be found, and commits would be lost",
+              store->path, (uintmax_t)st.st_nlink);
+    return memo_hint(err, MEMO_ERR_UNSUPPORTED,
+                     "remove the other names (find / -samefile ...), or copy the file and use the "
+                     "copy");
+}
+
 static memo_status store_fail_missing(const char *path, memo_err *err)
 {
     memo_fail(err, MEMO_ERR_NOTFOUND, "%s: no such store", path);
@@ -492,6 +519,8 @@ static memo_status store_open_at(memo_store *store, const char *path,
     if (!status)
         status = memo_lock_init(&store->lock, store->path, err);
     if (status)
+        return status;
+    if (exists && (status = store_check_links(store, err)))
         return status;
     if (options->mode != MEMO_OPEN_READ_ONLY)
         return store_open_writer(store, options->mode == MEMO_OPEN_CREATE, err);
@@ -524,6 +553,28 @@ memo_status memo_store_open(memo_ctx *ctx, const char *path, const memo_store_op
     return MEMO_OK;
 }
 
+memo_status memo_store_open_image(memo_ctx *ctx, const char *path, memo_store **out, memo_err *err)
+{
+    memo_status status;
+    int no_side_files;
+    memo_store *store = memo_calloc(1, sizeof *store);
+    if (!store)
+        return memo_fail_nomem(err, "the store", sizeof *store);
+    store->ctx = ctx;
+    store->pid = getpid();
+    store->lock.fd = -1;
+    store->read_only = store->immutable = 1;
+    store->path = memo_strdup(path);
+    status = store->path ? store_try_reader(store, MEMO_SQL_IMMUTABLE, &no_side_files, err)
+                         : memo_fail_nomem(err, "a file name", strlen(path));
+    if (status) {
+        memo_store_close(store);
+        return status;
+    }
+    *out = store;
+    return MEMO_OK;
+}
+
 /* ---- closing ------------------------------------------------------------------------------- */
 
 static void store_close_writer(memo_store *store)
@@ -531,7 +582,8 @@ static void store_close_writer(memo_store *store)
     /* One that wrote nothing does not wait for one that does: that one will do the checkpoint. */
     int64_t wait_ms = store->wrote ? store->busy_ms : -1;
     int rc;
-    if (store->poisoned || memo_lock_take(&store->lock, wait_ms, NULL)) {
+    if (store->poisoned || memo_vfs_has_moved(store->sql.db) ||
+        memo_lock_take(&store->lock, wait_ms, NULL)) {
         memo_sql_close(&store->sql, 1);
         return;
     }
@@ -586,7 +638,9 @@ memo_status memo_store_begin_write(memo_store *store, memo_err *err)
     status = memo_lock_take(&store->lock, store->busy_ms, err);
     if (status)
         return status;
-    status = memo_sql_exec(&store->sql, "BEGIN IMMEDIATE", "begin a change", err);
+    status = store_check_name(store, err); /* a commit there would be lost to everybody else */
+    if (!status)
+        status = memo_sql_exec(&store->sql, "BEGIN IMMEDIATE", "begin a change", err);
     if (!status) {
         store->in_write = 1;
         store->rebuild_fulltext = 0;

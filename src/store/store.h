@@ -292,6 +292,13 @@ typedef struct memo_store_chunk_row {
 memo_status memo_store_fetch(memo_store *store, const int64_t *chunks, size_t n, memo_arena *arena,
                              memo_store_chunk_row **rows, memo_store_damage *damage, memo_err *err);
 
+/* ---- backup (backup.c) ----------------------------------------------------------------------- */
+
+/* memo_store_backup() -- as memo_db_backup() says; options whole, report may be NULL. */
+memo_status memo_store_backup(memo_store *store, const char *path,
+                              const memo_backup_options *options, memo_backup_report *report,
+                              memo_err *err);
+
 /* ---- health (audit.c) ---------------------------------------------------------------------- */
 
 typedef void (*memo_store_finding_fn)(void *user, memo_finding_level level, const char *area,

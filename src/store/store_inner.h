@@ -37,6 +37,10 @@ struct memo_store {
     unsigned char ulid_tail[10];
 };
 
+/* Open a file that nobody else has, for reading, past the lock and the log: a copy just written. */
+memo_status memo_store_open_image(memo_ctx *ctx, const char *path, memo_store **store,
+                                  memo_err *err);
+
 /* MEMO_ERR_USAGE in a forked child or for NULL. */
 memo_status memo_store_check_use(const memo_store *store, memo_err *err);
 /* And outside a write transaction. */

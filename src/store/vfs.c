@@ -545,3 +545,23 @@ int64_t memo_vfs_wal_bytes(sqlite3 *db)
     sqlite3_file *file = vfs_find_file(db, SQLITE_FCNTL_JOURNAL_POINTER);
     return file && vfs_of(file)->kind == VFS_WAL ? vfs_bytes_of(file) : 0;
 }
+
+int memo_vfs_has_moved(sqlite3 *db)
+{
+    int moved = 0;
+    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK)
+        return 0;
+    return moved;
+}
+
+int memo_vfs_lock_exclusive(sqlite3 *db)
+{
+    static const int levels[] = {SQLITE_LOCK_SHARED, SQLITE_LOCK_RESERVED, SQLITE_LOCK_EXCLUSIVE};
+    sqlite3_file *file = vfs_find_file(db, SQLITE_FCNTL_FILE_POINTER);
+    int rc = file ? SQLITE_OK : SQLITE_MISUSE;
+    for (size_t i = 0; rc == SQLITE_OK && i < sizeof levels / sizeof *levels; i++)
+        rc = vfs_lock(file, levels[i]);
+    if (rc != SQLITE_OK && file)
+        (void)vfs_unlock(file, SQLITE_LOCK_NONE);
+    return rc;
+}

@@ -49,6 +49,13 @@ memo_status memo_vfs_raw_read(sqlite3 *db, int64_t offset, void *out, int n_byte
 int64_t memo_vfs_file_bytes(sqlite3 *db); /* -1: cannot be told */
 int64_t memo_vfs_wal_bytes(sqlite3 *db);
 
+/* Whether the file is no longer the one that others find under its name (replaced, removed). */
+int memo_vfs_has_moved(sqlite3 *db);
+
+/* Take SQLite's exclusive lock on the file of a connection that has not read yet, and from then on
+ * only closes. SQLITE_BUSY when any other connection that has read from it is open. */
+int memo_vfs_lock_exclusive(sqlite3 *db);
+
 /* ---- fault injection ----------------------------------------------------------------------- */
 
 typedef enum memo_vfs_op {

@@ -21,6 +21,7 @@ memo_status cli_verb_model_compile(cli_app *app, memo_err *err);
 memo_status cli_verb_model_show(cli_app *app, memo_err *err);
 memo_status cli_verb_model_inspect(cli_app *app, memo_err *err);
 memo_status cli_verb_model_verify(cli_app *app, memo_err *err);
+memo_status cli_verb_backup(cli_app *app, memo_err *err);
 memo_status cli_verb_doctor(cli_app *app, memo_err *err);
 memo_status cli_verb_help(cli_app *app, memo_err *err);
 memo_status cli_verb_version(cli_app *app, memo_err *err);
