@@ -106,6 +106,7 @@ $ memolith help --json | $PYTHON -c 'import json, sys; g = json.load(sys.stdin);
 > model show
 > model inspect
 > model verify
+> backup
 > doctor
 > help
 > version
