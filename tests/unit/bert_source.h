@@ -15,6 +15,7 @@ typedef struct bert_spec {
     const char *prefix;   /* before every name; NULL: none */
     const char *missing;  /* name left out */
     const char *extra;    /* name added, one value */
+    const char *empty;    /* name whose first dimension is 0 */
     const char *poisoned; /* name whose value `poison_at` is `poison` */
     size_t poison_at;
     float poison;
@@ -82,6 +83,8 @@ static inline void bert_add(bert_tensor *list, size_t *n, const bert_spec *s, be
         return;
     snprintf(list[*n].name, sizeof list[*n].name, "%s%s", s->prefix, t.name);
     memcpy(list[*n].shape, t.shape, sizeof t.shape);
+    if (s->empty && !strcmp(s->empty, t.name))
+        list[*n].shape[0] = 0;
     list[*n].n_dims = t.n_dims;
     list[*n].base = t.base;
     list[*n].spread = t.spread;

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+/* Compiling: what is reported, refused and left behind. Numbered bad inputs that stand here:
+ *
+ *   36   test_limits_36_nonfinite_weights
+ *   95   test_limits_95_missing_and_surplus_tensors (and test_limits_config.c)
+ *   111  test_limits_111_killed_at_each_call */
 #include "memo_test.h"
 
 #include <errno.h>
@@ -169,7 +174,7 @@ static void test_model_compile_fingerprint(void **state)
     assert_string_not_equal(hex, first);
 }
 
-static void test_model_compile_refuses_nonfinite(void **state)
+static void test_limits_36_nonfinite_weights(void **state)
 {
     compile_env *e = *state;
     bert_spec spec = {
@@ -197,7 +202,7 @@ static void test_model_compile_refuses_nonfinite(void **state)
     memo_model_close(model);
 }
 
-static void test_model_compile_names_tensors(void **state)
+static void test_limits_95_missing_and_surplus_tensors(void **state)
 {
     compile_env *e = *state;
     memo_err err = {0};
@@ -391,7 +396,7 @@ static void test_model_compile_each_failing_call(void **state)
     assert_true(n_whole <= 3); /* opening, syncing and closing the folder */
 }
 
-static void test_model_compile_killed_at_each_call(void **state)
+static void test_limits_111_killed_at_each_call(void **state)
 {
     compile_env *e = *state;
     size_t step = getenv("MEMO_QUICK") ? 7 : 1;
@@ -449,12 +454,12 @@ int main(void)
         IN_ENV(test_model_compile_reports),
         IN_ENV(test_model_compile_aligns_tensors),
         IN_ENV(test_model_compile_fingerprint),
-        IN_ENV(test_model_compile_refuses_nonfinite),
-        IN_ENV(test_model_compile_names_tensors),
+        IN_ENV(test_limits_36_nonfinite_weights),
+        IN_ENV(test_limits_95_missing_and_surplus_tensors),
         IN_ENV(test_model_compile_protects_files),
         IN_ENV(test_model_compile_cancels),
         IN_ENV(test_model_compile_each_failing_call),
-        IN_ENV(test_model_compile_killed_at_each_call),
+        IN_ENV(test_limits_111_killed_at_each_call),
         IN_ENV(test_model_compile_each_failing_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

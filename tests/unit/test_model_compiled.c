@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A compiled file that is cut, damaged, or hostile with every checksum in order. */
+/* A compiled file that is cut, damaged, or hostile with every checksum in order. By number:
+ *
+ *   103  test_limits_103_each_truncation
+ *   104  test_limits_104_each_flip, test_limits_104_damage_found_at_first_use
+ *   105  test_limits_105_106_hostile_headers, test_limits_105_hostile_probes,
+ *        test_limits_105_random_tables
+ *   106  test_limits_105_106_hostile_headers, test_limits_106_names_both_versions
+ *   107 to 110  test_limits_compiled.c; 111 test_model_compile.c */
 #include "memo_test.h"
 
 #include <memolith/model.h>
@@ -72,7 +79,7 @@ static size_t stride(size_t quick)
 
 /* ---- damage -------------------------------------------------------------------------------- */
 
-static void test_model_compiled_each_truncation(void **state)
+static void test_limits_103_each_truncation(void **state)
 {
     bytes_env *e = *state;
     memo_err err = {0};
@@ -88,7 +95,7 @@ static void test_model_compiled_each_truncation(void **state)
 }
 
 /* Every bit of the header and of the file's end, and a bit of every third byte between. */
-static void test_model_compiled_each_flip(void **state)
+static void test_limits_104_each_flip(void **state)
 {
     bytes_env *e = *state;
     size_t n_flips = 0, dense = header_end(e), tail = e->n - 64;
@@ -116,7 +123,7 @@ static void test_model_compiled_each_flip(void **state)
 }
 
 /* Without verify_all, damage is found when the weights are first used, and named. */
-static void test_model_compiled_finds_damage_at_first_use(void **state)
+static void test_limits_104_damage_found_at_first_use(void **state)
 {
     bytes_env *e = *state;
     memo_safetensors *st = NULL;
@@ -186,7 +193,7 @@ static void edit_header(bytes_env *e, const char *from, const char *to)
 /* A field of the recipe, which lies in the header as JSON in JSON. */
 #define FIELD(name, value) name "\\\":{\\\"value\\\":" value
 
-static void test_model_compiled_refuses_hostile_headers(void **state)
+static void test_limits_105_106_hostile_headers(void **state)
 {
     static const struct {
         const char *from, *to;
@@ -244,6 +251,32 @@ static void test_model_compiled_refuses_hostile_headers(void **state)
     }
 }
 
+static void test_limits_106_names_both_versions(void **state)
+{
+    static const char *const keys[] = {"memolith.format", "memolith.layout"};
+    static const char *const ours[] = {MEMO_COMPILED_FORMAT, MEMO_COMPILED_LAYOUT};
+    bytes_env *e = *state;
+
+    for (int newer = 0; newer < 2; newer++)
+        for (size_t i = 0; i < 2; i++) {
+            char from[64], to[64], found[16], wanted[64];
+            memo_model *model = NULL;
+            memo_err err = {0};
+            snprintf(found, sizeof found, "%c", newer ? '9' : '0');
+            snprintf(from, sizeof from, "\"%s\":\"%s\"", keys[i], ours[i]);
+            snprintf(to, sizeof to, "\"%s\":\"%s\"", keys[i], found);
+            memcpy(e->work, e->good, e->n);
+            edit_header(e, from, to);
+            sign_work(e);
+            assert_memo_status(open_work(e, e->n, 0, &model, &err), MEMO_ERR_UNSUPPORTED, err);
+            snprintf(wanted, sizeof wanted, "%s is version \"%s\", this memolith reads \"%s\"",
+                     keys[i], found, ours[i]);
+            assert_contains(err.message, wanted);
+            assert_contains(err.hint, "recompile the model with this memolith");
+            assert_null(model);
+        }
+}
+
 /* Overwrite a value of a tensor. */
 static memo_status open_with_u32(bytes_env *e, const char *name, size_t index, uint32_t value,
                                  memo_err *err)
@@ -259,7 +292,7 @@ static memo_status open_with_u32(bytes_env *e, const char *name, size_t index, u
     return open_work(e, e->n, 1, &model, err);
 }
 
-static void test_model_compiled_refuses_hostile_probes(void **state)
+static void test_limits_105_hostile_probes(void **state)
 {
     bytes_env *e = *state;
     memo_err err = {0};
@@ -276,7 +309,7 @@ static void test_model_compiled_refuses_hostile_probes(void **state)
 
 /* Anything may stand in the tables: the model is refused, or it runs within its bounds (the
  * sanitizers watch), or a text is refused. */
-static void test_model_compiled_survives_random_tables(void **state)
+static void test_limits_105_random_tables(void **state)
 {
     bytes_env *e = *state;
     const char *seed_text = getenv("MEMO_SEED");
@@ -420,12 +453,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define IN_ENV(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-        IN_ENV(test_model_compiled_each_truncation),
-        IN_ENV(test_model_compiled_each_flip),
-        IN_ENV(test_model_compiled_finds_damage_at_first_use),
-        IN_ENV(test_model_compiled_refuses_hostile_headers),
-        IN_ENV(test_model_compiled_refuses_hostile_probes),
-        IN_ENV(test_model_compiled_survives_random_tables),
+        IN_ENV(test_limits_103_each_truncation),
+        IN_ENV(test_limits_104_each_flip),
+        IN_ENV(test_limits_104_damage_found_at_first_use),
+        IN_ENV(test_limits_105_106_hostile_headers),
+        IN_ENV(test_limits_106_names_both_versions),
+        IN_ENV(test_limits_105_hostile_probes),
+        IN_ENV(test_limits_105_random_tables),
         IN_ENV(test_model_compiled_refuses_other_files),
         IN_ENV(test_model_compiled_memory_equals_file),
         IN_ENV(test_model_compiled_verify_recomputes_fingerprint),
