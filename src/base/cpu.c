@@ -85,18 +85,6 @@ static unsigned cpu_detect(void)
     return levels;
 }
 
-/* CPUID traps in virtual machines and may take tens of microseconds: ask once. */
-static unsigned cpu_levels(void)
-{
-    static atomic_uint cached;
-    unsigned levels = atomic_load_explicit(&cached, memory_order_relaxed);
-    if (!levels) {
-        levels = cpu_detect();
-        atomic_store_explicit(&cached, levels, memory_order_relaxed);
-    }
-    return levels;
-}
-
 void memo_cpu_brand(char out[64])
 {
     unsigned regs[12];
@@ -116,19 +104,77 @@ void memo_cpu_brand(char out[64])
     out[n] = '\0';
 }
 
+#elif defined(__aarch64__)
+
+#if defined(__linux__)
+#include <sys/auxv.h>
+
+/* Documentation/arch/arm64/elf_hwcaps.rst */
+static unsigned cpu_detect(void)
+{
+    const unsigned long asimddp = 1ul << 20, i8mm = 1ul << 13;
+    unsigned levels = 1u << MEMO_CPU_REF | 1u << MEMO_CPU_NEON;
+    if (!(getauxval(AT_HWCAP) & asimddp))
+        return levels;
+    levels |= 1u << MEMO_CPU_NEON_DOT;
+    if (getauxval(AT_HWCAP2) & i8mm)
+        levels |= 1u << MEMO_CPU_NEON_I8MM;
+    return levels;
+}
+#elif defined(__APPLE__)
+#include <sys/sysctl.h>
+
+static int cpu_feature(const char *name)
+{
+    int value = 0;
+    size_t n = sizeof value;
+    return sysctlbyname(name, &value, &n, NULL, 0) == 0 && value != 0;
+}
+
+static unsigned cpu_detect(void)
+{
+    unsigned levels = 1u << MEMO_CPU_REF | 1u << MEMO_CPU_NEON;
+    if (!cpu_feature("hw.optional.arm.FEAT_DotProd"))
+        return levels;
+    levels |= 1u << MEMO_CPU_NEON_DOT;
+    if (cpu_feature("hw.optional.arm.FEAT_I8MM"))
+        levels |= 1u << MEMO_CPU_NEON_I8MM;
+    return levels;
+}
+#else
+static unsigned cpu_detect(void)
+{
+    return 1u << MEMO_CPU_REF | 1u << MEMO_CPU_NEON;
+}
+#endif
+
 #else
 
-static unsigned cpu_levels(void)
+static unsigned cpu_detect(void)
 {
     return 1u << MEMO_CPU_REF;
 }
 
+#endif
+
+#if !defined(__x86_64__)
 void memo_cpu_brand(char out[64])
 {
     strcpy(out, "unknown");
 }
-
 #endif
+
+/* CPUID traps in virtual machines and may take tens of microseconds: ask once. */
+static unsigned cpu_levels(void)
+{
+    static atomic_uint cached;
+    unsigned levels = atomic_load_explicit(&cached, memory_order_relaxed);
+    if (!levels) {
+        levels = cpu_detect();
+        atomic_store_explicit(&cached, levels, memory_order_relaxed);
+    }
+    return levels;
+}
 
 static const char *const cpu_names[] = {
 #define CPU_NAME(name, spelling) spelling,

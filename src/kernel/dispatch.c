@@ -7,8 +7,9 @@
 
 /* Best first; memo_kernels_for() relies on the order and on the reference being last. */
 static const memo_kernels *const *const dispatch_levels[] = {
-    &memo_kernels_amx,    &memo_kernels_avx512bf16, &memo_kernels_avx512vnni,
-    &memo_kernels_avx512, &memo_kernels_avx2,       &memo_kernels_ref,
+    &memo_kernels_amx,      &memo_kernels_avx512bf16, &memo_kernels_avx512vnni,
+    &memo_kernels_avx512,   &memo_kernels_avx2,       &memo_kernels_neon_i8mm,
+    &memo_kernels_neon_dot, &memo_kernels_neon,       &memo_kernels_ref,
 };
 
 const memo_kernels *memo_kernels_for(memo_cpu cpu)

@@ -16,6 +16,9 @@ extern const memo_kernels *const memo_kernels_avx512;     /* + avx512 f bw dq vl
 extern const memo_kernels *const memo_kernels_avx512vnni; /* + avx512_vnni */
 extern const memo_kernels *const memo_kernels_avx512bf16; /* + avx512_bf16 */
 extern const memo_kernels *const memo_kernels_amx;        /* + amx tile int8 bf16 */
+extern const memo_kernels *const memo_kernels_neon;       /* every 64-bit ARM */
+extern const memo_kernels *const memo_kernels_neon_dot;   /* + dotprod */
+extern const memo_kernels *const memo_kernels_neon_i8mm;  /* + i8mm */
 
 #if defined(__x86_64__)
 #define MEMO_AVX512_TILE_ROWS   12 /* of gemm_f32_tile */
@@ -26,6 +29,14 @@ extern const memo_kernels *const memo_kernels_amx;        /* + amx tile int8 bf1
 #include "kernel/entries.h"
 #undef V
 #define V(name) name##_avx512vnni
+#include "kernel/entries.h"
+#undef V
+#endif
+
+#if defined(__aarch64__)
+#define MEMO_NEON_TILE_ROWS   6 /* of gemm_f32_tile */
+#define MEMO_NEON_TILE_PANELS 1
+#define V(name)               name##_neon
 #include "kernel/entries.h"
 #undef V
 #endif

@@ -69,6 +69,8 @@ void V(memo_gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_int8_t
 #if INT8_ROWS > 4
         INT8_ROWS_CASE(5)
         INT8_ROWS_CASE(6)
+#endif
+#if INT8_ROWS > 6
         INT8_ROWS_CASE(7)
         INT8_ROWS_CASE(8)
 #endif

@@ -3,7 +3,7 @@
 # A suite is tools/dev/suites/NAME.sh; its output goes to build/logs/check-NAME.log.
 quick_suites="format layout build-gcc symbols headers docs tests golden-tokenizer examples fault process power"
 all_suites="format layout build-gcc symbols headers docs tests golden-tokenizer golden-models examples
-fault process power build-clang amalgamation install asan valgrind tidy"
+arm fault process power build-clang amalgamation install asan valgrind tidy"
 
 suites=$all_suites
 case ${1:-} in

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+/* kernel/arm/neon_dot.c -- level neon_dot: sdot, four signed products and their sum in each lane.
+ *
+ * The instruction stands in assembly: clang 14 hides the intrinsic from files that are not compiled
+ * for it as a whole. */
+#include "kernel/levels.h"
+
+#if defined(__aarch64__)
+
+#include <arm_neon.h>
+#include <string.h>
+
+#include "kernel/vec.h"
+
+#define V(name)     name##_neon_dot
+#define INT8_ROWS   6 /* 6 x 4 accumulators + 4 of W leave 4 registers for broadcasts of A */
+#define INT8_PANELS 1
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("arch=armv8.2-a+dotprod")
+#endif
+
+#include "kernel/entries.h"
+
+#include "kernel/arm/vec_neon.h"
+
+typedef struct V(weights) {
+    int8x16_t q[4]; /* four channels each */
+} V(weights);
+
+KERNEL_INLINE V(weights) V(load_weights)(const int8_t *p)
+{
+    NEON_EACH(weights, vld1q_s8(p + 16 * i));
+}
+
+KERNEL_INLINE int32x4_t V(dot4_quarter)(int32x4_t acc, int8x16_t w, int8x16_t a)
+{
+    __asm__("sdot %0.4s, %1.16b, %2.16b" : "+w"(acc) : "w"(w), "w"(a));
+    return acc;
+}
+
+KERNEL_INLINE V(i32) V(dot4)(V(i32) acc, V(weights) w, const uint8_t *a)
+{
+    int32_t four;
+    memcpy(&four, a, sizeof four);
+    int8x16_t x = vreinterpretq_s8_s32(vdupq_n_s32(four));
+    NEON_EACH(i32, V(dot4_quarter)(acc.q[i], w.q[i], x));
+}
+
+#include "kernel/template_int8.h"
+#include "kernel/template_int8_tile.h"
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+static const memo_kernels V(table) = {
+    .cpu = MEMO_CPU_NEON_DOT,
+    .gemm_f32_rows = MEMO_NEON_TILE_ROWS,
+    .gemm_f32_panels = MEMO_NEON_TILE_PANELS,
+    .gemm_f32_tile = memo_gemm_f32_tile_neon,
+    .quantize_row_int8 = memo_quantize_row_int8_neon,
+    .gemm_int8_rows = INT8_ROWS,
+    .gemm_int8_panels = INT8_PANELS,
+    .gemm_int8_tile = V(memo_gemm_int8_tile),
+    .exp_f32 = memo_exp_f32_neon,
+    .erf_f32 = memo_erf_f32_neon,
+    .tanh_f32 = memo_tanh_f32_neon,
+    .gelu_erf_f32 = memo_gelu_erf_f32_neon,
+    .gelu_tanh_f32 = memo_gelu_tanh_f32_neon,
+    .add_f32 = memo_add_f32_neon,
+    .scale_f32 = memo_scale_f32_neon,
+    .softmax_f32 = memo_softmax_f32_neon,
+    .layer_norm_f32 = memo_layer_norm_f32_neon,
+    .dot_f32 = memo_dot_f32_neon,
+    .dot_rows_f32 = memo_dot_rows_f32_neon,
+    .pack_panels_f32 = memo_pack_panels_f32_neon,
+};
+
+const memo_kernels *const memo_kernels_neon_dot = &V(table);
+
+#undef V
+#undef INT8_ROWS
+#undef INT8_PANELS
+#undef NEON_EACH
+
+#else
+
+const memo_kernels *const memo_kernels_neon_dot = NULL;
+
+#endif
