@@ -67,7 +67,8 @@ extern "C" {
 /* ---- open ---------------------------------------------------------------------------------- */
 
 /* memo_db -- an open store. Threads: one thread at a time per handle; open one handle per thread.
- * A handle must not be carried across fork() (MEMO_ERR_USAGE). */
+ * A handle must not be carried across fork() (MEMO_ERR_USAGE). NULL for a handle or for an out-
+ * parameter that is not said to be optional is MEMO_ERR_USAGE everywhere. */
 typedef struct memo_db memo_db;
 
 typedef enum memo_open_mode {
@@ -87,11 +88,16 @@ typedef struct memo_db_options {
 /* memo_db_open() -- open or make a store.
  *
  * MEMO_ERR_CORRUPT: not a memolith store, or its schema holds something foreign;
- * MEMO_ERR_UNSUPPORTED: made by a newer schema, or on a network file system; MEMO_ERR_IO: path is
- * not a regular file. An older schema is migrated in one transaction after a backup is written
+ * MEMO_ERR_UNSUPPORTED: made by a newer schema, on a network file system, or a file with a second
+ * hard link (through which lock and log would not be found); MEMO_ERR_IO: path is not a regular
+ * file; MEMO_ERR_BUSY: another writer, or the file was replaced at this moment. An older schema is migrated in one transaction after a backup is written
  * beside the file (`<store>.v<N>.bak`). */
 MEMO_API memo_status memo_db_open(memo_ctx *ctx, const char *path, const memo_db_options *options,
                                   memo_db **db, memo_err *err);
+
+/* memo_db_close() -- fold the write-ahead log into the file, when no other writer is busy, and free
+ * the handle. NULL is fine. As with free(), the handle is gone: using or closing it once more is the
+ * caller's mistake and cannot be noticed. */
 MEMO_API void memo_db_close(memo_db *db);
 
 /* ---- write --------------------------------------------------------------------------------- */
@@ -358,10 +364,13 @@ typedef struct memo_hits {
     size_t n;
     const memo_hit *hits; /* [n], best first; ties by best single rank, then by id */
     memo_search_mode mode;
-    size_t n_searched;   /* chunks the filter let through (by the deadline, when partial) */
-    size_t n_damaged;    /* rows left out because their checksum failed */
-    int partial;         /* the deadline cut it short */
-    int query_truncated; /* the query has more tokens than the model takes */
+    size_t n_searched;    /* chunks the filter let through (by the deadline, when partial) */
+    size_t n_damaged;     /* rows left out because their checksum failed */
+    size_t n_damaged_ids; /* <= n_damaged: at most 64 are named */
+    const char *const *damaged_ids;        /* [n_damaged_ids] records, else "chunk N", "page N" */
+    const char *lane_failed[MEMO_N_LANES]; /* damage kept this lane from answering: why; or NULL */
+    int partial;                           /* the deadline cut it short */
+    int query_truncated;                   /* the query has more tokens than the model takes */
     memo_search_timings timings;
     const char *model; /* name of the model that embedded the query, "" in lexical mode */
 } memo_hits;
@@ -375,6 +384,10 @@ typedef struct memo_hits {
  * alone holds an identifier of it (ERR-4512, src/a.c, "quoted"), is not pushed below one that
  * matches neither. Words match by their English stem, accents and case aside; a script without
  * spaces (Chinese, Thai ...) only from the beginning of a run: meaning finds those.
+ *
+ * Damage costs only what it touches: a row that fails its checksum is left out and named, and in
+ * hybrid mode a lane whose pages are damaged is left out (lane_failed says why, and so does the log)
+ * while the others answer. MEMO_ERR_CORRUPT: no lane of the mode could answer.
  *
  * Never fewer than min(k, matches of the filter) hits in dense and hybrid mode.
  * MEMO_ERR_NOTFOUND: the namespace is empty; MEMO_ERR_MISMATCH: its vectors come from another model

@@ -64,9 +64,20 @@ void memo_db_close(memo_db *db)
     memo_free(db);
 }
 
+memo_status memo_db_check_call(const memo_db *db, const void *needed, const char *call,
+                               memo_err *err)
+{
+    if (db && needed)
+        return MEMO_OK;
+    return memo_fail(err, MEMO_ERR_USAGE, "%s: %s is NULL", call,
+                     db ? "a needed argument" : "the store handle");
+}
+
 memo_status memo_db_get_stats(memo_db *db, memo_db_stats *stats, memo_err *err)
 {
-    return memo_store_get_stats(db->store, stats, err);
+    memo_status status = memo_db_check_call(db, stats, "memo_db_get_stats", err);
+
+    return status ? status : memo_store_get_stats(db->store, stats, err);
 }
 
 memo_status memo_db_backup(memo_db *db, const char *path, const memo_backup_options *options,
@@ -75,9 +86,10 @@ memo_status memo_db_backup(memo_db *db, const char *path, const memo_backup_opti
     memo_backup_options o;
     memo_status status = memo_options_copy(&o, sizeof o, options, "memo_backup_options", err);
 
-    if (status == MEMO_OK && (!db || !path || !*path))
-        status =
-            memo_fail(err, MEMO_ERR_USAGE, "memo_db_backup: db and path must not be NULL or empty");
+    if (status == MEMO_OK)
+        status = memo_db_check_call(db, path, "memo_db_backup", err);
+    if (status == MEMO_OK && !*path)
+        status = memo_fail(err, MEMO_ERR_USAGE, "memo_db_backup: the path is empty");
     return status ? status : memo_store_backup(db->store, path, &o, report, err);
 }
 

@@ -22,6 +22,10 @@ struct memo_db {
     size_t document_tokens; /* a document may have; 0: not asked yet, see memo_db_capacity() */
 };
 
+/* MEMO_ERR_USAGE when the handle, or what the caller must give along with it, is NULL. */
+memo_status memo_db_check_call(const memo_db *db, const void *needed, const char *call,
+                               memo_err *err);
+
 /* ---- namespaces and models (db.c) ---------------------------------------------------------- */
 
 const char *memo_db_ns_name(const char *ns); /* NULL: the default's */

@@ -58,6 +58,8 @@ memo_status memo_db_add(memo_db *db, const memo_write_options *options,
     memo_record_in *copy = NULL;
     memo_status status = memo_options_copy(&o, sizeof o, options, "memo_write_options", err);
 
+    if (status == MEMO_OK)
+        status = memo_db_check_call(db, db, "memo_db_add", err);
     if (status == MEMO_OK && n && !records)
         status = memo_fail(err, MEMO_ERR_USAGE, "memo_db_add: records is NULL, n is %zu", n);
     if (status || n == 0)
@@ -197,6 +199,8 @@ memo_status memo_db_edit(memo_db *db, const memo_write_options *options, const c
 
     if (status == MEMO_OK)
         status = memo_options_copy(&e, sizeof e, edit, "memo_record_edit", err);
+    if (status == MEMO_OK)
+        status = memo_db_check_call(db, edit, "memo_db_edit", err);
     if (status == MEMO_OK && (!id || !*id))
         status = memo_fail(err, MEMO_ERR_USAGE, "memo_db_edit: id must not be NULL or empty");
     if (status)
@@ -268,6 +272,8 @@ memo_status memo_db_forget(memo_db *db, const memo_forget_options *options, uint
     uint64_t forgotten = 0, absent = 0;
     memo_status status = memo_options_copy(&o, sizeof o, options, "memo_forget_options", err);
 
+    if (status == MEMO_OK)
+        status = memo_db_check_call(db, db, "memo_db_forget", err);
     if (status)
         return status;
     if (o.n_ids == 0 && !o.where)
@@ -331,8 +337,11 @@ memo_status memo_db_get(memo_db *db, const char *ns, const char *id, memo_record
     records_owner *owner;
     memo_status status;
 
-    if (!id || !*id || !record)
-        return memo_fail(err, MEMO_ERR_USAGE, "memo_db_get: id and record must not be NULL");
+    status = memo_db_check_call(db, record, "memo_db_get", err);
+    if (status == MEMO_OK && (!id || !*id))
+        status = memo_fail(err, MEMO_ERR_USAGE, "memo_db_get: id must not be NULL or empty");
+    if (status)
+        return status;
     owner = memo_calloc(1, sizeof *owner);
     if (!owner)
         return memo_fail_nomem(err, "record", sizeof *owner);
@@ -377,6 +386,8 @@ memo_status memo_db_list(memo_db *db, const memo_list_options *options, memo_rec
     records_owner *owner;
     memo_status status = memo_options_copy(&o, sizeof o, options, "memo_list_options", err);
 
+    if (status == MEMO_OK)
+        status = memo_db_check_call(db, records, "memo_db_list", err);
     if (status)
         return status;
     if (o.limit > RECORDS_MAX_LIST)

@@ -246,6 +246,9 @@ memo_status memo_db_doctor(memo_db *db, memo_findings **findings, memo_err *err)
     doctor_work w = {.db = db};
     memo_status status;
 
+    status = memo_db_check_call(db, findings, "memo_db_doctor", err);
+    if (status)
+        return status;
     w.owner = memo_calloc(1, sizeof *w.owner);
     if (!w.owner)
         return memo_fail_nomem(err, "findings", sizeof *w.owner);

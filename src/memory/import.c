@@ -300,6 +300,8 @@ memo_status memo_db_import(memo_db *db, const char *const *paths, size_t n_paths
 
     report = report ? report : &unused;
     memset(report, 0, sizeof *report);
+    if ((status = memo_db_check_call(db, db, "memo_db_import", err)))
+        return status;
     if (n_paths && !paths)
         return memo_fail(err, MEMO_ERR_USAGE, "memo_db_import: paths is NULL");
     status = memo_db_need_model(db, "importing", err);

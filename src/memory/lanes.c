@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/lanes.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 #include "base/error.h"
 #include "index/exact.h"
@@ -54,6 +56,20 @@ static double lanes_cosine(const lanes_scan *scan, const float *vector, float do
     return norm > 0 ? dot / norm : 0;
 }
 
+static void lanes_note_chunk(memo_lanes *lanes, int64_t chunk)
+{
+    memo_store_damage *damage = &lanes->damage;
+    char name[40];
+
+    snprintf(name, sizeof name, "chunk %" PRId64, chunk);
+    damage->n++;
+    if (damage->n_ids < MEMO_STORE_MAX_DAMAGED) {
+        const char *copy = memo_arena_strdup(damage->arena, name);
+        if (copy)
+            damage->ids[damage->n_ids++] = copy;
+    }
+}
+
 static int lanes_scan_block(void *user, const memo_store_block *block)
 {
     lanes_scan *scan = user;
@@ -69,7 +85,7 @@ static int lanes_scan_block(void *user, const memo_store_block *block)
             memo_lane_hit hit =
                 lanes_hit(lanes, block->records[at + i], block->chunks[at + i], score);
             if (!isfinite(score)) { /* no vector of ours: its checksum was made to fit */
-                lanes->damage.n++;
+                lanes_note_chunk(lanes, block->chunks[at + i]);
                 continue;
             }
             scan->status =
@@ -165,7 +181,8 @@ static memo_status lanes_promote(memo_lanes *lanes, const memo_needle *needle,
 static memo_status lanes_find_needle(memo_lanes *lanes, const memo_needle *needle, memo_err *err)
 {
     memo_lane_list found = {0};
-    memo_store_hits hits = {.arena = lanes->arena, .limit = LANES_MAX_EXACT};
+    memo_store_hits hits = {
+        .arena = lanes->arena, .limit = LANES_MAX_EXACT, .damage = &lanes->damage};
     memo_status status = memo_store_exact(lanes->db->store, &lanes->scope,
                                           (memo_text){needle->text, needle->n_bytes}, &hits, err);
 

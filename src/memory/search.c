@@ -45,6 +45,8 @@ typedef struct search_work {
     memo_filter *filter;
     memo_fused *fused;
     size_t n_fused;
+    size_t n_lanes_run, n_lanes_failed;
+    memo_err first_failure;
 } search_work;
 
 const char *memo_lane_name(memo_lane lane)
@@ -180,31 +182,69 @@ static memo_status search_count(search_work *w, memo_err *err)
     return search_fail_empty(memo_db_ns_name(w->options.ns), err);
 }
 
+static memo_status search_note_failure(search_work *w, memo_lane lane, const memo_err *why,
+                                       memo_err *err)
+{
+    const char **failed = &w->owner->hits.lane_failed[lane];
+
+    if (*failed)
+        return MEMO_OK;
+    memo_log(w->db->ctx, MEMO_LOG_WARN, "searched without the %s lane: %s; fix: %s",
+             memo_lane_name(lane), why->message, why->hint);
+    *failed = memo_arena_strdup(&w->owner->arena, why->message);
+    return *failed ? MEMO_OK : memo_fail_nomem(err, "a message", strlen(why->message));
+}
+
+/* Run one lane. With several, damage that stops this one does not stop the search. */
+static memo_status search_run_lane(search_work *w, memo_lane lane,
+                                   memo_status (*run)(memo_lanes *lanes, memo_err *err),
+                                   double *lap_ms, double *since, memo_err *err)
+{
+    memo_err why = {0};
+    memo_status status;
+
+    if (search_out_of_time(w))
+        return MEMO_OK;
+    w->n_lanes_run++;
+    status = run(&w->lanes, &why);
+    *lap_ms = search_lap(since);
+    if (status == MEMO_ERR_CORRUPT && w->options.mode == MEMO_SEARCH_HYBRID) {
+        w->lanes.lists[lane].n = 0;
+        if (lane == MEMO_LANE_EXACT)
+            w->lanes.promoted.n = 0;
+        if (++w->n_lanes_failed == 1)
+            w->first_failure = why;
+        return search_note_failure(w, lane, &why, err);
+    }
+    if (status && err)
+        *err = why;
+    return status;
+}
+
 static memo_status search_run_lanes(search_work *w, memo_err *err)
 {
     memo_search_timings *t = &w->owner->hits.timings;
     double since = memo_monotonic_ms();
     memo_status status = MEMO_OK;
 
-    if (w->lanes.vector && !search_out_of_time(w)) {
-        status = memo_lanes_dense(&w->lanes, err);
-        t->dense_ms = search_lap(&since);
-    }
+    if (w->lanes.vector)
+        status = search_run_lane(w, MEMO_LANE_DENSE, memo_lanes_dense, &t->dense_ms, &since, err);
     if (status == MEMO_OK) {
         status = search_count(w, err);
         t->filter_ms = search_lap(&since);
     }
     if (w->options.mode == MEMO_SEARCH_DENSE)
         return status;
-    if (status == MEMO_OK && !search_out_of_time(w)) {
-        status = memo_lanes_lexical(&w->lanes, err);
-        t->lexical_ms = search_lap(&since);
-    }
-    if (status == MEMO_OK && !search_out_of_time(w)) {
-        status = memo_lanes_exact(&w->lanes, err);
-        t->exact_ms = search_lap(&since);
-    }
-    return status;
+    if (status == MEMO_OK)
+        status =
+            search_run_lane(w, MEMO_LANE_LEXICAL, memo_lanes_lexical, &t->lexical_ms, &since, err);
+    if (status == MEMO_OK)
+        status = search_run_lane(w, MEMO_LANE_EXACT, memo_lanes_exact, &t->exact_ms, &since, err);
+    if (status || w->n_lanes_failed == 0 || w->n_lanes_failed < w->n_lanes_run)
+        return status;
+    if (err)
+        *err = w->first_failure;
+    return MEMO_ERR_CORRUPT;
 }
 
 /* ---- fusion -------------------------------------------------------------------------------- */
@@ -334,6 +374,23 @@ static void search_fill_hit(const search_row *from, memo_hit *hit)
     memcpy(hit->lanes, from->fused->lanes, sizeof hit->lanes);
 }
 
+/* Damage in the full-text index costs the words, not the hits, where another lane found those. */
+static memo_status search_match_word(search_work *w, size_t word, const int64_t *chunks, size_t n,
+                                     unsigned char *found, memo_err *err)
+{
+    memo_err why = {0};
+    memo_status status = memo_store_match_chunks(w->db->store, w->lanes.query.word_matches[word],
+                                                 chunks, n, found, &why);
+
+    if (status == MEMO_ERR_CORRUPT && w->options.mode != MEMO_SEARCH_LEXICAL) {
+        memset(found, 0, n);
+        return search_note_failure(w, MEMO_LANE_LEXICAL, &why, err);
+    }
+    if (status && err)
+        *err = why;
+    return status;
+}
+
 /* Which words of the query each hit holds, by asking the full-text index itself: only it knows what
  * its stemmer makes of them. */
 static memo_status search_fill_terms(search_work *w, const search_row *rows, memo_hit *hits,
@@ -351,8 +408,9 @@ static memo_status search_fill_terms(search_work *w, const search_row *rows, mem
     for (size_t i = 0; i < n; i++)
         chunks[i] = rows[i].row->chunk;
     for (size_t word = 0; word < query->n_words && status == MEMO_OK; word++) {
-        status =
-            memo_store_match_chunks(w->db->store, query->word_matches[word], chunks, n, found, err);
+        if (w->owner->hits.lane_failed[MEMO_LANE_LEXICAL])
+            break;
+        status = search_match_word(w, word, chunks, n, found, err);
         for (size_t i = 0; i < n && status == MEMO_OK; i++)
             if (found[i])
                 memo_buf_printf(&terms[i], "%s%s", terms[i].n ? " " : "", query->words[word]);
@@ -436,6 +494,24 @@ static void search_fini(search_work *w)
     memo_free(w->vector);
 }
 
+static memo_status search_name_damage(search_work *w, memo_err *err)
+{
+    const memo_store_damage *damage = &w->lanes.damage;
+    memo_hits *hits = &w->owner->hits;
+    const char **ids;
+
+    hits->n_damaged = damage->n;
+    if (damage->n_ids == 0)
+        return MEMO_OK;
+    ids = memo_arena_array(&w->owner->arena, damage->n_ids, sizeof *ids);
+    if (!ids)
+        return memo_fail_nomem(err, "a list of ids", damage->n_ids * sizeof *ids);
+    memcpy(ids, damage->ids, damage->n_ids * sizeof *ids);
+    hits->damaged_ids = ids;
+    hits->n_damaged_ids = damage->n_ids;
+    return MEMO_OK;
+}
+
 memo_status memo_db_search(memo_db *db, memo_text query, const memo_search_options *options,
                            memo_hits **hits, memo_err *err)
 {
@@ -444,6 +520,8 @@ memo_status memo_db_search(memo_db *db, memo_text query, const memo_search_optio
     memo_status status =
         memo_options_copy(&w.options, sizeof w.options, options, "memo_search_options", err);
 
+    if (status == MEMO_OK)
+        status = memo_db_check_call(db, hits, "memo_db_search", err);
     if (status == MEMO_OK)
         status = search_check(&w, err);
     if (status)
@@ -461,7 +539,8 @@ memo_status memo_db_search(memo_db *db, memo_text query, const memo_search_optio
     w.lanes.deadline = memo_deadline_in(w.options.deadline_ms);
     w.lanes.arena = w.lanes.damage.arena = &w.owner->arena;
     status = search_run(&w, err);
-    w.owner->hits.n_damaged = w.lanes.damage.n;
+    if (status == MEMO_OK)
+        status = search_name_damage(&w, err);
     w.owner->hits.partial = w.lanes.partial;
     w.owner->hits.timings.total_ms = memo_monotonic_ms() - started;
     search_fini(&w);

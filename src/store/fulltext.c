@@ -212,6 +212,7 @@ typedef struct exact_args {
     memo_text needle;
     size_t limit;
     fulltext_hits *out;
+    memo_store_damage *damage; /* or NULL */
 } exact_args;
 
 static size_t exact_count(const char *text, size_t n, memo_text needle)
@@ -251,27 +252,33 @@ static memo_status exact_keys(memo_sql *sql, const exact_args *a, memo_err *err)
     return status;
 }
 
-/* Occurrences of the needle in one chunk (and the title, for the first). The row's checksum is left
- * to the fetch of what is shown. */
-static memo_status exact_look(memo_sql *sql, int64_t cid, memo_text needle, size_t *count,
+/* Occurrences of the needle in one chunk (and the title, for the first). A row that fails its
+ * checksum is named, not looked into: it may have lost the needle. */
+static memo_status exact_look(memo_sql *sql, int64_t cid, const exact_args *a, size_t *count,
                               memo_err *err)
 {
-    int row;
-    memo_stmt st = memo_stmt_keep(sql,
-                                  "SELECT c.position, c.span_begin, c.span_end, r.title, r.text"
-                                  " FROM chunks c JOIN records r ON r.rid = c.rid WHERE c.cid = ?",
-                                  "read a chunk");
-    memo_status status;
-    memo_stmt_int(&st, cid);
-    status = memo_stmt_step(&st, &row, err);
+    memo_chunk_row chunk;
+    memo_row row;
+    memo_stmt st;
+    int found;
+    memo_status status = memo_chunk_find(sql, cid, &chunk, &found, err);
     *count = 0;
-    if (!status && row) {
-        int64_t begin = memo_stmt_col_int(&st, 1), end = memo_stmt_col_int(&st, 2);
-        memo_text title = memo_stmt_col_text(&st, 3), text = memo_stmt_col_text(&st, 4);
-        if (begin >= 0 && begin <= end && (uint64_t)end <= text.n_bytes)
-            *count = exact_count(text.bytes + begin, (size_t)(end - begin), needle);
-        if (memo_stmt_col_int(&st, 0) == 0 && title.bytes)
-            *count += exact_count(title.bytes, title.n_bytes, needle);
+    if (status || !found)
+        return status;
+    st = memo_stmt_keep(sql, "SELECT " MEMO_ROW_COLUMNS " FROM records WHERE rid = ?",
+                        "read a record");
+    memo_stmt_int(&st, chunk.rid);
+    status = memo_stmt_step(&st, &found, err);
+    if (!status && found) {
+        memo_row_read(&st, &row);
+        if (!memo_row_good(&row) || !memo_chunk_good(&chunk, &row)) {
+            memo_damage_add(a->damage, row.id.bytes ? row.id.bytes : "?");
+        } else {
+            *count = exact_count(row.text.bytes + chunk.begin, (size_t)(chunk.end - chunk.begin),
+                                 a->needle);
+            if (chunk.position == 0)
+                *count += exact_count(row.title.bytes, row.title.n_bytes, a->needle);
+        }
     }
     memo_stmt_done(&st);
     return status;
@@ -292,7 +299,7 @@ static memo_status exact_merge(memo_sql *sql, const exact_args *a, const fulltex
     for (size_t i = 0; i < candidates->n; i++) {
         const memo_store_hit *c = &candidates->hits[i];
         size_t count, k = 0;
-        memo_status status = exact_look(sql, c->chunk, a->needle, &count, err);
+        memo_status status = exact_look(sql, c->chunk, a, &count, err);
         if (status)
             return status;
         if (!count)
@@ -339,7 +346,7 @@ memo_status memo_store_exact(memo_store *store, const memo_store_scope *scope, m
                              memo_store_hits *out, memo_err *err)
 {
     fulltext_hits list = {.arena = out->arena};
-    exact_args args = {scope, needle, out->limit, &list};
+    exact_args args = {scope, needle, out->limit, &list, out->damage};
     memo_status status;
     if (!needle.n_bytes)
         return memo_fail(err, MEMO_ERR_VALUE, "nothing to look for");

@@ -30,6 +30,24 @@ static memo_status lookup_ns_name(memo_sql *sql, int64_t ns, memo_arena *arena, 
     return status;
 }
 
+static int lookup_is(memo_text name, const char *id)
+{
+    return name.bytes && name.n_bytes == strlen(id) && memcmp(name.bytes, id, name.n_bytes) == 0;
+}
+
+/* The row is whole, and the one that was asked for: an index may lead to another. (Where SQLite
+ * takes the id from the index, the checksum notices that; where from the row, the comparison.) */
+static memo_status lookup_prove(const memo_row *row, int64_t ns, const char *id, memo_err *err)
+{
+    if (!memo_row_good(row))
+        memo_fail(err, MEMO_ERR_CORRUPT, "record %s: its checksum does not match", id);
+    else if (row->ns != ns || (!lookup_is(row->id, id) && !lookup_is(row->key, id)))
+        memo_fail(err, MEMO_ERR_CORRUPT, "record %s: an index leads to another record", id);
+    else
+        return MEMO_OK;
+    return memo_hint(err, MEMO_ERR_CORRUPT, "%s", MEMO_SQL_FIX);
+}
+
 typedef struct get_args {
     int64_t ns;
     const char *id;
@@ -48,12 +66,10 @@ static memo_status lookup_record_by(memo_sql *sql, const char *constant, const g
     status = memo_stmt_step(&st, found, err);
     if (!status && *found) {
         memo_row_read(&st, &row);
-        if (memo_row_good(&row))
-            status = memo_row_publish(&row, ns, 1, a->arena, a->out, err);
-        else
-            status =
-                memo_fail(err, MEMO_ERR_CORRUPT, "record %s: its checksum does not match", a->id);
+        status = lookup_prove(&row, a->ns, a->id, err);
     }
+    if (!status && *found)
+        status = memo_row_publish(&row, ns, 1, a->arena, a->out, err);
     memo_stmt_done(&st);
     return status;
 }
@@ -91,16 +107,18 @@ memo_status memo_store_get(memo_store *store, int64_t ns, const char *id, memo_a
 }
 
 static memo_status lookup_chunking(memo_sql *sql, const char *constant, int64_t ns, const char *id,
-                                   int64_t out[3], int *found, memo_err *err)
+                                   memo_row *row, int *found, memo_err *err)
 {
     memo_status status;
     memo_stmt st = memo_stmt_keep(sql, constant, "read a record");
     memo_stmt_int(&st, ns);
     memo_stmt_str(&st, id);
     status = memo_stmt_step(&st, found, err);
-    for (int i = 0; !status && *found && i < 3; i++)
-        out[i] = memo_stmt_col_int(&st, i);
-    memo_stmt_done(&st);
+    if (!status && *found) {
+        memo_row_read(&st, row);
+        status = lookup_prove(row, ns, id, err);
+    }
+    memo_stmt_done(&st); /* from here on only the numbers of *row hold */
     return status;
 }
 
@@ -108,26 +126,24 @@ memo_status memo_store_get_chunking(memo_store *store, int64_t ns, const char *i
                                     memo_chunking *chunking, size_t *chunk_tokens,
                                     size_t *chunk_overlap, memo_err *err)
 {
-    int64_t v[3];
+    memo_row row;
     int found = 0;
     memo_status status = memo_store_check_use(store, err);
     if (!status)
         status = lookup_chunking(&store->sql,
-                                 "SELECT chunking, chunk_tokens, chunk_overlap FROM records"
-                                 " WHERE ns = ? AND id = ?",
-                                 ns, id, v, &found, err);
+                                 "SELECT " MEMO_ROW_COLUMNS " FROM records WHERE ns = ? AND id = ?",
+                                 ns, id, &row, &found, err);
     if (!status && !found)
-        status = lookup_chunking(&store->sql,
-                                 "SELECT chunking, chunk_tokens, chunk_overlap FROM records"
-                                 " WHERE ns = ? AND key = ?",
-                                 ns, id, v, &found, err);
+        status = lookup_chunking(
+            &store->sql, "SELECT " MEMO_ROW_COLUMNS " FROM records WHERE ns = ? AND key = ?", ns,
+            id, &row, &found, err);
     if (!status && !found)
         status = memo_fail(err, MEMO_ERR_NOTFOUND, "no record \"%s\"", id);
     if (status)
         return status;
-    *chunking = (memo_chunking)v[0];
-    *chunk_tokens = memo_size_from_column(v[1]);
-    *chunk_overlap = memo_size_from_column(v[2]);
+    *chunking = (memo_chunking)row.chunking;
+    *chunk_tokens = memo_size_from_column(row.chunk_tokens);
+    *chunk_overlap = memo_size_from_column(row.chunk_overlap);
     return MEMO_OK;
 }
 
@@ -332,8 +348,8 @@ typedef struct fetch_args {
     size_t n_before, n_ids_before; /* damage that others found */
 } fetch_args;
 
-static memo_status fetch_find_chunk(memo_sql *sql, int64_t cid, memo_chunk_row *chunk, int *found,
-                                    memo_err *err)
+memo_status memo_chunk_find(memo_sql *sql, int64_t cid, memo_chunk_row *chunk, int *found,
+                            memo_err *err)
 {
     memo_status status;
     memo_stmt st = memo_stmt_keep(sql, "SELECT " MEMO_CHUNK_COLUMNS " FROM chunks WHERE cid = ?",
@@ -377,7 +393,7 @@ static memo_status fetch_one(memo_sql *sql, int64_t cid, const fetch_args *a,
     memo_stmt st;
     char name[40];
     int found;
-    memo_status status = fetch_find_chunk(sql, cid, &chunk, &found, err);
+    memo_status status = memo_chunk_find(sql, cid, &chunk, &found, err);
     *out = (memo_store_chunk_row){.chunk = cid, .damaged = 1};
     if (status)
         return status;

@@ -163,19 +163,31 @@ static int put_same_row(const memo_row *old, const memo_row *now)
            (now->created_ms == 0 || now->created_ms == old->created_ms);
 }
 
-static memo_status put_count_vectors(memo_sql *sql, int64_t rid, int64_t space, int64_t *n,
-                                     memo_err *err)
+/* How many chunks of a good record are whole, with a whole vector in `space`. */
+static memo_status put_count_vectors(memo_sql *sql, const memo_row *record, int64_t space,
+                                     int64_t *n, memo_err *err)
 {
-    int row;
+    int more;
     memo_status status;
     memo_stmt st = memo_stmt_keep(sql,
-                                  "SELECT count(*) FROM chunks c JOIN vectors v ON v.cid = c.cid"
+                                  "SELECT c.cid, c.rid, c.position, c.span_begin, c.span_end,"
+                                  " c.n_tokens, c.checksum, v.ns, v.rid, v.checksum, v.vector"
+                                  " FROM chunks c JOIN vectors v ON v.cid = c.cid"
                                   " AND v.space = ?2 WHERE c.rid = ?1",
-                                  "count vectors");
-    memo_stmt_int(&st, rid);
+                                  "read its vectors");
+    memo_stmt_int(&st, record->rid);
     memo_stmt_int(&st, space);
-    status = memo_stmt_step(&st, &row, err);
-    *n = !status && row ? memo_stmt_col_int(&st, 0) : 0;
+    *n = 0;
+    while (!(status = memo_stmt_step(&st, &more, err)) && more) {
+        memo_chunk_row chunk;
+        int64_t ns = memo_stmt_col_int(&st, 7), rid = memo_stmt_col_int(&st, 8);
+        const void *bytes = sqlite3_column_blob(st.s, 10);
+        size_t n_bytes = (size_t)sqlite3_column_bytes(st.s, 10);
+        memo_chunk_read(&st, &chunk);
+        *n +=
+            bytes && rid == record->rid && ns == record->ns && memo_chunk_good(&chunk, record) &&
+            memo_vector_sum(chunk.cid, space, ns, rid, bytes, n_bytes) == memo_stmt_col_int(&st, 9);
+    }
     memo_stmt_done(&st);
     return status;
 }
@@ -187,7 +199,7 @@ static memo_status put_is_same(memo_sql *sql, const memo_store_put *put, const m
     memo_status status = MEMO_OK;
     *same = old->rid && memo_row_good(old) && put_same_row(old, now);
     if (*same && !put->keep_chunks) {
-        status = put_count_vectors(sql, old->rid, put->space, &n_vectors, err);
+        status = put_count_vectors(sql, old, put->space, &n_vectors, err);
         *same = n_vectors == old->n_chunks;
     }
     return status;
@@ -326,6 +338,17 @@ static memo_status put_next_match(memo_store *store, const memo_buf *text,
     return put_take_row(&st, arena, row, err);
 }
 
+/* Whether a damaged row really passes the filter cannot be known. */
+static memo_status put_fail_unproven(const memo_row *row, memo_err *err)
+{
+    memo_fail(err, MEMO_ERR_CORRUPT,
+              "record %s passes the filter, but its checksum does not match; nothing was forgotten",
+              row->id.bytes ? row->id.bytes : "?");
+    return memo_hint(err, MEMO_ERR_CORRUPT,
+                     "memolith doctor --repair takes it out of service; memolith forget ID deletes "
+                     "it");
+}
+
 memo_status memo_store_forget_where(memo_store *store, int64_t ns, const memo_filter *filter,
                                     uint64_t *n_forgotten, memo_err *err)
 {
@@ -344,6 +367,8 @@ memo_status memo_store_forget_where(memo_store *store, int64_t ns, const memo_fi
     do {
         memo_arena arena = {0};
         status = put_next_match(store, &text, &scope, row.rid, &arena, &row, err);
+        if (!status && row.rid && !memo_row_good(&row))
+            status = put_fail_unproven(&row, err);
         if (!status && row.rid) {
             status = put_forget_row(store, &row, err);
             n++;

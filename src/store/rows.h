@@ -40,6 +40,10 @@ int memo_row_good(const memo_row *row);
 /* Copy all texts; zero on lack of memory. */
 int memo_row_copy(memo_arena *arena, memo_row *row);
 
+/* One chunk, its checksum not looked at yet; *found 0: there is none. */
+memo_status memo_chunk_find(memo_sql *sql, int64_t cid, memo_chunk_row *chunk, int *found,
+                            memo_err *err);
+
 void memo_chunk_read(const memo_stmt *st, memo_chunk_row *chunk);
 int64_t memo_chunk_sum(const memo_chunk_row *chunk);
 /* Its checksum is right and its span lies in the text of `row`. */

@@ -132,8 +132,7 @@ static memo_status sql_fail_damage(memo_sql *sql, const memo_vfs_faults *faults,
         memo_fail(err, MEMO_ERR_CORRUPT, "%s: cannot %s: %s", sql->path, doing,
                   sql->db ? sqlite3_errmsg(sql->db) : "damaged");
     }
-    return memo_hint(err, MEMO_ERR_CORRUPT,
-                     "run `memolith doctor` to see what is damaged; restore a backup of the file");
+    return memo_hint(err, MEMO_ERR_CORRUPT, "%s", MEMO_SQL_FIX);
 }
 
 memo_status memo_sql_fail(memo_sql *sql, int rc, const char *doing, memo_err *err)

@@ -9,6 +9,9 @@
 #include <memolith/model.h>
 #include <memolith/status.h>
 
+/* What to do about damage, for hints. */
+#define MEMO_SQL_FIX "memolith doctor --repair   (keeps a copy of the file), or restore a backup"
+
 #define MEMO_SQL_MAX_KEPT 64 /* more distinct fixed statements than the room has */
 
 /* One connection. Statements given as string constants are prepared once and kept. */

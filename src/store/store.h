@@ -248,12 +248,13 @@ typedef struct memo_store_hit {
     double score; /* higher is better */
 } memo_store_hit;
 
-/* What a ranked search found. The caller sets the first two. */
+/* What a ranked search found. The caller sets the first three. */
 typedef struct memo_store_hits {
     memo_arena *arena;
-    size_t limit;         /* most hits wanted */
-    size_t n;             /* <= limit */
-    memo_store_hit *hits; /* [n], best first, ties by chunk; in the arena */
+    size_t limit;              /* most hits wanted */
+    memo_store_damage *damage; /* grows by the rows that were to be looked into; or NULL */
+    size_t n;                  /* <= limit */
+    memo_store_hit *hits;      /* [n], best first, ties by chunk; in the arena */
 } memo_store_hits;
 
 /* memo_store_fulltext() -- BM25 over chunks.

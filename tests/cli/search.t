@@ -65,9 +65,9 @@ $ $PYTHON $HELPERS/on_terminal.py stdout -- memolith search walrus --mode lexica
 ## json
 $ memolith add 'Anna is allergic to peanuts' --key anna --tag family --meta a=1 --created 2025-01-02 -o quiet
 $ memolith search allergic peanuts -o json
-> {"hits":[{"id":"<id>","key":"anna","title":"","text":"Anna is allergic to peanuts","score":<score>,"lanes":{"dense":{"rank":1,"score":<score>,"share":<score>},"lexical":{"rank":1,"score":<score>,"share":<score>},"exact":null},"terms":"allergic peanuts","chunk":0,"begin":0,"end":27,"tags":["family"],"metadata":{"a":1},"source":"","created":"<instant>"}],"timings":{"embed_ms":<ms>,"filter_ms":<ms>,"dense_ms":<ms>,"lexical_ms":<ms>,"exact_ms":<ms>,"fuse_ms":<ms>,"fetch_ms":<ms>,"total_ms":<ms>},"searched":1,"damaged":0,"partial":false,"query_truncated":false,"model":"tiny"}
+> {"hits":[{"id":"<id>","key":"anna","title":"","text":"Anna is allergic to peanuts","score":<score>,"lanes":{"dense":{"rank":1,"score":<score>,"share":<score>},"lexical":{"rank":1,"score":<score>,"share":<score>},"exact":null},"terms":"allergic peanuts","chunk":0,"begin":0,"end":27,"tags":["family"],"metadata":{"a":1},"source":"","created":"<instant>"}],"timings":{"embed_ms":<ms>,"filter_ms":<ms>,"dense_ms":<ms>,"lexical_ms":<ms>,"exact_ms":<ms>,"fuse_ms":<ms>,"fetch_ms":<ms>,"total_ms":<ms>},"searched":1,"damaged":0,"damaged_ids":[],"failed_lanes":{},"partial":false,"query_truncated":false,"model":"tiny"}
 $ memolith search zebra --mode lexical -o json
-> {"hits":[],"timings":{"embed_ms":<ms>,"filter_ms":<ms>,"dense_ms":<ms>,"lexical_ms":<ms>,"exact_ms":<ms>,"fuse_ms":<ms>,"fetch_ms":<ms>,"total_ms":<ms>},"searched":1,"damaged":0,"partial":false,"query_truncated":false,"model":""}
+> {"hits":[],"timings":{"embed_ms":<ms>,"filter_ms":<ms>,"dense_ms":<ms>,"lexical_ms":<ms>,"exact_ms":<ms>,"fuse_ms":<ms>,"fetch_ms":<ms>,"total_ms":<ms>},"searched":1,"damaged":0,"damaged_ids":[],"failed_lanes":{},"partial":false,"query_truncated":false,"model":""}
 
 ## many queries
 $ memolith add 'Anna is allergic to peanuts' --key anna -o quiet; memolith add 'the boat is in the garden' --key boat -o quiet

@@ -182,6 +182,14 @@ static void search_put_json_tail(memo_buf *out, const memo_hits *hits)
     cli_json_close(out, '}');
     cli_json_put_u64(out, "searched", hits->n_searched);
     cli_json_put_u64(out, "damaged", hits->n_damaged);
+    cli_json_key(out, "damaged_ids");
+    cli_json_strings(out, hits->damaged_ids, hits->n_damaged_ids);
+    cli_json_key(out, "failed_lanes");
+    cli_json_open(out, '{');
+    for (int lane = 0; lane < MEMO_N_LANES; lane++)
+        if (hits->lane_failed[lane])
+            cli_json_put_string(out, memo_lane_name((memo_lane)lane), hits->lane_failed[lane]);
+    cli_json_close(out, '}');
     cli_json_key(out, "partial");
     cli_json_bool(out, hits->partial);
     cli_json_key(out, "query_truncated");
@@ -233,6 +241,15 @@ static memo_search_options search_options(const cli_app *app)
     };
 }
 
+/* A lane that failed is in the log, which goes to stderr as well. */
+static void search_warn_damage(const memo_hits *hits)
+{
+    for (size_t i = 0; i < hits->n_damaged_ids; i++)
+        cli_warn("%s is damaged and left out", hits->damaged_ids[i]);
+    if (hits->n_damaged > hits->n_damaged_ids)
+        cli_warn("and %zu more", hits->n_damaged - hits->n_damaged_ids);
+}
+
 static memo_status search_one(cli_app *app, memo_err *err)
 {
     memo_search_options options = search_options(app);
@@ -249,8 +266,7 @@ static memo_status search_one(cli_app *app, memo_err *err)
     if (status == MEMO_OK)
         status = memo_db_search(app->db, (memo_text){query.data, query.n}, &options, &hits, err);
     if (status == MEMO_OK) {
-        if (hits->n_damaged > 0)
-            cli_warn("%zu damaged rows are left out; memolith doctor says more", hits->n_damaged);
+        search_warn_damage(hits);
         if (hits->query_truncated)
             cli_warn("the query is longer than the model takes; its end was not seen");
         if (app->out.format == CLI_FORMAT_TEXT)
