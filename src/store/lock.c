@@ -24,9 +24,13 @@
 #include "base/file.h"
 
 enum {
-    LOCK_FIRST_NAP_US = 500, /* a commit takes a few ms; naps double up to the longest */
-    LOCK_LONGEST_NAP_US = 8000,
+    LOCK_NAP_US = 500, /* and up to twice as much more, by chance: a commit takes a few ms */
+    LOCK_YIELD_MS = 3, /* longer than any nap */
+    LOCK_LINE_BYTES = 16,
 };
+
+/* What a waiting process writes after the holder's line. */
+static const char lock_waiting[] = "waiting\n";
 
 /* ---- the lock ------------------------------------------------------------------------------ */
 
@@ -58,6 +62,14 @@ static void lock_nap(long us)
     (void)nanosleep(&t, NULL);
 }
 
+/* Those who wait ask at different moments, so that none has always just missed it. */
+static void lock_nap_between_tries(void)
+{
+    struct timespec now = {0, 0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    lock_nap(LOCK_NAP_US + now.tv_nsec / 1000 % (2 * LOCK_NAP_US));
+}
+
 /* The pid in the lock file, 0 when none can be read. */
 static long lock_holder(const memo_lock *lock)
 {
@@ -86,10 +98,27 @@ static memo_status lock_fail_busy(const memo_lock *lock, int64_t timeout_ms, mem
 static void lock_write_pid(memo_lock *lock)
 {
     const memo_sys *sys = memo_sys_get();
-    char text[24];
-    int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    if (sys->ftruncate(lock->fd, 0) == 0 && sys->pwrite(lock->fd, text, (size_t)n, 0) != n)
+    char text[LOCK_LINE_BYTES + 1];
+    snprintf(text, sizeof text, "%-15ld\n", (long)getpid());
+    if (sys->ftruncate(lock->fd, 0) == 0 &&
+        sys->pwrite(lock->fd, text, LOCK_LINE_BYTES, 0) != LOCK_LINE_BYTES)
         (void)sys->ftruncate(lock->fd, 0);
+}
+
+/* Tell the holder that somebody waits; as best effort. */
+static void lock_write_waiting(const memo_lock *lock)
+{
+    ssize_t n = sizeof lock_waiting - 1;
+    if (memo_sys_get()->pwrite(lock->fd, lock_waiting, (size_t)n, LOCK_LINE_BYTES) != n) {
+        /* it will have to win by chance */
+    }
+}
+
+static int lock_is_waited_for(const memo_lock *lock)
+{
+    char text[sizeof lock_waiting];
+    ssize_t n = memo_sys_get()->pread(lock->fd, text, sizeof text, LOCK_LINE_BYTES);
+    return n >= 1 && text[0] == lock_waiting[0];
 }
 
 /* Whether the file that is open is still the one that others find under the name: a lock on one that
@@ -110,11 +139,12 @@ static memo_status lock_open(memo_lock *lock, memo_err *err)
 
 memo_status memo_lock_take(memo_lock *lock, int64_t timeout_ms, memo_err *err)
 {
-    double until = memo_monotonic_ms() + (double)timeout_ms;
-    long nap_us = LOCK_FIRST_NAP_US;
+    double begun = memo_monotonic_ms(), until = begun + (double)timeout_ms;
     memo_status status;
     if (lock->held)
         return MEMO_OK;
+    if (timeout_ms > 0 && begun < lock->others_until_ms)
+        lock_nap((long)((lock->others_until_ms - begun) * 1000));
     for (;;) {
         if ((status = lock_open(lock, err)))
             return status;
@@ -131,8 +161,8 @@ memo_status memo_lock_take(memo_lock *lock, int64_t timeout_ms, memo_err *err)
             return memo_fail_errno(err, errno, lock->path, "lock");
         if (timeout_ms < 0 || memo_monotonic_ms() >= until)
             return lock_fail_busy(lock, timeout_ms, err);
-        lock_nap(nap_us);
-        nap_us = nap_us * 2 < LOCK_LONGEST_NAP_US ? nap_us * 2 : LOCK_LONGEST_NAP_US;
+        lock_write_waiting(lock);
+        lock_nap_between_tries();
     }
     lock->held = 1;
     lock_write_pid(lock);
@@ -143,6 +173,7 @@ void memo_lock_drop(memo_lock *lock)
 {
     if (!lock->held)
         return;
+    lock->others_until_ms = lock_is_waited_for(lock) ? memo_monotonic_ms() + LOCK_YIELD_MS : 0;
     (void)memo_sys_get()->ftruncate(lock->fd, 0);
     (void)memo_sys_get()->flock(lock->fd, LOCK_UN);
     lock->held = 0;

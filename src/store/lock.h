@@ -5,7 +5,11 @@
  * every write transaction and every checkpoint, in every process, runs under one flock() on
  * `<resolved path>-lock`: a writer's open, its transactions and its close. The file is never
  * removed (a second one would be a second lock) and holds the holder's pid while it is held. The
- * kernel drops the lock of a process that dies. */
+ * kernel drops the lock of a process that dies.
+ *
+ * flock() is not fair: who drops it and takes it again wins against all who wait. So one that waits
+ * says so in the file, a line after the pid; one that drops the lock and finds that line leaves it
+ * to the others for a moment before it takes it again. */
 #ifndef MEMO_STORE_LOCK_H
 #define MEMO_STORE_LOCK_H
 
@@ -17,6 +21,7 @@ typedef struct memo_lock {
     char *path; /* of the lock file */
     int fd;     /* -1: not opened yet */
     int held;
+    double others_until_ms; /* on memo_monotonic_ms(); somebody waited at the last drop */
 } memo_lock;
 
 memo_status memo_lock_init(memo_lock *lock, const char *store_path, memo_err *err);

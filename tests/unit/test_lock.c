@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/ctx.h"
 #include "base/file.h"
@@ -128,6 +129,36 @@ static void test_lock_goes_on_after_an_interrupt(void **state)
     }
 }
 
+/* One that takes the lock again as soon as it has dropped it leaves room for one that waits: five
+ * milliseconds a turn are usual, and polling alone would wait seconds for each. */
+static void test_lock_is_left_to_those_who_wait(void **state)
+{
+    enum { TURNS = 30 };
+    util_env *env = *state;
+    memo_lock lock;
+    struct timespec hold = {0, 2000000};
+    int exit_status;
+    util_ok(memo_lock_init(&lock, env->path, err));
+    pid_t hog = fork();
+    assert_true(hog >= 0);
+    if (hog == 0)
+        for (;;) {
+            if (memo_lock_take(&lock, 20000, NULL))
+                _exit(1);
+            (void)nanosleep(&hold, NULL);
+            memo_lock_drop(&lock);
+        }
+    for (int i = 0; i < TURNS; i++) {
+        (void)nanosleep(&hold, NULL); /* the other one has it by now */
+        util_ok(memo_lock_take(&lock, 1000, err));
+        memo_lock_drop(&lock);
+    }
+    assert_int_equal(kill(hog, SIGKILL), 0);
+    assert_int_equal(waitpid(hog, &exit_status, 0), hog);
+    assert_true(WIFSIGNALED(exit_status));
+    memo_lock_fini(&lock);
+}
+
 static void test_lock_resolves_paths(void **state)
 {
     util_env *env = *state;
@@ -182,11 +213,9 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, util_setup, util_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_lock_excludes_and_names_the_holder),
-        CASE(test_lock_follows_a_file_made_anew),
-        CASE(test_lock_of_a_killed_process_is_free),
-        CASE(test_lock_goes_on_after_an_interrupt),
-        CASE(test_lock_resolves_paths),
+        CASE(test_lock_excludes_and_names_the_holder), CASE(test_lock_follows_a_file_made_anew),
+        CASE(test_lock_of_a_killed_process_is_free),   CASE(test_lock_is_left_to_those_who_wait),
+        CASE(test_lock_goes_on_after_an_interrupt),    CASE(test_lock_resolves_paths),
         CASE(test_lock_knows_network_file_systems),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
