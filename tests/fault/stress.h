@@ -57,7 +57,7 @@ typedef struct stress_shared {
     char why[STRESS_WHY_BYTES];
     _Atomic pid_t holder;           /* who says that it holds the writer lock; 0: nobody */
     _Atomic uint64_t n_two_holders; /* how often somebody else said so too */
-    _Atomic uint64_t n_checkpoints, n_reads, n_busy;
+    _Atomic uint64_t n_commits, n_checkpoints, n_reads, n_busy;
     stress_times wait, commit, checkpoint, read;
     stress_writer writers[STRESS_MAX_WRITERS];
 } stress_shared;
@@ -69,11 +69,13 @@ typedef struct stress_world {
     uint64_t seed;
     double seconds;
     unsigned n_writers, n_readers;
-    unsigned every; /* commits between two checkpoints of a writer */
-    int widen;      /* sleep where SQLite's race between checkpoint and log reset is open */
-    int ack_early;  /* negative control: acknowledge before the commit */
-    int kills;      /* writers are killed and started again */
-    memo_ctx *ctx;  /* of one thread: processes are forked */
+    unsigned
+        every; /* commits of a writer between two of its checkpoints; of a writer of `adds`: all */
+    int widen; /* sleep where SQLite's race between checkpoint and log reset is open */
+    int races; /* stress_race() is what is done */
+    int ack_early; /* negative control: acknowledge before the commit */
+    int kills;     /* writers are killed and started again */
+    memo_ctx *ctx; /* of one thread: processes are forked */
     stress_shared *shared;
 } stress_world;
 
@@ -111,7 +113,8 @@ int stress_add_prepare(stress_world *world);  /* in the parent: model and store 
 int stress_add_check(stress_world *world);    /* in the parent, at the end */
 uint64_t stress_add_records(uint64_t n_adds); /* of one writer after so many */
 
-int stress_commit(stress_world *world, unsigned writer);        /* stress_commits.c */
+int stress_commit(stress_world *world, unsigned writer); /* stress_commits.c */
+int stress_race(stress_world *world);
 int stress_commit_prepare(stress_world *world);                 /* in the parent: make the store */
 int stress_commit_reader(stress_world *world, unsigned reader); /* stress_readers.c */
 int stress_commit_check(stress_world *world);

@@ -4,12 +4,16 @@
  * A checkpoint is one of three in turn: PASSIVE under the lock, as a commit does when the log is
  * long; TRUNCATE under the lock, as a close does; and a close with the open after it.
  *
- * `widen`: SQLite before 3.51.3 loses commits when one connection checkpoints while another resets
- * the log (sqlite.org/wal.html, "the WAL-reset bug"): between the moment when a checkpoint has read
- * the log's header and the moment when it asks how far the log was copied already, a writer may
- * have begun the log anew. There is no system call in between; but where the header had changed and
- * the file offers version 3 of SQLite's methods, SQLite tells it to drop mapped pages just there.
- * So the file of each writer gets those methods, and the call sleeps. */
+ * SQLite before 3.51.3 loses commits when one connection checkpoints while another begins the log
+ * anew (sqlite.org/wal.html, "the WAL-reset bug"). One checkpoint copies the whole log. A second one
+ * reads the log's header, and before it asks how much of the log was copied already, a commit begins
+ * the log anew. Then the second one says that all of the old log's length is copied, and the next
+ * one that empties the log throws the commit away. The lock rule keeps that commit out.
+ *
+ * Between the header and the question there is no system call; but where the header has changed and
+ * the file offers version 3 of SQLite's methods, SQLite tells it to drop mapped pages just there. So
+ * the files get those methods: with `widen` the call sleeps, in stress_race() the commit is made in
+ * it. */
 #include <errno.h>
 #include <inttypes.h>
 #include <sqlite3.h>
@@ -25,14 +29,18 @@
 #include "store/store_inner.h"
 #include "stress.h"
 
-enum { COMMIT_DIM = 8, COMMIT_SLEEP_US = 8000 };
+enum { COMMIT_DIM = 8, COMMIT_SLEEP_US = 8000, COMMIT_PAUSE_US = 500, COMMIT_TRIES = 40 };
 
 typedef struct commit_work {
     stress_world *world;
     stress_writer *mine;
     unsigned number; /* of the writer */
+    uint64_t turn;   /* of the last checkpoint */
     memo_store *store;
+    int kept_out; /* in stress_race(): the commit had to wait for the checkpoint */
 } commit_work;
+
+static commit_work *commit_racer; /* who commits in the window; NULL: nobody, it sleeps */
 
 static void commit_sleep(long us)
 {
@@ -41,6 +49,8 @@ static void commit_sleep(long us)
 }
 
 /* ---- the window ---------------------------------------------------------------------------- */
+
+static int commit_batch(commit_work *w, uint64_t batch);
 
 static int commit_fetch(sqlite3_file *file, sqlite3_int64 offset, int amount, void **page)
 {
@@ -55,8 +65,13 @@ static int commit_unfetch(sqlite3_file *file, sqlite3_int64 offset, void *page)
 {
     (void)file;
     (void)offset;
-    if (!page)
+    commit_work *racer = commit_racer;
+    if (racer) {
+        commit_racer = NULL;
+        racer->kept_out = commit_batch(racer, atomic_load(&racer->mine->n_acked) + 1) != 0;
+    } else if (!page) {
         commit_sleep(COMMIT_SLEEP_US);
+    }
     return SQLITE_OK;
 }
 
@@ -77,10 +92,10 @@ static void commit_widen(memo_store *store)
 
 static int commit_open(commit_work *w, memo_open_mode mode)
 {
-    memo_store_options options = {.mode = mode};
+    memo_store_options options = {.mode = mode, .busy_timeout_ms = w->world->races ? 200 : 0};
     memo_err err = {0};
     memo_status status = memo_store_open(w->world->ctx, w->world->path, &options, &w->store, &err);
-    if (status == MEMO_OK && w->world->widen)
+    if (status == MEMO_OK && (w->world->widen || w->world->races))
         commit_widen(w->store);
     return stress_status(w->world, status, "open", &err);
 }
@@ -173,7 +188,10 @@ static int commit_batch(commit_work *w, uint64_t batch)
     memo_err err = {0};
     double since = fault_seconds();
     int occupied = 0;
-    if (stress_status(world, memo_store_begin_write(w->store, &err), "begin", &err))
+    memo_status status = memo_store_begin_write(w->store, &err);
+    if (status == MEMO_ERR_BUSY && world->races)
+        return -1; /* what the lock is for */
+    if (stress_status(world, status, "begin", &err))
         return -1;
     commit_note_wait(w, since);
     stress_enter(world);
@@ -191,6 +209,7 @@ static int commit_batch(commit_work *w, uint64_t batch)
     if (bad || stress_status(world, memo_store_commit(w->store, &err), "commit", &err))
         return -1;
     stress_time(&world->shared->commit, since);
+    atomic_fetch_add(&world->shared->n_commits, 1);
     atomic_store(&w->mine->n_acked, batch);
     return 0;
 }
@@ -205,7 +224,12 @@ static int commit_checkpoint_locked(commit_work *w, int mode)
         return -1;
     stress_enter(w->world);
     (void)sqlite3_busy_timeout(w->store->sql.db, 0); /* readers are not waited for */
-    int rc = sqlite3_wal_checkpoint_v2(w->store->sql.db, "main", mode, NULL, NULL);
+    int rc, tries = w->world->widen ? COMMIT_TRIES : 1;
+    do {
+        rc = sqlite3_wal_checkpoint_v2(w->store->sql.db, "main", mode, NULL, NULL);
+        if (tries > 1)
+            commit_sleep(COMMIT_PAUSE_US);
+    } while (rc == SQLITE_BUSY && --tries > 0);
     (void)sqlite3_busy_timeout(w->store->sql.db, (int)w->store->busy_ms);
     (void)commit_check_pid(w);
     stress_leave(w->world);
@@ -215,21 +239,32 @@ static int commit_checkpoint_locked(commit_work *w, int mode)
     return 0;
 }
 
-static int commit_checkpoint(commit_work *w, uint64_t turn)
+static int commit_checkpoint(commit_work *w)
 {
     double since = fault_seconds();
+    uint64_t kind = (w->turn + w->number) % 3;
     int bad;
-    if (turn % 3 == 0) {
+    if (kind == 0) {
         memo_store_close(w->store);
         w->store = NULL;
         bad = commit_open(w, MEMO_OPEN_EXISTING);
     } else {
-        bad = commit_checkpoint_locked(w, turn % 3 == 1 ? SQLITE_CHECKPOINT_PASSIVE
-                                                        : SQLITE_CHECKPOINT_TRUNCATE);
+        bad = commit_checkpoint_locked(w, kind == 1 ? SQLITE_CHECKPOINT_PASSIVE
+                                                    : SQLITE_CHECKPOINT_TRUNCATE);
     }
     stress_time(&w->world->shared->checkpoint, since);
     atomic_fetch_add(&w->world->shared->n_checkpoints, 1);
     return bad;
+}
+
+/* Is it this writer's time for a checkpoint? With `widen` it is everybody's at once. */
+static int commit_turn_has_come(commit_work *w, uint64_t n_mine, uint64_t n_all)
+{
+    uint64_t turn = (w->world->widen ? n_all / w->world->n_writers : n_mine) / w->world->every;
+    if (turn == w->turn)
+        return 0;
+    w->turn = turn;
+    return 1;
 }
 
 /* ---- processes ----------------------------------------------------------------------------- */
@@ -239,10 +274,11 @@ int stress_commit(stress_world *world, unsigned writer)
     commit_work w = {.world = world, .mine = &world->shared->writers[writer], .number = writer};
     int bad = commit_open(&w, MEMO_OPEN_EXISTING);
     uint64_t batch = atomic_load(&w.mine->n_acked) + 1;
+    w.turn = batch / world->every;
     for (; !bad && !atomic_load(&world->shared->stop); batch++) {
         bad = commit_batch(&w, batch);
-        if (!bad && batch % world->every == 0)
-            bad = commit_checkpoint(&w, batch / world->every + writer);
+        if (!bad && commit_turn_has_come(&w, batch, atomic_load(&world->shared->n_commits)))
+            bad = commit_checkpoint(&w);
     }
     memo_store_close(w.store);
     return bad != 0;
@@ -267,4 +303,38 @@ int stress_commit_prepare(stress_world *world)
         status = memo_store_commit(w.store, &err);
     memo_store_close(w.store);
     return stress_status(world, status, "make the store", &err);
+}
+
+/* ---- the race, step by step ---------------------------------------------------------------- */
+
+/* Three handles of one process, which exclude each other as three processes do. */
+int stress_race(stress_world *world)
+{
+    enum { FIRST, SECOND, RACER, N };
+    commit_work works[N];
+    uint64_t batch = 0;
+    int bad = 0;
+    for (unsigned i = 0; !bad && i < N; i++) {
+        works[i] = (commit_work){.world = world, .mine = &world->shared->writers[0]};
+        bad = commit_open(&works[i], MEMO_OPEN_EXISTING);
+    }
+    while (!bad && ++batch < STRESS_SLOTS)
+        bad = commit_batch(&works[FIRST], batch);
+    if (!bad)
+        bad = commit_checkpoint_locked(&works[FIRST], SQLITE_CHECKPOINT_PASSIVE);
+    commit_racer = bad ? NULL : &works[RACER];
+    if (!bad)
+        bad = commit_checkpoint_locked(&works[SECOND], SQLITE_CHECKPOINT_PASSIVE);
+    if (!bad && commit_racer)
+        bad = stress_fail(world, "SQLite %s does not come to the window", sqlite3_libversion());
+    commit_racer = NULL;
+    if (!bad && works[RACER].kept_out)
+        bad = commit_batch(&works[RACER], batch);
+    if (!bad)
+        bad = commit_checkpoint_locked(&works[FIRST], SQLITE_CHECKPOINT_TRUNCATE);
+    printf("  the commit in the window %s\n",
+           works[RACER].kept_out ? "was kept out by the lock" : "went through");
+    for (unsigned i = 0; i < N; i++)
+        memo_store_close(works[i].store);
+    return bad;
 }
