@@ -18,10 +18,6 @@
  * 90 to 97 % of peak, with GELU at 82 to 88 %, and no size was ahead by more than the noise. */
 #define GEMM_BLOCK_BYTES (320u * 1024u)
 
-/* Columns and floats of the largest tile of any level: the sizes of the buffers for edges. */
-#define GEMM_MAX_COLS   64
-#define GEMM_MAX_FLOATS 4096
-
 /* Rows and columns of C. */
 typedef struct gemm_part {
     size_t row, n_rows, col, n_cols;
@@ -35,8 +31,8 @@ typedef struct gemm_group {
         memo_gemm_int8_tile int8;
     } tile;
     /* Side data of a ragged last panel, which the tile reads whole. */
-    float bias[GEMM_MAX_COLS], w_scale[GEMM_MAX_COLS];
-    int32_t w_sum[GEMM_MAX_COLS];
+    float bias[MEMO_TILE_COLS], w_scale[MEMO_TILE_COLS];
+    int32_t w_sum[MEMO_TILE_COLS];
 } gemm_group;
 
 typedef struct gemm_job gemm_job;
@@ -108,7 +104,7 @@ static void gemm_panel_group(const gemm_job *job, const gemm_part *block)
 {
     /* The tile writes whole panels and before the residual is read: then not into c itself. */
     int direct = block->n_cols % MEMO_PANEL == 0 && job->epilogue != MEMO_EPILOGUE_ADD;
-    float edge[GEMM_MAX_FLOATS];
+    float edge[MEMO_TILE_FLOATS];
     gemm_group group;
 
     group.n_panels = (block->n_cols + MEMO_PANEL - 1) / MEMO_PANEL;
@@ -149,7 +145,7 @@ static const void *gemm_whole_panels(const void *data, const gemm_part *part, vo
     _Static_assert(sizeof(float) == 4 && sizeof(int32_t) == 4, "side data is four bytes a column");
     if (!data || part->n_cols % MEMO_PANEL == 0)
         return data;
-    memset(edge, 0, GEMM_MAX_COLS * sizeof(float));
+    memset(edge, 0, MEMO_TILE_COLS * sizeof(float));
     return memcpy(edge, data, part->n_cols * sizeof(float));
 }
 

@@ -29,6 +29,8 @@
 #include <memolith/status.h>
 
 #define MEMO_PANEL       16               /* output channels in a panel */
+#define MEMO_TILE_COLS   64               /* no tile of a level has more columns */
+#define MEMO_TILE_FLOATS 8192             /* nor more elements: buffers for edges have this size */
 #define MEMO_INT8_INPUTS 64               /* k of the int8 kernels is a multiple of this */
 #define MEMO_INT8_MAX_K  ((size_t)131072) /* so that no sum of k products leaves an int32 */
 
@@ -117,7 +119,8 @@ typedef struct memo_kernels {
 
     /* One row of activations to bytes, in the form that this table's tile wants (signed, or plus
      * 128 for unsigned dot products), with n..n_pad the form's zero; n_pad is a multiple of 64.
-     *     *scale = absmax / 127,  q = x * (127 / absmax) to the nearest integer, ties to even
+     *     *scale = absmax / 127,  q = x * (127 / absmax) to the nearest integer, ties to even,
+     * quotients and products rounded to float before, so that all levels agree in every bit.
      * A row of zeros, or so small that 127 / absmax is infinite, has scale 0 and zeros; one with a
      * NaN or an infinity has scale NaN and zeros, so that it comes out of the GEMM as NaN. */
     void (*quantize_row_int8)(size_t n, size_t n_pad, const float *x, uint8_t *q, float *scale);

@@ -42,82 +42,59 @@ typedef struct bench_work {
 
 #if defined(__x86_64__)
 
-/* Twelve chains of FMAs: more than latency times throughput of any unit so far. Assembly, so that
- * no compiler moves a register to memory; the values stay zero. */
-static double bench_peak_avx512(void)
-{
-    __asm__ volatile("vzeroall" ::: "memory");
-    double start = bench_now();
-    for (int step = 0; step < BENCH_PEAK_STEPS; step++)
-        __asm__ volatile("vfmadd231ps %%zmm0, %%zmm0, %%zmm1\n\t"
-                         "vfmadd231ps %%zmm0, %%zmm0, %%zmm2\n\t"
-                         "vfmadd231ps %%zmm0, %%zmm0, %%zmm3\n\t"
-                         "vfmadd231ps %%zmm0, %%zmm0, %%zmm4\n\t"
-                         "vfmadd231ps %%zmm0, %%zmm0, %%zmm5\n\t"
-                         "vfmadd231ps %%zmm0, %%zmm0, %%zmm6\n\t"
-                         "vfmadd231ps %%zmm0, %%zmm0, %%zmm7\n\t"
-                         "vfmadd231ps %%zmm0, %%zmm0, %%zmm8\n\t"
-                         "vfmadd231ps %%zmm0, %%zmm0, %%zmm9\n\t"
-                         "vfmadd231ps %%zmm0, %%zmm0, %%zmm10\n\t"
-                         "vfmadd231ps %%zmm0, %%zmm0, %%zmm11\n\t"
-                         "vfmadd231ps %%zmm0, %%zmm0, %%zmm12" ::
-                             : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
-                               "xmm8", "xmm9", "xmm10", "xmm11", "xmm12");
-    return 2.0 * 16 * 12 * BENCH_PEAK_STEPS / (bench_now() - start);
-}
+/* One instruction on twelve chains: more than latency times throughput of any unit so far. Assembly,
+ * so that no compiler moves a register to memory; the values stay zero. */
+#define PEAK_TWELVE(one)                                                                           \
+    one("1") one("2") one("3") one("4") one("5") one("6") one("7") one("8") one("9") one("10")     \
+        one("11") one("12")
+#define PEAK_LOOP(name, one, ops)                                                                  \
+    static double name(void)                                                                       \
+    {                                                                                              \
+        __asm__ volatile("vzeroall" ::: "memory");                                                 \
+        double start = bench_now();                                                                \
+        for (int step = 0; step < BENCH_PEAK_STEPS; step++)                                        \
+            __asm__ volatile(PEAK_TWELVE(one)::                                                    \
+                                 : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", \
+                                   "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13");            \
+        return 12.0 * (ops)*BENCH_PEAK_STEPS / (bench_now() - start);                              \
+    }
 
-static double bench_peak_avx2(void)
-{
-    __asm__ volatile("vzeroall" ::: "memory");
-    double start = bench_now();
-    for (int step = 0; step < BENCH_PEAK_STEPS; step++)
-        __asm__ volatile("vfmadd231ps %%ymm0, %%ymm0, %%ymm1\n\t"
-                         "vfmadd231ps %%ymm0, %%ymm0, %%ymm2\n\t"
-                         "vfmadd231ps %%ymm0, %%ymm0, %%ymm3\n\t"
-                         "vfmadd231ps %%ymm0, %%ymm0, %%ymm4\n\t"
-                         "vfmadd231ps %%ymm0, %%ymm0, %%ymm5\n\t"
-                         "vfmadd231ps %%ymm0, %%ymm0, %%ymm6\n\t"
-                         "vfmadd231ps %%ymm0, %%ymm0, %%ymm7\n\t"
-                         "vfmadd231ps %%ymm0, %%ymm0, %%ymm8\n\t"
-                         "vfmadd231ps %%ymm0, %%ymm0, %%ymm9\n\t"
-                         "vfmadd231ps %%ymm0, %%ymm0, %%ymm10\n\t"
-                         "vfmadd231ps %%ymm0, %%ymm0, %%ymm11\n\t"
-                         "vfmadd231ps %%ymm0, %%ymm0, %%ymm12" ::
-                             : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
-                               "xmm8", "xmm9", "xmm10", "xmm11", "xmm12");
-    return 2.0 * 8 * 12 * BENCH_PEAK_STEPS / (bench_now() - start);
-}
+#define PEAK_FMA_YMM(r) "vfmadd231ps %%ymm0, %%ymm0, %%ymm" r "\n\t"
+#define PEAK_FMA_ZMM(r) "vfmadd231ps %%zmm0, %%zmm0, %%zmm" r "\n\t"
+#define PEAK_DOT_ZMM(r) "vpdpbusd %%zmm0, %%zmm0, %%zmm" r "\n\t"
+/* Without that instruction: products and sums of two, of four, and the addition to the rest. */
+#define PEAK_MADD_YMM(r)                                                                           \
+    "vpmaddubsw %%ymm0, %%ymm0, %%ymm13\n\tvpmaddwd %%ymm13, %%ymm0, %%ymm13\n\t"                  \
+    "vpaddd %%ymm13, %%ymm" r ", %%ymm" r "\n\t"
+#define PEAK_MADD_ZMM(r)                                                                           \
+    "vpmaddubsw %%zmm0, %%zmm0, %%zmm13\n\tvpmaddwd %%zmm13, %%zmm0, %%zmm13\n\t"                  \
+    "vpaddd %%zmm13, %%zmm" r ", %%zmm" r "\n\t"
 
-/* The same with four products of bytes in each lane of 32 bits, in one instruction. */
-static double bench_peak_vnni(void)
-{
-    __asm__ volatile("vzeroall" ::: "memory");
-    double start = bench_now();
-    for (int step = 0; step < BENCH_PEAK_STEPS; step++)
-        __asm__ volatile("vpdpbusd %%zmm0, %%zmm0, %%zmm1\n\t"
-                         "vpdpbusd %%zmm0, %%zmm0, %%zmm2\n\t"
-                         "vpdpbusd %%zmm0, %%zmm0, %%zmm3\n\t"
-                         "vpdpbusd %%zmm0, %%zmm0, %%zmm4\n\t"
-                         "vpdpbusd %%zmm0, %%zmm0, %%zmm5\n\t"
-                         "vpdpbusd %%zmm0, %%zmm0, %%zmm6\n\t"
-                         "vpdpbusd %%zmm0, %%zmm0, %%zmm7\n\t"
-                         "vpdpbusd %%zmm0, %%zmm0, %%zmm8\n\t"
-                         "vpdpbusd %%zmm0, %%zmm0, %%zmm9\n\t"
-                         "vpdpbusd %%zmm0, %%zmm0, %%zmm10\n\t"
-                         "vpdpbusd %%zmm0, %%zmm0, %%zmm11\n\t"
-                         "vpdpbusd %%zmm0, %%zmm0, %%zmm12" ::
-                             : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
-                               "xmm8", "xmm9", "xmm10", "xmm11", "xmm12");
-    return 2.0 * 64 * 12 * BENCH_PEAK_STEPS / (bench_now() - start);
-}
+// clang-format off
+PEAK_LOOP(bench_peak_fma_ymm, PEAK_FMA_YMM, 2 * 8)
+PEAK_LOOP(bench_peak_fma_zmm, PEAK_FMA_ZMM, 2 * 16)
+PEAK_LOOP(bench_peak_madd_ymm, PEAK_MADD_YMM, 2 * 32)
+PEAK_LOOP(bench_peak_madd_zmm, PEAK_MADD_ZMM, 2 * 64)
+PEAK_LOOP(bench_peak_dot_zmm, PEAK_DOT_ZMM, 2 * 64)
+// clang-format on
 
+/* Of the instructions that the level has for the work; that of tiles is not measured. */
 static double bench_peak(const bench_work *work)
 {
-    memo_cpu cpu = work->kernels->cpu;
-    int wide = cpu >= MEMO_CPU_AVX512 && cpu <= MEMO_CPU_AMX;
-    if (work->gemm_int8.k)
-        return cpu == MEMO_CPU_AVX512VNNI || cpu == MEMO_CPU_AVX512BF16 ? bench_peak_vnni() : 0.0;
-    return wide ? bench_peak_avx512() : cpu == MEMO_CPU_AVX2 ? bench_peak_avx2() : 0.0;
+    int int8 = work->gemm_int8.k != 0;
+    switch (work->kernels->cpu) {
+    case MEMO_CPU_AVX2:
+        return int8 ? bench_peak_madd_ymm() : bench_peak_fma_ymm();
+    case MEMO_CPU_AVX512:
+        return int8 ? bench_peak_madd_zmm() : bench_peak_fma_zmm();
+    case MEMO_CPU_AVX512VNNI:
+    case MEMO_CPU_AVX512BF16:
+        return int8 ? bench_peak_dot_zmm() : bench_peak_fma_zmm();
+    case MEMO_CPU_AMX:
+        return int8 ? 0.0 : bench_peak_fma_zmm();
+    default:
+        return 0.0;
+    }
 }
 
 #else

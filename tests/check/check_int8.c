@@ -314,7 +314,7 @@ void check_gemm_int8(check *c)
 {
     for (int i = 0; i < INT8_DRIVER_CASES && !c->failed; i++) {
         check_begin(c);
-        size_t m = check_size(c, 90), n = check_size(c, 130);
+        size_t m = check_size(c, i % 20 ? 90 : 600), n = check_size(c, 130);
         size_t k = MEMO_INT8_INPUTS * (1 + memo_rng_below(&c->rng, 5));
         memo_gemm_int8 g =
             int8_random(c, m, n, k, (int8_values)memo_rng_below(&c->rng, INT8_N_VALUES));

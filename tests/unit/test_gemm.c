@@ -36,7 +36,8 @@ static void test_kernels_for_auto_is_the_best(void **state)
     }
 }
 
-/* A level that adds nothing to an entry names a lower one's: no entry is left out. */
+/* A level that adds nothing to an entry names a lower one's: no entry is left out. The driver's buffers
+ * hold the largest tile. */
 static void test_kernels_tables_are_complete(void **state)
 {
     (void)state;
@@ -51,6 +52,11 @@ static void test_kernels_tables_are_complete(void **state)
         assert_true(levels[i]->cpu != MEMO_CPU_AUTO);
         for (size_t w = 1; w < sizeof *levels[i] / sizeof *words; w++)
             assert_true(words[w] != 0); /* a count or a function; the first word is the level */
+        size_t f32_cols = levels[i]->gemm_f32_panels * MEMO_PANEL;
+        size_t int8_cols = levels[i]->gemm_int8_panels * MEMO_PANEL;
+        assert_true(f32_cols <= MEMO_TILE_COLS && int8_cols <= MEMO_TILE_COLS);
+        assert_true(f32_cols * levels[i]->gemm_f32_rows <= MEMO_TILE_FLOATS);
+        assert_true(int8_cols * levels[i]->gemm_int8_rows <= MEMO_TILE_FLOATS);
     }
 }
 

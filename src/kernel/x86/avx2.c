@@ -176,7 +176,7 @@ typedef struct V(i32) {
     __m256i lo, hi;
 } V(i32);
 
-/* w = sign * magnitude: the unsigned side of the products is |w|, the sign goes to the inputs. */
+/* The unsigned side of the products is |w|; its sign goes to the inputs. */
 typedef struct V(weights) {
     __m256i lo, hi, abs_lo, abs_hi;
 } V(weights);
@@ -202,7 +202,8 @@ KERNEL_INLINE V(weights) V(load_weights)(const int8_t *p)
 KERNEL_INLINE __m256i V(dot4_half)(__m256i acc, __m256i w, __m256i abs_w, __m256i a)
 {
     __m256i pairs = _mm256_maddubs_epi16(abs_w, _mm256_sign_epi8(a, w));
-    return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    VEC_ADD_I32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    return acc;
 }
 
 KERNEL_INLINE V(i32) V(dot4)(V(i32) acc, V(weights) w, const uint8_t *a)

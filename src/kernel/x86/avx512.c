@@ -31,7 +31,7 @@
 
 #include "kernel/x86/vec_avx512.h"
 
-/* w = sign * magnitude: the unsigned side of the products is |w|, the sign goes to the inputs. */
+/* The unsigned side of the products is |w|; its sign goes to the inputs. */
 typedef struct V(weights) {
     __m512i abs;
     __mmask64 negative;
@@ -51,7 +51,8 @@ KERNEL_INLINE V(i32) V(dot4)(V(i32) acc, V(weights) w, const uint8_t *a)
     __m512i x = _mm512_set1_epi32(four);
     x = _mm512_mask_sub_epi8(x, w.negative, _mm512_setzero_si512(), x);
     __m512i pairs = _mm512_maddubs_epi16(w.abs, x);
-    return _mm512_add_epi32(acc, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+    VEC_ADD_I32(acc, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+    return acc;
 }
 
 /* The order matters: a template uses functions of those before it. */

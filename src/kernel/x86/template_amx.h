@@ -24,6 +24,8 @@
 #define AMX_ROWS   256 /* of a call */
 #define AMX_PANELS 2
 
+_Static_assert(AMX_ROWS *AMX_PANELS *MEMO_PANEL <= MEMO_TILE_FLOATS, "see MEMO_TILE_FLOATS");
+
 /* The operand of ldtilecfg (Intel SDM volume 1, chapter 18). */
 typedef struct V(tile_config) {
     uint8_t palette, start_row;
