@@ -3,7 +3,8 @@
  * into its table: memo_exp_f32_avx512 and so on. kernels.h is their contract. No guard on purpose. */
 
 void V(memo_gemm_f32_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile);
-void V(memo_quantize_row_int8)(size_t n, size_t n_pad, const float *x, uint8_t *q, float *scale);
+void V(memo_quantize_row_int8)(size_t n, size_t n_pad, const float *x, uint8_t *q,
+                               memo_int8_row *row);
 void V(memo_gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_int8_tile *tile);
 void V(memo_exp_f32)(size_t n, const float *x, float *y);
 void V(memo_erf_f32)(size_t n, const float *x, float *y);

@@ -220,7 +220,7 @@ static void gemm_int8_tile(const gemm_job *job, const gemm_part *part, gemm_grou
     const memo_gemm_int8 *g = job->gemm;
     memo_gemm_int8_tile *tile = &group->tile.int8;
     tile->a = g->a + part->row * g->lda;
-    tile->a_scale = g->a_scale + part->row;
+    tile->a_row = g->a_row + part->row;
     tile->c = c;
     tile->ldc = ldc;
     job->kernels->gemm_int8_tile(part->n_rows, group->n_panels, tile);

@@ -70,23 +70,30 @@ typedef struct memo_gemm_tile {
     size_t ldc;
 } memo_gemm_tile;
 
-/* C [m, n] = a_scale * w_scale * (A [m, k] * W') + bias, then the epilogue.
+/* What the bytes q of a row of activations stand for: x = scale * q + offset. The offset is the
+ * middle of the row's range, so that an outlier on one side of zero does not cost the other side
+ * half of its steps. */
+typedef struct memo_int8_row {
+    float scale, offset;
+} memo_int8_row;
+
+/* C [m, n] = (a_scale * A [m, k] + a_offset) * (w_scale * W)' + bias, then the epilogue.
  *
  * The sum over k is exact. Before the epilogue every element is
- *     fma((float)sum, a_scale[row] * w_scale[channel], bias[channel])
- * with one rounding for each of the three operations, so all levels give the same bits; those of
- * a GELU behind it are the level's own. */
+ *     fma((float)sum, a_scale * w_scale, fma(a_offset, w_scale * (float)w_sum, bias))
+ * with one rounding for each operation, so all levels give the same bits; those of a GELU behind it
+ * are the level's own. */
 typedef struct memo_gemm_int8 {
-    size_t m, n, k;       /* k: a multiple of MEMO_INT8_INPUTS, at most MEMO_INT8_MAX_K */
-    const uint8_t *a;     /* [m, lda] from quantize_row_int8 of the same table */
-    size_t lda;           /* bytes */
-    const float *a_scale; /* [m] */
-    const int8_t *w;      /* packed panels, 64-byte aligned */
-    size_t panel_stride;  /* bytes from one panel to the next: at least k * 16 */
-    const float *w_scale; /* [n] */
-    const int32_t *w_sum; /* [n] sum of the channel's bytes */
-    const float *bias;    /* [n] or NULL */
-    float *c;             /* [m, ldc]; columns n.. are not written */
+    size_t m, n, k;             /* k: a multiple of MEMO_INT8_INPUTS, at most MEMO_INT8_MAX_K */
+    const uint8_t *a;           /* [m, lda] from quantize_row_int8 of the same table */
+    size_t lda;                 /* bytes */
+    const memo_int8_row *a_row; /* [m] */
+    const int8_t *w;            /* packed panels, 64-byte aligned */
+    size_t panel_stride;        /* bytes from one panel to the next: at least k * 16 */
+    const float *w_scale;       /* [n] */
+    const int32_t *w_sum;       /* [n] sum of the channel's bytes */
+    const float *bias;          /* [n] or NULL */
+    float *c;                   /* [m, ldc]; columns n.. are not written */
     size_t ldc;
     memo_epilogue epilogue;
     const float *residual; /* as in memo_gemm_f32 */
@@ -98,8 +105,8 @@ typedef struct memo_gemm_int8_tile {
     size_t k;
     const uint8_t *a;
     size_t lda;
-    const float *a_scale; /* [rows] */
-    const int8_t *w;      /* n_panels panels, panel_stride bytes apart */
+    const memo_int8_row *a_row; /* [rows] */
+    const int8_t *w;            /* n_panels panels, panel_stride bytes apart */
     size_t panel_stride;
     const int8_t *w_next; /* as in memo_gemm_tile */
     const float *w_scale; /* [n_panels * 16] */
@@ -119,11 +126,14 @@ typedef struct memo_kernels {
 
     /* One row of activations to bytes, in the form that this table's tile wants (signed, or plus
      * 128 for unsigned dot products), with n..n_pad the form's zero; n_pad is a multiple of 64.
-     *     *scale = absmax / 127,  q = x * (127 / absmax) to the nearest integer, ties to even,
-     * quotients and products rounded to float before, so that all levels agree in every bit.
-     * A row of zeros, or so small that 127 / absmax is infinite, has scale 0 and zeros; one with a
-     * NaN or an infinity has scale NaN and zeros, so that it comes out of the GEMM as NaN. */
-    void (*quantize_row_int8)(size_t n, size_t n_pad, const float *x, uint8_t *q, float *scale);
+     *     high, low = the greatest of x and 0, the greatest of -x and 0
+     *     half = high / 2 + low / 2,  row->scale = half / 127,  row->offset = high / 2 - low / 2
+     *     q = (x - offset) * (127 / half) to the nearest integer, ties to even
+     * with one rounding for each operation, so that all levels agree in every bit. A row whose 127 / half is infinite has scale 0 and
+     * zeros beside its offset; one with a NaN or an infinity has scale NaN, offset 0 and zeros, so
+     * that it comes out of the GEMM as NaN. */
+    void (*quantize_row_int8)(size_t n, size_t n_pad, const float *x, uint8_t *q,
+                              memo_int8_row *row);
     size_t gemm_int8_rows, gemm_int8_panels;
     void (*gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_int8_tile *tile);
 

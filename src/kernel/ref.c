@@ -30,21 +30,25 @@ static void ref_gemm_f32_tile(size_t rows, size_t n_panels, const memo_gemm_tile
     }
 }
 
-static void ref_quantize_row_int8(size_t n, size_t n_pad, const float *x, uint8_t *q, float *scale)
+static void ref_quantize_row_int8(size_t n, size_t n_pad, const float *x, uint8_t *q,
+                                  memo_int8_row *row)
 {
-    float absmax = 0.0f;
+    float high = 0.0f, low = 0.0f;
     memset(q, 0, n_pad);
     for (size_t i = 0; i < n; i++) {
         if (!isfinite(x[i])) {
-            *scale = NAN;
+            *row = (memo_int8_row){NAN, 0.0f};
             return;
         }
-        absmax = fmaxf(absmax, fabsf(x[i]));
+        high = x[i] > high ? x[i] : high;
+        low = -x[i] > low ? -x[i] : low;
     }
-    float factor = 127.0f / absmax;
-    *scale = factor <= FLT_MAX ? absmax / 127.0f : 0.0f;
+    float half = high / 2 + low / 2;
+    float factor = 127.0f / half;
+    row->scale = factor <= FLT_MAX ? half / 127.0f : 0.0f;
+    row->offset = high / 2 - low / 2;
     for (size_t i = 0; i < n && factor <= FLT_MAX; i++)
-        q[i] = (uint8_t)(int8_t)nearbyintf(x[i] * factor);
+        q[i] = (uint8_t)(int8_t)nearbyintf((x[i] - row->offset) * factor);
 }
 
 static void ref_gemm_int8_tile(size_t rows, size_t n_panels, const memo_gemm_int8_tile *t)
@@ -55,8 +59,9 @@ static void ref_gemm_int8_tile(size_t rows, size_t n_panels, const memo_gemm_int
             int32_t sum = 0;
             for (size_t i = 0; i < t->k; i++)
                 sum += (int8_t)t->a[r * t->lda + i] * w[i / 4 * (MEMO_PANEL * 4) + i % 4];
-            t->c[r * t->ldc + j] =
-                fmaf((float)sum, t->a_scale[r] * t->w_scale[j], t->bias ? t->bias[j] : 0.0f);
+            float total = t->w_scale[j] * (float)t->w_sum[j];
+            float shifted = fmaf(t->a_row[r].offset, total, t->bias ? t->bias[j] : 0.0f);
+            t->c[r * t->ldc + j] = fmaf((float)sum, t->a_row[r].scale * t->w_scale[j], shifted);
         }
     }
 }

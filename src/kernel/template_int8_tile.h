@@ -41,13 +41,11 @@ KERNEL_INLINE void V(int8_tile)(const size_t rows, const size_t n_panels,
     }
     KERNEL_UNROLL
     for (size_t p = 0; p < n_panels; p++) {
-        V(f32) w_scale = V(load)(t->w_scale + p * MEMO_PANEL);
-        V(f32) bias = V(load_bias)(t->bias, p);
+        V(channels) channels = V(load_channels)(t, p);
         KERNEL_UNROLL
         for (size_t r = 0; r < rows; r++)
             V(store)
-        (t->c + r * t->ldc + p * MEMO_PANEL,
-         V(dequantize)(sum[r][p], t->a_scale[r], w_scale, bias));
+        (t->c + r * t->ldc + p * MEMO_PANEL, V(dequantize)(sum[r][p], t->a_row[r], channels));
     }
 }
 

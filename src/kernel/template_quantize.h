@@ -6,38 +6,47 @@
  *
  *   INT8_ZERO          0 for signed bytes; 0x80, which adds 128, for an unsigned dot product */
 
-/* Two chains each for the maximum and for what spots a NaN or an infinity: x * 0 is then NaN. */
-void V(memo_quantize_row_int8)(size_t n, size_t n_pad, const float *x, uint8_t *q, float *scale)
+/* Two chains each for the ends of the range and for what spots a NaN or an infinity: x * 0 is then
+ * NaN. The range holds 0, so the zeros of a short vector change nothing, and |x - offset| is at most
+ * half of it: no byte needs a clamp. */
+void V(memo_quantize_row_int8)(size_t n, size_t n_pad, const float *x, uint8_t *q,
+                               memo_int8_row *row)
 {
     size_t tail = n % VEC_LANES, whole = n - tail, i = 0;
     V(f32) none = V(set1)(0.0f);
-    V(f32) max0 = none, max1 = none, odd0 = none, odd1 = none;
+    V(f32) high0 = none, high1 = none, low0 = none, low1 = none, odd0 = none, odd1 = none;
     for (; i + 2 * VEC_LANES <= whole; i += 2 * VEC_LANES) {
         V(f32) x0 = V(load)(x + i), x1 = V(load)(x + i + VEC_LANES);
-        max0 = V(max)(V(abs)(x0), max0);
-        max1 = V(max)(V(abs)(x1), max1);
+        high0 = V(max)(x0, high0);
+        high1 = V(max)(x1, high1);
+        low0 = V(max)(V(sub)(none, x0), low0);
+        low1 = V(max)(V(sub)(none, x1), low1);
         odd0 = V(fma)(x0, none, odd0);
         odd1 = V(fma)(x1, none, odd1);
     }
     for (; i < n; i += VEC_LANES) {
         V(f32) x0 = i < whole ? V(load)(x + i) : V(load_part)(x + i, tail);
-        max0 = V(max)(V(abs)(x0), max0);
+        high0 = V(max)(x0, high0);
+        low0 = V(max)(V(sub)(none, x0), low0);
         odd0 = V(fma)(x0, none, odd0);
     }
-    float absmax = V(max_lane)(V(max)(max0, max1));
+    float high = V(max_lane)(V(max)(high0, high1)) * 0.5f;
+    float low = V(max_lane)(V(max)(low0, low1)) * 0.5f;
     float odd = V(sum)(V(add)(odd0, odd1));
-    float factor = 127.0f / absmax;
+    float half = high + low, factor = 127.0f / half;
     if (odd != 0.0f || factor > FLT_MAX) {
         memset(q, INT8_ZERO, n_pad);
-        *scale = odd != 0.0f ? NAN : 0.0f;
+        *row = odd != 0.0f ? (memo_int8_row){NAN, 0.0f} : (memo_int8_row){0.0f, high - low};
         return;
     }
-    *scale = absmax / 127.0f;
-    V(f32) factors = V(set1)(factor);
+    *row = (memo_int8_row){half / 127.0f, high - low};
+    V(f32) factors = V(set1)(factor), offset = V(set1)(row->offset);
     for (i = 0; i < whole; i += VEC_LANES)
-        V(store_bytes)(q + i, V(round)(V(mul)(V(load)(x + i), factors)));
+        V(store_bytes)(q + i, V(round)(V(mul)(V(sub)(V(load)(x + i), offset), factors)));
     if (tail) {
-        V(store_bytes)(q + i, V(round)(V(mul)(V(load_part)(x + i, tail), factors)));
+        V(f32) last = V(round)(V(mul)(V(sub)(V(load_part)(x + i, tail), offset), factors));
+        V(store_bytes)(q + i, last);
+        memset(q + n, INT8_ZERO, VEC_LANES - tail);
         i += VEC_LANES;
     }
     memset(q + i, INT8_ZERO, n_pad - i);

@@ -242,7 +242,8 @@ void bench_gemm_int8(const memo_kernels *kernels)
                 .kernel = "gemm_int8",
                 .flop = 2.0 * (double)m * (double)n * (double)k,
                 .bytes = (double)(m * k + n * k) + 4.0 * (double)(m * n),
-                .gemm_int8 = {m, n, k, (const uint8_t *)a, k, side, (const int8_t *)w,
+                .gemm_int8 = {m, n, k, (const uint8_t *)a, k,
+                              (const memo_int8_row *)(const void *)side, (const int8_t *)w,
                               k * MEMO_PANEL, side, (const int32_t *)side, side, c, n,
                               shapes[s].epilogue, c, n},
                 .n_weights = BENCH_WEIGHT_BYTES / (n * k),
@@ -306,7 +307,8 @@ static void bench_call_rows(const bench_work *work, size_t turn)
     else if (!strcmp(name, "dot_rows_f32"))
         kernels->dot_rows_f32(work->n, work->z, work->x, work->n, work->n_rows, work->y);
     else if (!strcmp(name, "quantize_row_int8"))
-        kernels->quantize_row_int8(work->n, work->n, work->x, (uint8_t *)work->y, work->z);
+        kernels->quantize_row_int8(work->n, work->n, work->x, (uint8_t *)work->y,
+                                   (memo_int8_row *)(void *)work->z);
     else
         kernels->pack_panels_f32(work->n_rows, work->n, work->x, work->n, work->y,
                                  work->n * MEMO_PANEL);

@@ -16,8 +16,9 @@
 static uint8_t int8_zero(check *c)
 {
     uint8_t q[MEMO_INT8_INPUTS];
-    float none = 0.0f, scale = 1.0f;
-    c->kernels->quantize_row_int8(1, sizeof q, &none, q, &scale);
+    float none = 0.0f;
+    memo_int8_row row;
+    c->kernels->quantize_row_int8(1, sizeof q, &none, q, &row);
     if (q[0] != 0 && q[0] != 128)
         check_fail(c, "the zero of the bytes is %u", q[0]);
     return q[0];
@@ -37,46 +38,57 @@ static double int8_nearest_even(double x)
 /* A row that is special in the way `kind` says. */
 static void int8_special_row(check *c, int kind, float *x, size_t n)
 {
-    static const float absmax[] = {0x1p-149f, 0x1p-126f, 3.7e-37f, 3.8e-37f, 1e30f, 3.4028235e38f};
+    static const float most[] = {0x1p-149f, 0x1p-126f, 3.7e-37f, 3.8e-37f, 1e30f, 3.4028235e38f};
     size_t at = memo_rng_below(&c->rng, n);
     for (size_t i = 0; i < n; i++) {
-        if (kind == 0) /* 127 among them: the factor is 1, half of the values are ties */
+        if (kind == 0) /* both ends among them: the factor is 1, half of the values are ties */
             x[i] = 0.5f * (float)((int)memo_rng_below(&c->rng, 509) - 254);
         else if (kind == 1)
             x[i] = i % 2 ? 0.0f : -0.0f;
+        else if (kind == 2) /* one side of zero only */
+            x[i] = -fabsf(x[i]);
         else /* up to a largest value of the list, at the ends of the range of floats */
-            x[i] *= absmax[kind - 2] / 8.0f;
+            x[i] *= most[kind - 3] / 8.0f;
     }
-    if (kind == 0)
-        x[at] = memo_rng_below(&c->rng, 2) ? 127.0f : -127.0f;
-    else if (kind > 1)
-        x[at] = absmax[kind - 2];
+    if (kind == 0) {
+        x[at] = 127.0f;
+        x[(at + 1) % n] = n > 1 ? -127.0f : 127.0f;
+    } else if (kind > 2) {
+        x[at] = memo_rng_below(&c->rng, 2) ? most[kind - 3] : -most[kind - 3];
+    }
 }
 
 static void int8_compare_row(check *c, size_t n, size_t n_pad, const float *x, const uint8_t *q,
-                             float scale)
+                             memo_int8_row row)
 {
     uint8_t zero = int8_zero(c);
-    double absmax = 0.0;
+    double high = 0.0, low = 0.0;
     int finite = 1;
     for (size_t i = 0; i < n; i++) {
-        absmax = fmax(absmax, fabs((double)x[i]));
+        high = fmax(high, (double)x[i]);
+        low = fmax(low, -(double)x[i]);
         finite &= isfinite(x[i]) != 0;
     }
-    /* Quotients and products of floats, taken in double and rounded once more, are the floats. */
-    float factor = absmax > 0.0 ? (float)(127.0 / absmax) : INFINITY;
-    float want_scale = isinf(factor) ? 0.0f : (float)(absmax / 127.0);
+    /* One operation on floats, taken in double and rounded once more, is that of floats. */
+    double half_high = (double)(float)(high / 2), half_low = (double)(float)(low / 2);
+    double half = (double)(float)(half_high + half_low);
+    float factor = half > 0.0 ? (float)(127.0 / half) : INFINITY;
+    memo_int8_row want = {isinf(factor) ? 0.0f : (float)(half / 127.0),
+                          (float)(half_high - half_low)};
     if (!finite)
-        want_scale = NAN;
-    check_bits(c, "scale", &scale, &want_scale, 1);
+        want = (memo_int8_row){NAN, 0.0f};
+    check_bits(c, "scale", &row.scale, &want.scale, 1);
+    check_bits(c, "offset", &row.offset, &want.offset, 1);
     for (size_t i = 0; i < n_pad && !c->failed; i++) {
-        double want = 0.0;
-        if (i < n && finite && !isinf(factor))
-            want = int8_nearest_even((double)(float)((double)x[i] * (double)factor));
+        double byte = 0.0;
+        if (i < n && finite && !isinf(factor)) {
+            double shifted = (double)(float)((double)x[i] - (double)want.offset);
+            byte = int8_nearest_even((double)(float)(shifted * (double)factor));
+        }
         int got = (int8_t)(q[i] ^ zero);
-        if (got != (int)want)
+        if (got != (int)byte || got < -127)
             check_fail(c, "row of %zu (%zu): byte %zu is %d, must be %d for %a, scale %a", n, n_pad,
-                       i, got, (int)want, i < n ? (double)x[i] : 0.0, (double)scale);
+                       i, got, (int)byte, i < n ? (double)x[i] : 0.0, (double)row.scale);
     }
 }
 
@@ -89,13 +101,13 @@ void check_quantize_row_int8(check *c)
         n_pad += memo_rng_below(&c->rng, 3) * MEMO_INT8_INPUTS;
         float *x = check_new_values(c, n, (check_values)(i % CHECK_N_VALUES));
         if (n && i % CHECK_N_VALUES == CHECK_NORMAL && memo_rng_below(&c->rng, 2))
-            int8_special_row(c, (int)memo_rng_below(&c->rng, 8), x, n);
+            int8_special_row(c, (int)memo_rng_below(&c->rng, 9), x, n);
         if (n && i % CHECK_N_VALUES == CHECK_WIDE && memo_rng_below(&c->rng, 4) == 0)
             x[memo_rng_below(&c->rng, n)] = memo_rng_below(&c->rng, 2) ? NAN : -INFINITY;
         uint8_t *q = check_new_bytes(c, n_pad);
-        float *scale = check_new(c, 1);
-        c->kernels->quantize_row_int8(n, n_pad, x, q, scale);
-        int8_compare_row(c, n, n_pad, x, q, *scale);
+        memo_int8_row *row = (memo_int8_row *)(void *)check_new(c, 2);
+        c->kernels->quantize_row_int8(n, n_pad, x, q, row);
+        int8_compare_row(c, n, n_pad, x, q, *row);
         check_outside(c, "quantize_row_int8");
     }
 }
@@ -178,7 +190,9 @@ static float int8_exact(check *c, const memo_gemm_int8 *g, size_t row, size_t co
     if (sum > INT32_MAX || sum < INT32_MIN)
         check_fail(c, "the case itself leaves an int32");
     float bias = g->bias ? g->bias[col] : 0.0f;
-    return fmaf((float)sum, g->a_scale[row] * g->w_scale[col], bias);
+    float total = g->w_scale[col] * (float)g->w_sum[col];
+    float shifted = fmaf(g->a_row[row].offset, total, bias);
+    return fmaf((float)sum, g->a_row[row].scale * g->w_scale[col], shifted);
 }
 
 static memo_gemm_int8 int8_random(check *c, size_t m, size_t n, size_t k, int8_values values)
@@ -189,7 +203,7 @@ static memo_gemm_int8 int8_random(check *c, size_t m, size_t n, size_t k, int8_v
     g.ldc = n + memo_rng_below(&c->rng, 4);
     g.panel_stride = k * MEMO_PANEL + memo_rng_below(&c->rng, 3) * 64;
     g.a = int8_new_inputs(c, m, k, g.lda, values);
-    g.a_scale = check_new_values(c, m, floats);
+    g.a_row = (const memo_int8_row *)(void *)check_new_values(c, 2 * m, floats);
     if (values == INT8_HIGHEST && memo_rng_below(&c->rng, 2))
         values = INT8_LOWEST;
     g.w = int8_new_panels(c, n, k, g.panel_stride, values);
@@ -210,7 +224,7 @@ static void int8_check_tile(check *c, size_t rows, size_t n_panels, size_t k, in
         .k = k,
         .a = g.a,
         .lda = g.lda,
-        .a_scale = g.a_scale,
+        .a_row = g.a_row,
         .w = g.w,
         .panel_stride = g.panel_stride,
         .w_next = memo_rng_below(&c->rng, 2) ? g.w : NULL,
@@ -288,7 +302,7 @@ static void int8_check_pieces(check *c, const memo_gemm_int8 *g)
     piece.m = 1;
     for (size_t row = 0; row < g->m; row++) {
         piece.a = g->a + row * g->lda;
-        piece.a_scale = g->a_scale + row;
+        piece.a_row = g->a_row + row;
         piece.c = other + row * g->ldc;
         piece.residual = g->residual ? g->residual + row * g->ld_residual : NULL;
         memo_gemm_int8_run(c->kernels, &piece);
@@ -344,19 +358,20 @@ void check_gemm_int8_levels(check *c)
         size_t inputs = k - memo_rng_below(&c->rng, MEMO_INT8_INPUTS),
                floats = m ? (m - 1) * g.ldc + n : 0;
         float *x = check_new_values(c, m * inputs, (check_values)(i % CHECK_N_VALUES));
-        float *scale = check_new(c, m), *other = check_new(c, floats);
+        float *other = check_new(c, floats);
+        memo_int8_row *rows = (memo_int8_row *)(void *)check_new(c, 2 * m);
         uint8_t *a = check_new_bytes(c, m * k);
         const float *want = NULL;
         g.a = a;
         g.lda = k;
-        g.a_scale = scale;
+        g.a_row = rows;
         g.epilogue = i % 2 ? MEMO_EPILOGUE_NONE : MEMO_EPILOGUE_ADD;
         g.ld_residual = n;
         g.residual = check_new_values(c, m * n, CHECK_NORMAL);
         for (int level = 0; level < 2; level++) {
             const memo_kernels *kernels = level ? c->kernels : ref;
             for (size_t row = 0; row < m; row++)
-                kernels->quantize_row_int8(inputs, k, x + row * inputs, a + row * k, scale + row);
+                kernels->quantize_row_int8(inputs, k, x + row * inputs, a + row * k, rows + row);
             g.c = level ? other : g.c;
             memo_gemm_int8_run(kernels, &g);
             want = level ? want : g.c;

@@ -52,12 +52,11 @@ KERNEL_INLINE V(i32) i8mm_row(const int32x4_t *sum, const size_t second)
 
 KERNEL_INLINE void i8mm_finish(const size_t rows, int32x4_t (*sum)[8], const memo_gemm_int8_tile *t)
 {
-    V(f32) w_scale = V(load)(t->w_scale);
-    V(f32) bias = V(load_bias)(t->bias, 0);
+    V(channels) channels = V(load_channels)(t, 0);
     KERNEL_UNROLL
     for (size_t r = 0; r < rows; r++)
         V(store)
-    (t->c + r * t->ldc, V(dequantize)(i8mm_row(sum[r / 2], r % 2), t->a_scale[r], w_scale, bias));
+    (t->c + r * t->ldc, V(dequantize)(i8mm_row(sum[r / 2], r % 2), t->a_row[r], channels));
 }
 
 /* An odd last row is paired with itself, whose second sums are left. */

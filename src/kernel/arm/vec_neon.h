@@ -153,6 +153,11 @@ KERNEL_INLINE V(i32) V(zero_i32)(void)
     NEON_EACH(i32, vdupq_n_s32(0));
 }
 
+KERNEL_INLINE V(i32) V(load_i32)(const int32_t *p)
+{
+    NEON_EACH(i32, vld1q_s32(p + 4 * i));
+}
+
 KERNEL_INLINE V(f32) V(to_f32)(V(i32) a)
 {
     NEON_EACH(f32, vcvtq_f32_s32(a.q[i]));

@@ -186,6 +186,12 @@ KERNEL_INLINE V(i32) V(zero_i32)(void)
     return (V(i32)){_mm256_setzero_si256(), _mm256_setzero_si256()};
 }
 
+KERNEL_INLINE V(i32) V(load_i32)(const int32_t *p)
+{
+    const __m256i *at = (const __m256i *)(const void *)p;
+    return (V(i32)){_mm256_loadu_si256(at), _mm256_loadu_si256(at + 1)};
+}
+
 KERNEL_INLINE V(f32) V(to_f32)(V(i32) a)
 {
     return V(pair)(_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi));

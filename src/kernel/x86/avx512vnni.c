@@ -71,13 +71,12 @@
 KERNEL_INLINE void vnni_finish(const size_t rows, const size_t p, __m512i (*sum)[INT8_PANELS],
                                const memo_gemm_int8_tile *t)
 {
-    __m512 w_scale = V(load)(t->w_scale + p * MEMO_PANEL);
-    __m512 bias = V(load_bias)(t->bias, p);
+    V(channels) channels = V(load_channels)(t, p);
     __m512i excess = _mm512_slli_epi32(_mm512_loadu_si512(t->w_sum + p * MEMO_PANEL), 7);
     KERNEL_UNROLL
     for (size_t r = 0; r < rows; r++) {
         __m512i exact = _mm512_sub_epi32(sum[r][p], excess);
-        __m512 c = V(dequantize)(exact, t->a_scale[r], w_scale, bias);
+        __m512 c = V(dequantize)(exact, t->a_row[r], channels);
         V(store)(t->c + r * t->ldc + p * MEMO_PANEL, c);
     }
 }

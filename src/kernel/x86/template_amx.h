@@ -107,13 +107,12 @@ static void V(tile_pass)(size_t row, size_t rows, size_t n_panels, const memo_ge
     else
         V(tile_sums)(0, 0, t, a, ahead, sum);
     for (size_t p = 0; p < n_panels; p++) {
-        V(f32) w_scale = V(load)(t->w_scale + p * MEMO_PANEL);
-        V(f32) bias = V(load_bias)(t->bias, p);
+        V(channels) channels = V(load_channels)(t, p);
         for (size_t r = 0; r < rows; r++) {
             V(i32) exact = V(load_i32)(sum[r] + p * MEMO_PANEL);
             V(store)
             (t->c + (row + r) * t->ldc + p * MEMO_PANEL,
-             V(dequantize)(exact, t->a_scale[row + r], w_scale, bias));
+             V(dequantize)(exact, t->a_row[row + r], channels));
         }
     }
 }
