@@ -108,7 +108,9 @@ typedef enum cli_kind {
     X(OVERLONG, "overlong", 0, CLI_CHOICE, 0, "head|tail|error|chunk", 0, 0,                       \
       "what happens to a text longer than the model takes (default head)")                         \
     X(OUT, "out", 'o', CLI_PATH, 0, "FILE", 0, 0, "the compiled model to write")                   \
-    X(CLASS, "class", 0, CLI_CHOICE, 0, "f32", 0, 0, "how weights are stored (default f32)")       \
+    X(CLASS, "class", 0, CLI_CHOICE, 0, "f32|int8", 0, 0,                                          \
+      "f32: weights as published; int8: bytes with a scale per row, a quarter of the size "        \
+      "(default f32)")                                                                             \
     X(NAME, "name", 0, CLI_NAME, 0, "NAME", 0, 0, "stored name (default the publisher's)")         \
     X(MAX_TOKENS, "max-tokens", 0, CLI_COUNT, 0, "N", 3, 1048576,                                  \
       "most tokens of a text (default the publisher's)")                                           \

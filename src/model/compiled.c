@@ -85,7 +85,7 @@ static memo_status compiled_version(const memo_compiled *c, const char *key, con
         memo_fail(err, MEMO_ERR_FORMAT, "%s: not a compiled model: it has no %s", what, key);
         return memo_hint(err, MEMO_ERR_FORMAT,
                          "a published model is compiled with: memolith model compile FOLDER -o "
-                         "FILE --class f32");
+                         "FILE");
     }
     if (!strcmp(found, ours))
         return MEMO_OK;
@@ -120,6 +120,18 @@ static memo_status compiled_read_recipe(memo_compiled *c, const char *what, memo
     return status ? memo_fail(err, status, "%s: %s", what, why.message) : MEMO_OK;
 }
 
+static memo_status compiled_read_class(memo_compiled *c, const char *cls, const char *what,
+                                       memo_err *err)
+{
+    for (int i = 0; i <= MEMO_CLASS_INT8; i++)
+        if (!strcmp(cls, memo_class_name((memo_class)i))) {
+            c->cls = (memo_class)i;
+            return MEMO_OK;
+        }
+    return memo_fail(err, MEMO_ERR_UNSUPPORTED,
+                     "%s: class \"%.32s\" is not supported; supported are f32 and int8", what, cls);
+}
+
 static memo_status compiled_read_metadata(memo_compiled *c, const char *what, memo_err *err)
 {
     const char *cls = NULL, *hash = NULL;
@@ -136,9 +148,8 @@ static memo_status compiled_read_metadata(memo_compiled *c, const char *what, me
     /* compiled_check_header() found the field, or it is not there as this version writes it. */
     if ((status = compiled_text(c, MEMO_KEY_HEADER_HASH, &hash, what, err)))
         return memo_fail(err, MEMO_ERR_CORRUPT, "%s: the header has lost its checksum", what);
-    if (strcmp(cls, memo_class_name(MEMO_CLASS_F32)))
-        return memo_fail(err, MEMO_ERR_UNSUPPORTED,
-                         "%s: class \"%.32s\" is not supported, only f32", what, cls);
+    if ((status = compiled_read_class(c, cls, what, err)))
+        return status;
     c->source = memo_safetensors_metadata(c->st, MEMO_KEY_SOURCE);
     if (!compiled_is_sha256(c->fingerprint) || (c->source && !compiled_is_sha256(c->source)))
         return memo_fail(err, MEMO_ERR_FORMAT,
@@ -176,16 +187,18 @@ static memo_status compiled_find(const memo_compiled *c, memo_st_spec wanted, co
 
 static memo_status compiled_find_weights(memo_compiled *c, const char *what, memo_err *err)
 {
-    memo_status status = memo_layout_init(&c->layout, &c->recipe, err);
+    memo_status status = memo_layout_init(&c->layout, &c->recipe, c->cls, err);
+    size_t n = c->layout.n_stored;
+
     if (status)
         return status;
-    c->slots = memo_calloc(c->layout.n_slots, sizeof *c->slots);
-    if (!c->slots)
-        return memo_fail_nomem(err, "the list of weights", c->layout.n_slots * sizeof *c->slots);
-    for (size_t i = 0; i < c->layout.n_slots && status == MEMO_OK; i++) {
-        const memo_slot *slot = &c->layout.slots[i];
-        memo_st_spec wanted = {slot->name, MEMO_DTYPE_F32, slot->n_dims, slot->shape};
-        status = compiled_find(c, wanted, what, &c->slots[i], err);
+    c->tensors = memo_calloc(n, sizeof *c->tensors);
+    if (!c->tensors)
+        return memo_fail_nomem(err, "the list of weights", n * sizeof *c->tensors);
+    for (size_t i = 0; i < n && status == MEMO_OK; i++) {
+        const memo_stored *stored = &c->layout.stored[i];
+        memo_st_spec wanted = {stored->name, stored->dtype, stored->n_dims, stored->shape};
+        status = compiled_find(c, wanted, what, &c->tensors[i], err);
     }
     return status;
 }
@@ -278,9 +291,16 @@ void memo_compiled_close(memo_compiled *c)
     memo_safetensors_free(c->st);
     memo_recipe_fini(&c->recipe);
     memo_layout_fini(&c->layout);
-    memo_free(c->slots);
+    memo_free(c->tensors);
     memo_free((void *)(uintptr_t)c->seen);
     memset(c, 0, sizeof *c);
+}
+
+void memo_compiled_slot(const memo_compiled *c, const memo_slot *slot, const void **data)
+{
+    for (size_t kind = 0; kind < MEMO_STORED_KINDS; kind++)
+        data[kind] =
+            kind < slot->n_stored ? memo_compiled_data(c, c->tensors[slot->first + kind]) : NULL;
 }
 
 /* ---- blocks -------------------------------------------------------------------------------- */

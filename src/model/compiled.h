@@ -4,7 +4,7 @@
  *   header    the tensors, and __metadata__:
  *               memolith.format        version of this container, "1"
  *               memolith.layout        version of the packing of the weights, "1"
- *               memolith.class         "f32"
+ *               memolith.class         "f32" or "int8"
  *               memolith.name          "all-MiniLM-L6-v2"
  *               memolith.recipe        JSON, model/recipe.h
  *               memolith.fingerprint   SHA-256 of the logical content, 64 hex digits
@@ -73,9 +73,10 @@ typedef struct memo_compiled {
     const unsigned char *bytes; /* [n_bytes] borrowed, 64-byte aligned */
     size_t n_bytes;
     memo_safetensors *st;
+    memo_class cls;
     memo_recipe recipe;
     memo_layout layout;
-    const memo_st_tensor **slots; /* [layout.n_slots] */
+    const memo_st_tensor **tensors; /* [layout.n_stored] */
     const memo_st_tensor *extra[MEMO_EXTRAS];
     const char *metadata_name, *recipe_json, *fingerprint, *tool; /* in st */
     const char *source;                                           /* in st, or NULL */
@@ -113,5 +114,7 @@ static inline const void *memo_compiled_data(const memo_compiled *compiled,
 {
     return compiled->bytes + tensor->begin;
 }
+/* First bytes of the tensors of one weight: data [MEMO_STORED_KINDS], NULL for those it lacks. */
+void memo_compiled_slot(const memo_compiled *compiled, const memo_slot *slot, const void **data);
 
 #endif

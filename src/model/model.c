@@ -10,7 +10,13 @@
 
 const char *memo_class_name(memo_class cls)
 {
-    return cls == MEMO_CLASS_F32 ? "f32" : "unknown";
+    switch (cls) {
+    case MEMO_CLASS_F32:
+        return "f32";
+    case MEMO_CLASS_INT8:
+        return "int8";
+    }
+    return "unknown";
 }
 
 /* ---- open ---------------------------------------------------------------------------------- */
@@ -24,15 +30,17 @@ static memo_status model_bind(memo_model *model, memo_err *err)
     model->layers = memo_calloc(n_layers, sizeof *model->layers);
     if (!model->layers)
         return memo_fail_nomem(err, "the layers", n_layers * sizeof *model->layers);
-    model->transformer.config = memo_recipe_config(&file->recipe);
+    model->transformer.config = memo_recipe_config(&file->recipe, file->cls);
     model->transformer.layers = model->layers;
     model->transformer.kernels = memo_kernels_for(memo_ctx_cpu(model->ctx));
     if (!model->transformer.kernels)
         return memo_fail(err, MEMO_ERR_UNSUPPORTED, "this build has no kernels for level %s",
                          memo_cpu_name(memo_ctx_cpu(model->ctx)));
-    for (size_t i = 0; i < file->layout.n_slots; i++)
-        memo_layout_bind(&file->layout.slots[i], memo_compiled_data(file, file->slots[i]),
-                         &model->transformer, model->layers);
+    for (size_t i = 0; i < file->layout.n_slots; i++) {
+        const void *data[MEMO_STORED_KINDS];
+        memo_compiled_slot(file, &file->layout.slots[i], data);
+        memo_layout_bind(&file->layout.slots[i], data, &model->transformer, model->layers);
+    }
     return MEMO_OK;
 }
 
@@ -158,7 +166,7 @@ void memo_model_get_info(const memo_model *model, memo_model_info *info)
     *info = (memo_model_info){
         .name = file->metadata_name,
         .architecture = file->recipe.architecture,
-        .cls = MEMO_CLASS_F32,
+        .cls = file->cls,
         .dim = file->recipe.hidden_size,
         .max_tokens = file->recipe.max_tokens,
         .n_special_tokens = memo_model_n_special(model),
@@ -193,29 +201,43 @@ memo_status memo_model_check_weights(memo_model *model, memo_err *err)
 
     if (atomic_load_explicit(&model->weights_checked, memory_order_acquire))
         return MEMO_OK;
-    for (size_t i = 0; i < file->layout.n_slots && status == MEMO_OK; i++) {
-        const memo_st_tensor *t = file->slots[i];
-        if (file->layout.slots[i].weight != MEMO_WEIGHT_WORD)
+    for (size_t i = 0; i < file->layout.n_slots; i++) {
+        const memo_slot *slot = &file->layout.slots[i];
+        if (slot->weight == MEMO_WEIGHT_WORD)
+            continue;
+        for (size_t kind = 0; kind < slot->n_stored && status == MEMO_OK; kind++) {
+            const memo_st_tensor *t = file->tensors[slot->first + kind];
             status = memo_compiled_check_all(file, t->begin, t->end, model->ctx->pool, 0, err);
+        }
     }
     if (status == MEMO_OK)
         atomic_store_explicit(&model->weights_checked, 1, memory_order_release);
     return status;
 }
 
+/* The n_bytes of a table of which each id has as many. */
+static memo_status model_check_row(memo_model *model, const void *table, uint32_t id,
+                                   uint64_t n_bytes, memo_err *err)
+{
+    uint64_t begin = (uint64_t)((const unsigned char *)table - model->file.bytes) + id * n_bytes;
+    return memo_compiled_check(&model->file, begin, begin + n_bytes, err);
+}
+
 memo_status memo_model_check_words(memo_model *model, const uint32_t *ids, size_t n_ids,
                                    memo_err *err)
 {
-    uint64_t begin = (uint64_t)((const unsigned char *)model->transformer.word - model->file.bytes);
-    uint64_t row_bytes = model->transformer.config.hidden_size * sizeof(float);
+    const memo_word_table *word = &model->transformer.word;
+    size_t value_bytes = model->file.cls == MEMO_CLASS_INT8 ? 1 : sizeof(float);
+    uint64_t row_bytes = model->transformer.config.hidden_size * value_bytes;
     memo_status status = MEMO_OK;
 
     for (size_t i = 0; i < n_ids && status == MEMO_OK; i++) {
         if (ids[i] >= model->transformer.config.vocab_size)
             return memo_fail(err, MEMO_ERR_FORMAT, "the tokenizer gives id %u, the model has %zu",
                              ids[i], model->transformer.config.vocab_size);
-        status = memo_compiled_check(&model->file, begin + ids[i] * row_bytes,
-                                     begin + (ids[i] + (uint64_t)1) * row_bytes, err);
+        status = model_check_row(model, word->rows, ids[i], row_bytes, err);
+        if (status == MEMO_OK && word->scale)
+            status = model_check_row(model, word->scale, ids[i], sizeof *word->scale, err);
     }
     return status;
 }

@@ -103,7 +103,7 @@ memo_status memo_recipe_check(const memo_recipe *r, memo_err *err)
     return MEMO_OK;
 }
 
-memo_transformer_config memo_recipe_config(const memo_recipe *r)
+memo_transformer_config memo_recipe_config(const memo_recipe *r, memo_class cls)
 {
     return (memo_transformer_config){
         .n_layers = r->n_layers,
@@ -117,6 +117,7 @@ memo_transformer_config memo_recipe_config(const memo_recipe *r)
         .norm_eps = (float)r->norm_eps,
         .pooling = (memo_pooling)r->pooling,
         .normalize = (int)r->normalize,
+        .cls = cls,
     };
 }
 

@@ -71,8 +71,8 @@ memo_status memo_recipe_set_text(char **field, const char *value, memo_err *err)
  * MEMO_ERR_VALUE naming the fields. */
 memo_status memo_recipe_check(const memo_recipe *recipe, memo_err *err);
 
-/* What the executor needs of it. */
-memo_transformer_config memo_recipe_config(const memo_recipe *recipe);
+/* What the executor needs of it, for weights stored in a class. */
+memo_transformer_config memo_recipe_config(const memo_recipe *recipe, memo_class cls);
 
 /* As compact JSON; release with memo_free(). */
 memo_status memo_recipe_write(const memo_recipe *recipe, char **json, memo_err *err);

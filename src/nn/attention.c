@@ -80,8 +80,13 @@ static void attention_head(const memo_kernels *kernels, const memo_attention *a,
     float *scores = values + l->n_values;
     float scale = (float)(1.0 / sqrt((double)a->head_dim));
     /* All columns of the last panel: its missing keys are zero, and softmax leaves them out. */
-    memo_linear score = {a->head_dim, l->ld_scores, keys, l->key_panel, NULL};
-    memo_linear mix = {a->n_tokens, a->head_dim, values, l->value_panel, NULL};
+    memo_linear score = {
+        .n_in = a->head_dim, .n_out = l->ld_scores, .panels = keys, .panel_stride = l->key_panel};
+    memo_linear mix = {.n_in = a->n_tokens,
+                       .n_out = a->head_dim,
+                       .panels = values,
+                       .panel_stride = l->value_panel};
+    memo_linear_room none = {0}; /* both are class f32 */
 
     kernels->pack_panels_f32(a->n_tokens, a->head_dim, q + width, a->qkv.ld, keys, l->key_panel);
     attention_pack_values(a, q + 2 * width, l, values);
@@ -91,10 +96,10 @@ static void attention_head(const memo_kernels *kernels, const memo_attention *a,
         memo_rows s = {scores, l->ld_scores};
         memo_rows block = {q + row * a->qkv.ld, a->qkv.ld};
         memo_rows out = {a->out.data + row * a->out.ld + head * a->head_dim, a->out.ld};
-        memo_linear_run(kernels, &score, n_rows, block, MEMO_EPILOGUE_NONE, s);
+        memo_linear_run(kernels, &score, n_rows, block, MEMO_EPILOGUE_NONE, s, none);
         for (size_t r = 0; r < n_rows; r++)
             kernels->softmax_f32(a->n_tokens, scale, scores + r * l->ld_scores);
-        memo_linear_run(kernels, &mix, n_rows, s, MEMO_EPILOGUE_NONE, out);
+        memo_linear_run(kernels, &mix, n_rows, s, MEMO_EPILOGUE_NONE, out, none);
     }
 }
 

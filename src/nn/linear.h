@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-/* nn/linear.h -- y = x W' + bias on packed weights, with what follows it fused into the GEMM. */
+/* nn/linear.h -- y = x W' + bias on packed weights, with what follows it fused into the GEMM.
+ *
+ * Class int8 quantizes its input as it comes, each row with a scale and an offset of its own (W8A8, dynamic):
+ * nothing is calibrated, and a row's bytes depend on that row alone. */
 #ifndef MEMO_NN_LINEAR_H
 #define MEMO_NN_LINEAR_H
 
+#include <memolith/model.h>
+
 #include "kernel/kernels.h"
 
-/* A view: weights belong to the model, class f32 (quant/pack.h). */
+/* A view: weights belong to the model (quant/pack.h). */
 typedef struct memo_linear {
+    memo_class cls;
     size_t n_in, n_out;
-    const float *panels; /* 64-byte aligned */
-    size_t panel_stride; /* floats from one panel to the next */
+    const void *panels;  /* of float or int8_t, 64-byte aligned */
+    size_t panel_stride; /* values from one panel to the next */
+    const float *scale;  /* [n_out], int8 only */
+    const int32_t *sum;  /* [n_out] of each channel's bytes, int8 only */
     const float *bias;   /* [n_out] or NULL */
 } memo_linear;
 
@@ -19,26 +27,18 @@ typedef struct memo_rows {
     size_t ld;
 } memo_rows;
 
-/* y [n_rows, n_out] = epilogue(x [n_rows, n_in] W' + bias). MEMO_EPILOGUE_ADD adds what y holds. */
-static inline void memo_linear_run(const memo_kernels *kernels, const memo_linear *linear,
-                                   size_t n_rows, memo_rows x, memo_epilogue epilogue, memo_rows y)
-{
-    memo_gemm_f32 gemm = {
-        .m = n_rows,
-        .n = linear->n_out,
-        .k = linear->n_in,
-        .a = x.data,
-        .lda = x.ld,
-        .w = linear->panels,
-        .panel_stride = linear->panel_stride,
-        .bias = linear->bias,
-        .c = y.data,
-        .ldc = y.ld,
-        .epilogue = epilogue,
-        .residual = y.data,
-        .ld_residual = y.ld,
-    };
-    memo_gemm_f32_run(kernels, &gemm);
-}
+/* Scratch for the quantized input of an int8 layer. */
+typedef struct memo_linear_room {
+    uint8_t *bytes;      /* [n_rows * memo_linear_row_bytes(n_in)], 64-byte aligned */
+    memo_int8_row *rows; /* [n_rows] */
+} memo_linear_room;
+
+/* Bytes from one quantized row to the next; n_in at most SIZE_MAX / 2. */
+size_t memo_linear_row_bytes(size_t n_in);
+
+/* y [n_rows, n_out] = epilogue(x [n_rows, n_in] W' + bias). MEMO_EPILOGUE_ADD adds what y holds.
+ * `room` is written by class int8 only. Allocates nothing. */
+void memo_linear_run(const memo_kernels *kernels, const memo_linear *linear, size_t n_rows,
+                     memo_rows x, memo_epilogue epilogue, memo_rows y, memo_linear_room room);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "nn/attention.h"
 #include "nn/pooling.h"
+#include "quant/int8.h"
 
 /* Rows are one cache line longer than their values: with strides of a power of two the rows of a
  * tile fall into the same few sets of the first-level cache (measured 4-6 % end to end). */
@@ -23,6 +24,19 @@ static int transformer_reserve(size_t *end, size_t n_rows, size_t ld, size_t *of
     *offset = *end;
     *end = memo_round_up(total, MEMO_PANEL);
     return 1;
+}
+
+/* Room for the bytes of the widest input of a layer. */
+static int transformer_reserve_bytes(const memo_transformer_config *c, size_t *end,
+                                     memo_transformer_plan *p)
+{
+    size_t wide = c->hidden_size > c->intermediate_size ? c->hidden_size : c->intermediate_size;
+
+    return c->cls != MEMO_CLASS_INT8 ||
+           (transformer_reserve(end, p->max_tokens, memo_linear_row_bytes(wide) / sizeof(float),
+                                &p->bytes) &&
+            transformer_reserve(end, p->max_tokens, sizeof(memo_int8_row) / sizeof(float),
+                                &p->byte_rows));
 }
 
 memo_status memo_transformer_plan_run(const memo_transformer_config *c, size_t max_tokens,
@@ -47,6 +61,7 @@ memo_status memo_transformer_plan_run(const memo_transformer_config *c, size_t m
         !transformer_reserve(&end, max_tokens, p.ld_hidden, &p.context) ||
         !transformer_reserve(&end, max_tokens, wide, &p.qkv) ||
         !transformer_reserve(&end, 1, n_attention, &p.attention) ||
+        !transformer_reserve_bytes(c, &end, &p) ||
         !transformer_reserve(&end, 2, c->hidden_size, &p.pooled))
         return memo_fail(err, MEMO_ERR_VALUE, "transformer: scratch for %zu tokens overflows",
                          max_tokens);
@@ -63,6 +78,7 @@ typedef struct transformer_state {
     size_t n_tokens;
     memo_rows x, context, qkv, ffn;
     float *attention; /* scratch */
+    memo_linear_room room;
 } transformer_state;
 
 static void transformer_norm(const transformer_state *s, memo_norm_weights norm)
@@ -74,6 +90,17 @@ static void transformer_norm(const transformer_state *s, memo_norm_weights norm)
         float *row = s->x.data + t * s->x.ld;
         kernels->layer_norm_f32(c->hidden_size, row, norm.gain, norm.bias, c->norm_eps, row);
     }
+}
+
+/* The embedding of a token: where it lies, or dequantized into `room`. */
+static const float *transformer_word(const memo_transformer *m, uint32_t id, float *room)
+{
+    size_t dim = m->config.hidden_size;
+
+    if (m->config.cls != MEMO_CLASS_INT8)
+        return (const float *)m->word.rows + id * dim;
+    memo_int8_dequantize_row(dim, (const int8_t *)m->word.rows + id * dim, m->word.scale[id], room);
+    return room;
 }
 
 /* x = norm(word[id] + token_type[0] + position[t]), added in this order as the reference does. */
@@ -88,7 +115,7 @@ static void transformer_embed(const transformer_state *s)
         size_t end = s->batch->cu_seqlens[seq + 1];
         for (size_t t = begin; t < end; t++) {
             float *x = s->x.data + t * s->x.ld;
-            const float *word = m->word + s->batch->ids[t] * dim;
+            const float *word = transformer_word(m, s->batch->ids[t], x);
             const float *position = m->position + (t - begin) * dim;
             if (m->token_type) {
                 kernels->add_f32(dim, word, m->token_type, x);
@@ -106,7 +133,7 @@ static void transformer_attend(const transformer_state *s, const memo_layer_weig
     const memo_transformer_config *c = &s->model->config;
     const memo_kernels *kernels = s->model->kernels;
 
-    memo_linear_run(kernels, &layer->qkv, s->n_tokens, s->x, MEMO_EPILOGUE_NONE, s->qkv);
+    memo_linear_run(kernels, &layer->qkv, s->n_tokens, s->x, MEMO_EPILOGUE_NONE, s->qkv, s->room);
     for (size_t seq = 0; seq < s->batch->n_seqs; seq++) {
         size_t begin = s->batch->cu_seqlens[seq];
         memo_attention attention = {
@@ -118,7 +145,8 @@ static void transformer_attend(const transformer_state *s, const memo_layer_weig
         };
         memo_attention_run(kernels, &attention, s->attention);
     }
-    memo_linear_run(kernels, &layer->out, s->n_tokens, s->context, MEMO_EPILOGUE_ADD, s->x);
+    memo_linear_run(kernels, &layer->out, s->n_tokens, s->context, MEMO_EPILOGUE_ADD, s->x,
+                    s->room);
     transformer_norm(s, layer->attention_norm);
 }
 
@@ -130,8 +158,8 @@ static void transformer_feed_forward(const transformer_state *s, const memo_laye
                                    ? MEMO_EPILOGUE_GELU_TANH
                                    : MEMO_EPILOGUE_GELU_ERF;
 
-    memo_linear_run(kernels, &layer->up, s->n_tokens, s->x, activation, s->ffn);
-    memo_linear_run(kernels, &layer->down, s->n_tokens, s->ffn, MEMO_EPILOGUE_ADD, s->x);
+    memo_linear_run(kernels, &layer->up, s->n_tokens, s->x, activation, s->ffn, s->room);
+    memo_linear_run(kernels, &layer->down, s->n_tokens, s->ffn, MEMO_EPILOGUE_ADD, s->x, s->room);
     transformer_norm(s, layer->ffn_norm);
 }
 
@@ -164,6 +192,8 @@ void memo_transformer_run(const memo_transformer *model, const memo_transformer_
         .qkv = {room + plan->qkv, plan->ld_qkv},
         .ffn = {room + plan->ffn, plan->ld_ffn},
         .attention = room + plan->attention,
+        .room = {(uint8_t *)(room + plan->bytes),
+                 (memo_int8_row *)(void *)(room + plan->byte_rows)},
     };
 
     transformer_embed(&s);

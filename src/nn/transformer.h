@@ -4,6 +4,10 @@
  * A plain struct says what the network is; weights are views into a compiled model. Planning gives
  * the exact scratch; running allocates nothing and cannot fail.
  *
+ * Class int8: token embeddings are dequantized as they are gathered, and the matrices multiply
+ * bytes (nn/linear.h). States between the layers, attention, norms and GELU are float in both
+ * classes.
+ *
  * Sequences come packed: ids one after the other, cu_seqlens[s] .. cu_seqlens[s + 1] the tokens of
  * sequence s, no padding. One call takes its tokens through all layers on the calling thread, so
  * activations stay in the caches and weights are streamed once per call; threads run calls of their
@@ -35,6 +39,7 @@ typedef struct memo_transformer_config {
     float norm_eps;
     memo_pooling pooling; /* not MEMO_POOLING_AUTO */
     int normalize;        /* vectors get unit length */
+    memo_class cls;       /* of the matrices and the token embeddings */
 } memo_transformer_config;
 
 typedef struct memo_norm_weights {
@@ -49,10 +54,16 @@ typedef struct memo_layer_weights {
     memo_norm_weights attention_norm, ffn_norm;
 } memo_layer_weights;
 
+/* The embeddings of the tokens. */
+typedef struct memo_word_table {
+    const void *rows;   /* [vocab_size, hidden_size] of float or int8_t, as config.cls says */
+    const float *scale; /* [vocab_size], int8 only */
+} memo_word_table;
+
 typedef struct memo_transformer {
     memo_transformer_config config;
     const memo_kernels *kernels;
-    const float *word;       /* [vocab_size, hidden_size] */
+    memo_word_table word;
     const float *position;   /* [n_positions, hidden_size] */
     const float *token_type; /* [n_token_types, hidden_size] or NULL */
     memo_norm_weights embedding_norm;
@@ -81,6 +92,7 @@ typedef struct memo_transformer_plan {
     size_t max_seq;    /* of one sequence */
     size_t ld_hidden, ld_qkv, ld_ffn;
     size_t context, qkv, ffn, attention, pooled; /* x lies at 0; ffn shares the room of qkv */
+    size_t bytes, byte_rows;                     /* of memo_linear_room; class int8 only */
     size_t scratch_bytes;
 } memo_transformer_plan;
 

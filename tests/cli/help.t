@@ -64,7 +64,7 @@ $ memolith help model compile
 >
 > options:
 >   -o, --out FILE              the compiled model to write
->       --class f32             how weights are stored (default f32)
+>       --class f32|int8        f32: weights as published; int8: bytes with a scale per row, a quarter of the size (default f32)
 >       --name NAME             stored name (default the publisher's)
 >       --max-tokens N          most tokens of a text (default the publisher's), 3 to 1,048,576
 >       --pooling auto|mean|cls|last

@@ -17,8 +17,8 @@ $ memolith model compile "$TINY"
 ! error[USAGE]: model compile needs -o FILE
 !   fix: memolith model compile all-MiniLM-L6-v2/ -o minilm.f32.safetensors
 ? 2
-$ memolith model compile "$TINY" -o x.safetensors --class int8
-! error[USAGE]: --class is "int8"; allowed is f32
+$ memolith model compile "$TINY" -o x.safetensors --class int4
+! error[USAGE]: --class is "int4"; allowed is f32|int8
 ? 2
 $ memolith model compile "$TINY" -o x.safetensors --max-tokens 2
 ! error[USAGE]: --max-tokens is "2"; allowed is a whole number from 3 to 1,048,576
@@ -40,6 +40,39 @@ $ ls
 > source
 > x.safetensors
 > y.safetensors
+
+## class int8
+$ memolith model compile "$TINY" -o tiny.int8.safetensors --class int8 --name tiny
+> tiny.int8.safetensors
+>   fingerprint  <sha256>
+>   size         86.6 kB, 46 tensors, 21,200 parameters
+>   note         there is no tokenizer.json: the tokenizer is made from vocab.txt, lower case (tokenizer_config.json)
+! compiling <tests>/tiny-model needs about 8.4 MB of disk and 50.3 MB of memory
+! licence: there is no LICENSE file in <tests>/tiny-model; the publisher's terms hold for the compiled file too
+$ memolith model show tiny.int8.safetensors | grep -E 'class|fingerprint|word|layer.000.attention.qkv'
+> tiny (bert, class int8, made by memolith <version>)
+>   fingerprint            <sha256>
+>   I8    [158, 32]  5,056 bytes at 15424  embeddings.word
+>   F32   [158]  632 bytes at 20480  embeddings.word.scale
+>   F32   [96]  384 bytes at 23808  layer.000.attention.qkv.bias
+>   I8    [6, 16, 64]  6,144 bytes at 24192  layer.000.attention.qkv.weight
+>   F32   [96]  384 bytes at 30336  layer.000.attention.qkv.weight.scale
+>   I32   [96]  384 bytes at 30720  layer.000.attention.qkv.weight.sum
+$ memolith model show tiny.int8.safetensors -o json | $PYTHON -c 'import json, sys; m = json.load(sys.stdin); print(m["class"], m["fingerprint"], {t["dtype"] for t in m["tensors"] if t["name"].endswith(".weight") and len(t["shape"]) == 3})'
+> int8 <sha256> {'I8'}
+$ memolith model verify tiny.int8.safetensors
+> tiny.int8.safetensors
+>   checksums    2 blocks
+>   fingerprint  matches
+>   self-test    8 texts, 0 with other ids, largest difference <small>, least cosine <one>
+$ memolith embed 'the spare key' --model tiny.int8.safetensors -o json | $PYTHON -c 'import json, sys; v = json.loads(sys.stdin.read()); print(len(v["vector"]), round(sum(x * x for x in v["vector"]), 5))'
+> 32 1.0
+# A store keeps the vectors of the two classes apart.
+$ memolith add tea -o quiet && memolith search tea --model tiny.int8.safetensors
+! error[MISMATCH]: namespace "default" holds 1 vectors from tiny.f32@4bd40f01; this model is tiny.int8@0800b8c1 (same 32 dimensions, different weights).
+!   Scores across the two would be meaningless, so nothing was searched.
+!   fix: use the model that made them (--model FILE of tiny.f32@4bd40f01), or another namespace: --ns other
+? 4
 
 ## show, inspect and verify
 $ memolith model show
@@ -127,7 +160,7 @@ $ memolith model verify -o json
 > {"blocks_checked":3,"fingerprint_matches":true,"probes":8,"probe_ids_differ":0,"probe_max_abs_diff":0,"probe_min_cosine":1}
 $ memolith model show "$TINY/model.safetensors"
 ! error[FORMAT]: <tests>/tiny-model/model.safetensors: not a compiled model: it has no memolith.format
-!   fix: a published model is compiled with: memolith model compile FOLDER -o FILE --class f32
+!   fix: a published model is compiled with: memolith model compile FOLDER -o FILE
 ? 1
 $ memolith model verify x --model y
 ! error[USAGE]: --model and "x" both name a model
@@ -194,10 +227,10 @@ $ printf '{"text":7}\n' | memolith embed --ndjson - -o quiet
 ! error[FORMAT]: stdin: line 1: "text" is not a string
 ? 1
 $ printf '{"text":"a"}{' | memolith embed --ndjson - -o quiet
-! error[FORMAT]: stdin: line 1: line 1 column 13: the end of the text expected near '{'
+! error[FORMAT]: stdin: line 1: line 1 column 13: end of file expected near '{'
 ? 1
 $ printf '{"text":"a","text":"b"}' | memolith embed --ndjson - -o quiet
-! error[FORMAT]: stdin: line 1: line 1 column 13: the same name twice in one object near '"text":"b"}'
+! error[FORMAT]: stdin: line 1: line 1 column 18: duplicate object key near '"text"'
 ? 1
 $ printf '{"text":"a\\u0000b"}\n' | memolith embed --ndjson - | wc -w
 > 32

@@ -17,7 +17,7 @@ static void test_pack_places_every_element(void **state)
     memo_rng_init(&rng, 1);
     for (size_t c = 0; c < sizeof n_ins / sizeof *n_ins; c++)
         for (size_t n_rows = 1; n_rows <= 16; n_rows++) {
-            size_t n_in = n_ins[c], n = memo_pack_panel_f32(n_in);
+            size_t n_in = n_ins[c], n = memo_pack_panel_values(n_in);
             float rows[16 * 100], panel[16 * 128], back[16 * 100];
             assert_int_equal(n, (n_in + 63) / 64 * 64 * 16);
             for (size_t i = 0; i < n_rows * n_in; i++)
@@ -36,6 +36,30 @@ static void test_pack_places_every_element(void **state)
     assert_int_equal(memo_pack_n_panels(1), 1);
     assert_int_equal(memo_pack_n_panels(16), 1);
     assert_int_equal(memo_pack_n_panels(17), 2);
+}
+
+static void test_pack_places_every_byte(void **state)
+{
+    static const size_t n_ins[] = {1, 3, 4, 63, 64, 65, 100};
+    memo_rng rng;
+
+    (void)state;
+    memo_rng_init(&rng, 2);
+    for (size_t c = 0; c < sizeof n_ins / sizeof *n_ins; c++)
+        for (size_t n_rows = 1; n_rows <= 16; n_rows++) {
+            size_t n_in = n_ins[c], n = memo_pack_panel_values(n_in);
+            int8_t rows[16 * 100], panel[16 * 128], back[16 * 100];
+            for (size_t i = 0; i < n_rows * n_in; i++)
+                rows[i] = (int8_t)((int)memo_rng_below(&rng, 255) - 127);
+            memset(panel, 0x55, sizeof panel);
+            memo_pack_int8(n_rows, n_in, rows, panel);
+            for (size_t i = 0; i < n; i++) { /* [n_in_pad / 4][16][4] */
+                size_t in = i / 64 * 4 + i % 4, out = i / 4 % 16;
+                assert_int_equal(panel[i], in < n_in && out < n_rows ? rows[out * n_in + in] : 0);
+            }
+            memo_unpack_int8(n_rows, n_in, panel, back);
+            assert_memory_equal(back, rows, n_rows * n_in);
+        }
 }
 
 /* All 65,536 patterns against the definition of binary16. */
@@ -74,6 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pack_places_every_element),
+        cmocka_unit_test(test_pack_places_every_byte),
         cmocka_unit_test(test_half_converts_every_f16),
         cmocka_unit_test(test_half_converts_bf16),
     };

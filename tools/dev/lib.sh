@@ -111,8 +111,8 @@ use_build() {
 # this build cannot read it, or is newer.
 default_model() {
     case $1 in
-    f32) ;;
-    *) die "model class '$1' is not known; known: f32" ;;
+    f32 | int8) ;;
+    *) die "model class '$1' is not known; known: f32 int8" ;;
     esac
     [ -n "$models" ] || models=$(cache_dir)/models
     model=$models/all-MiniLM-L6-v2.$1.safetensors

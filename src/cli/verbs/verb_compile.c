@@ -80,12 +80,15 @@ static uint64_t compile_free_bytes(const char *path)
 }
 
 /* Say what will be needed and refuse when this machine lacks it. The output holds the weights in
- * the class's size with little beside; the memory is the parsed tokenizer (about 12 times its file)
- * and buffers that do not grow with the model. */
+ * the class's size with little beside (int8: half of a 16-bit source, a quarter of a 32-bit one);
+ * the memory is the parsed tokenizer (about 12 times its file) and buffers that do not grow with the
+ * model. */
 static memo_status compile_announce(cli_app *app, const compile_source *source, memo_err *err)
 {
     enum { MARGIN = 8 << 20, BUFFERS = 48 << 20 };
-    uint64_t disk = source->weight_bytes + MARGIN, memory = 12 * source->tokenizer_bytes + BUFFERS;
+    int halved = cli_args_number(&app->args, OPT_CLASS, MEMO_CLASS_F32) == MEMO_CLASS_INT8;
+    uint64_t disk = source->weight_bytes / (halved ? 2 : 1) + MARGIN,
+             memory = 12 * source->tokenizer_bytes + BUFFERS;
     uint64_t free_disk = compile_free_bytes(source->out), free_memory = memo_memory_available();
     memo_buf line = {0};
     memo_status status = MEMO_OK;

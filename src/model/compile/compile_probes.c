@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The self-test of a compiled model: its texts, ids, and the vectors that the weights just written
+ * give. They run on the half-written file, mapped, whose pages are given back after every layer. */
+#include "model/compile/compile_job.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+memo_status memo_compile_prepare_probes(memo_compile_job *job, memo_err *err)
+{
+    const memo_recipe *recipe = &job->source.recipe;
+    const memo_buf *tables = &job->source.tokenizer;
+    const uint32_t *ids;
+    memo_status status;
+
+    job->tables = memo_aligned_alloc(tables->n);
+    if (!job->tables)
+        return memo_fail_nomem(err, "the tokenizer", tables->n);
+    memcpy(job->tables, tables->data, tables->n);
+    if ((status = memo_tokenizer_open(job->tables, tables->n, &job->tokenizer, err)))
+        return status;
+    size_t n_special = memo_tokenizer_prefix(job->tokenizer, &ids);
+    n_special += memo_tokenizer_suffix(job->tokenizer, &ids);
+    if (n_special >= recipe->max_tokens)
+        return memo_fail(err, MEMO_ERR_VALUE,
+                         "a maximum of %zu tokens (%s) leaves no room beside %zu special tokens",
+                         recipe->max_tokens, recipe->origin[MEMO_RECIPE_max_tokens], n_special);
+    for (size_t i = 0; i < MEMO_COMPILED_PROBES; i++)
+        memo_buf_append(&job->probe_texts, memo_probe_texts[i], strlen(memo_probe_texts[i]) + 1);
+    if (job->probe_texts.failed)
+        return memo_fail_nomem(err, "the probes", job->probe_texts.cap);
+    return memo_probe_encode(job->tokenizer, memo_probe_texts, recipe->max_tokens, &job->probe,
+                             err);
+}
+
+/* The weights as they lie in the half-written file. */
+typedef struct compile_view {
+    const memo_compile_job *job;
+    const unsigned char *data; /* of the data section */
+    uintptr_t page_bytes;      /* of the machine: 4, 16 or 64 KiB */
+} compile_view;
+
+/* Give back the pages that lie whole in [first, first + n_bytes). */
+static void compile_release_bytes(const compile_view *view, uintptr_t first, uint64_t n_bytes)
+{
+#ifdef MADV_DONTNEED /* advice: a private, clean mapping is read again when it is touched */
+    uintptr_t begin = (first + view->page_bytes - 1) / view->page_bytes * view->page_bytes;
+    uintptr_t end = (first + (uintptr_t)n_bytes) / view->page_bytes * view->page_bytes;
+    if (begin < end)
+        madvise((void *)begin, end - begin, MADV_DONTNEED);
+#endif
+}
+
+/* After a stage its layer is not needed again: give the pages back, so that memory does not grow
+ * with the model. */
+static void compile_release(void *user, size_t stage, memo_rows states, size_t n_tokens)
+{
+    const compile_view *view = user;
+    const memo_compile_job *job = view->job;
+
+    (void)states, (void)n_tokens;
+    for (size_t i = 0; i < job->layout.n_slots; i++) {
+        const memo_slot *slot = &job->layout.slots[i];
+        if (stage && (slot->weight < MEMO_WEIGHT_LAYER_FIRST || slot->layer != stage - 1))
+            continue;
+        if (!stage && slot->weight >= MEMO_WEIGHT_LAYER_FIRST)
+            break;
+        compile_release_bytes(view, (uintptr_t)view->data + memo_compile_offset(job, slot->first),
+                              job->layout.stored[slot->first].n_bytes);
+    }
+}
+
+/* Point the executor at the half-written file. */
+static void compile_bind(const compile_view *view, memo_transformer *transformer,
+                         memo_layer_weights *layers)
+{
+    const memo_compile_job *job = view->job;
+
+    for (size_t i = 0; i < job->layout.n_slots; i++) {
+        const memo_slot *slot = &job->layout.slots[i];
+        const void *data[MEMO_STORED_KINDS] = {NULL};
+        for (size_t kind = 0; kind < slot->n_stored; kind++)
+            data[kind] = view->data + memo_compile_offset(job, slot->first + kind);
+        memo_layout_bind(slot, data, transformer, layers);
+    }
+    transformer->layers = layers;
+}
+
+/* Every vector must be one, and a model that says the same of all texts says nothing. */
+static memo_status compile_check_probes(const memo_compile_job *job, const float *vectors,
+                                        const unsigned char *ok, memo_err *err)
+{
+    size_t dim_bytes = job->source.recipe.hidden_size * sizeof *vectors, n_equal = 0;
+
+    for (size_t i = 0; i < MEMO_COMPILED_PROBES; i++) {
+        if (!ok[i])
+            return memo_fail(err, MEMO_ERR_VALUE,
+                             "the model gives no finite vector with a length for the self-test "
+                             "text \"%.40s\"",
+                             memo_probe_texts[i]);
+        n_equal += !memcmp(vectors, (const char *)vectors + i * dim_bytes, dim_bytes);
+    }
+    if (n_equal == MEMO_COMPILED_PROBES)
+        return memo_fail(err, MEMO_ERR_VALUE,
+                         "the model gives the same vector for every self-test text: its weights "
+                         "are not those of a trained model");
+    return MEMO_OK;
+}
+
+static memo_status compile_run_probes(memo_compile_job *job, const memo_map *map, float *vectors,
+                                      memo_err *err)
+{
+    const memo_recipe *recipe = &job->source.recipe;
+    compile_view view = {job, map->data + memo_st_writer_offset(job->writer, 0),
+                         (uintptr_t)sysconf(_SC_PAGESIZE)};
+    memo_transformer transformer = {
+        .config = memo_recipe_config(recipe, job->options.cls),
+        .kernels = memo_kernels_for(memo_ctx_cpu(job->ctx)),
+    };
+    memo_tap tap = {compile_release, &view};
+    unsigned char ok[MEMO_COMPILED_PROBES];
+    memo_layer_weights *layers = memo_calloc(recipe->n_layers, sizeof *layers);
+
+    if (!layers)
+        return memo_fail_nomem(err, "the layers", recipe->n_layers * sizeof *layers);
+    compile_bind(&view, &transformer, layers);
+    memo_status status = memo_probe_run(&transformer, (const uint32_t *)(void *)job->probe.ids.data,
+                                        job->probe.cu_seqlens, tap, vectors, ok, err);
+    memo_free(layers);
+    if (status == MEMO_OK && !job->options.allow_nonfinite)
+        status = compile_check_probes(job, vectors, ok, err);
+    return status;
+}
+
+memo_status memo_compile_probes(memo_compile_job *job, memo_err *err)
+{
+    size_t n_vectors = MEMO_COMPILED_PROBES * job->source.recipe.hidden_size;
+    size_t spec = job->layout.n_stored;
+    memo_map map = {0};
+    memo_status status;
+    float *vectors = memo_calloc(n_vectors, sizeof *vectors);
+
+    if (!vectors)
+        return memo_fail_nomem(err, "the probes", n_vectors * sizeof *vectors);
+    if ((status = memo_map_open(&map, job->out.tmp_path, err)) ||
+        (status = compile_run_probes(job, &map, vectors, err)) ||
+        (status = memo_compile_append(job, spec + MEMO_EXTRA_PROBE_TEXTS, job->probe_texts.data,
+                                      job->probe_texts.n, err)) ||
+        (status = memo_compile_append(job, spec + MEMO_EXTRA_PROBE_CU_SEQLENS,
+                                      job->probe.cu_seqlens, sizeof job->probe.cu_seqlens, err)) ||
+        (status = memo_compile_append(job, spec + MEMO_EXTRA_PROBE_IDS, job->probe.ids.data,
+                                      job->probe.ids.n, err)))
+        goto done;
+    status = memo_compile_append(job, spec + MEMO_EXTRA_PROBE_VECTORS, vectors,
+                                 n_vectors * sizeof *vectors, err);
+done:
+    memo_map_close(&map);
+    memo_free(vectors);
+    return status;
+}

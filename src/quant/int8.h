@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+/* quant/int8.h -- rows of weights as signed bytes with a scale of their own (class int8).
+ *
+ *     w[i] = scale * q[i],  q[i] in -127..127
+ *
+ * Symmetric: zero stays zero, and there is no zero point to carry. -128 is never used, so that a
+ * byte can be negated. A row is an output channel of a matrix or the embedding of one token.
+ *
+ * A row of zeros has scale 0 and bytes 0, and that is the only row with scale 0. */
+#ifndef MEMO_QUANT_INT8_H
+#define MEMO_QUANT_INT8_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MEMO_INT8_LARGEST 127
+
+/* memo_int8_quantize_row() -- the bytes and the scale of one row.
+ *
+ *   x      [n] any values
+ *   q      [n] out
+ *   scale  out: the largest |x| / 127 rounded to float; then q = x / scale to the nearest integer,
+ *          ties to even
+ *
+ * Returns 0 when the row cannot be stored, and writes nothing of use: a value is NaN or infinite,
+ * or the scale of values that are not all zero would be below the smallest normal float, where it
+ * has lost its precision. */
+int memo_int8_quantize_row(size_t n, const float *x, int8_t *q, float *scale);
+
+/* x = scale * q, one rounding each. */
+void memo_int8_dequantize_row(size_t n, const int8_t *q, float scale, float *x);
+
+/* Sum of the bytes of a row; exact for n up to 2^24. */
+int32_t memo_int8_sum_row(size_t n, const int8_t *q);
+
+#endif
