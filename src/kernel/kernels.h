@@ -129,9 +129,9 @@ typedef struct memo_kernels {
      *     high, low = the greatest of x and 0, the greatest of -x and 0
      *     half = high / 2 + low / 2,  row->scale = half / 127,  row->offset = high / 2 - low / 2
      *     q = (x - offset) * (127 / half) to the nearest integer, ties to even
-     * with one rounding for each operation, so that all levels agree in every bit. A row whose 127 / half is infinite has scale 0 and
-     * zeros beside its offset; one with a NaN or an infinity has scale NaN, offset 0 and zeros, so
-     * that it comes out of the GEMM as NaN. */
+     * with one rounding for each operation, so that all levels agree in every bit. A row whose
+     * 127 / half is infinite has scale 0 and zeros beside its offset; one with a NaN or an infinity
+     * has scale NaN, offset 0 and zeros, so that it comes out of the GEMM as NaN. */
     void (*quantize_row_int8)(size_t n, size_t n_pad, const float *x, uint8_t *q,
                               memo_int8_row *row);
     size_t gemm_int8_rows, gemm_int8_panels;
