@@ -465,15 +465,17 @@ static int vfs_delete(sqlite3_vfs *vfs, const char *path, int sync_folder)
 }
 
 static sqlite3_vfs vfs_registered;
-static int vfs_register_rc = SQLITE_ERROR;
 
 /* All that is not overridden (access, time, randomness ...) is the default's own function: none of
  * those looks at pAppData of the structure it is called with. */
-static void vfs_register_once(void)
+static int vfs_register_now(void)
 {
     sqlite3_vfs *under;
-    if (sqlite3_initialize() != SQLITE_OK || !(under = sqlite3_vfs_find(NULL)))
-        return;
+    int rc = sqlite3_initialize();
+    if (rc != SQLITE_OK)
+        return rc;
+    if (!(under = sqlite3_vfs_find(NULL)))
+        return SQLITE_ERROR;
     vfs_registered = *under;
     vfs_registered.szOsFile = (int)sizeof(vfs_file) + under->szOsFile;
     vfs_registered.pNext = NULL;
@@ -481,18 +483,27 @@ static void vfs_register_once(void)
     vfs_registered.pAppData = under;
     vfs_registered.xOpen = vfs_open;
     vfs_registered.xDelete = vfs_delete;
-    vfs_register_rc = sqlite3_vfs_register(&vfs_registered, 0);
+    return sqlite3_vfs_register(&vfs_registered, 0);
 }
 
+/* What failed for want of memory is tried again at the next open. */
 memo_status memo_vfs_register(memo_err *err)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, vfs_register_once);
-    if (vfs_register_rc != SQLITE_OK)
-        return memo_fail(err, MEMO_ERR_UNSUPPORTED,
-                         "SQLite %s offers no file system to build on (code %d)",
-                         sqlite3_libversion(), vfs_register_rc);
-    return MEMO_OK;
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    static int registered;
+    int rc = SQLITE_OK;
+    pthread_mutex_lock(&mutex);
+    if (!registered)
+        rc = vfs_register_now();
+    registered |= rc == SQLITE_OK;
+    pthread_mutex_unlock(&mutex);
+    if (rc == SQLITE_OK)
+        return MEMO_OK;
+    if (rc == SQLITE_NOMEM)
+        return memo_fail_nomem(err, "SQLite", 0);
+    return memo_fail(err, MEMO_ERR_UNSUPPORTED,
+                     "SQLite %s offers no file system to build on (code %d)", sqlite3_libversion(),
+                     rc);
 }
 
 void memo_vfs_take_faults(sqlite3 *db, memo_vfs_faults *faults)
