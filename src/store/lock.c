@@ -94,15 +94,16 @@ static memo_status lock_fail_busy(const memo_lock *lock, int64_t timeout_ms, mem
     return memo_hint(err, MEMO_ERR_BUSY, "wait for %s to finish, or allow a longer wait", who);
 }
 
-/* Tell those who wait who we are. Best effort: the lock is the flock, not the text. */
-static void lock_write_pid(memo_lock *lock)
+/* Both lines at once: who holds the lock (0: nobody), and nobody waiting. Best effort: the lock is
+ * the flock, not the text. */
+static void lock_write_lines(const memo_lock *lock, long pid)
 {
-    const memo_sys *sys = memo_sys_get();
-    char text[LOCK_LINE_BYTES + 1];
-    snprintf(text, sizeof text, "%-15ld\n", (long)getpid());
-    if (sys->ftruncate(lock->fd, 0) == 0 &&
-        sys->pwrite(lock->fd, text, LOCK_LINE_BYTES, 0) != LOCK_LINE_BYTES)
-        (void)sys->ftruncate(lock->fd, 0);
+    char text[2 * LOCK_LINE_BYTES + 1];
+    int n = pid ? snprintf(text, sizeof text, "%-15ld\n%15s\n", pid, "")
+                : snprintf(text, sizeof text, "%15s\n%15s\n", "", "");
+    if (memo_sys_get()->pwrite(lock->fd, text, (size_t)n, 0) != n) {
+        /* a message will not name us */
+    }
 }
 
 /* Tell the holder that somebody waits; as best effort. */
@@ -165,7 +166,7 @@ memo_status memo_lock_take(memo_lock *lock, int64_t timeout_ms, memo_err *err)
         lock_nap_between_tries();
     }
     lock->held = 1;
-    lock_write_pid(lock);
+    lock_write_lines(lock, (long)getpid());
     return MEMO_OK;
 }
 
@@ -174,7 +175,7 @@ void memo_lock_drop(memo_lock *lock)
     if (!lock->held)
         return;
     lock->others_until_ms = lock_is_waited_for(lock) ? memo_monotonic_ms() + LOCK_YIELD_MS : 0;
-    (void)memo_sys_get()->ftruncate(lock->fd, 0);
+    lock_write_lines(lock, 0);
     (void)memo_sys_get()->flock(lock->fd, LOCK_UN);
     lock->held = 0;
 }

@@ -9,7 +9,7 @@
  *
  * flock() is not fair: who drops it and takes it again wins against all who wait. So one that waits
  * says so in the file, a line after the pid; one that drops the lock and finds that line leaves it
- * to the others for a moment before it takes it again. */
+ * to the others for a moment before it takes it again. After the two lines comes mark.h's. */
 #ifndef MEMO_STORE_LOCK_H
 #define MEMO_STORE_LOCK_H
 

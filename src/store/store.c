@@ -276,6 +276,8 @@ static memo_status store_check_content(memo_store *store, int64_t *version, memo
             status = memo_fail(err, MEMO_ERR_CORRUPT, "%s: it has lost its identity", store->path);
     }
     memo_stmt_done(&st);
+    if (!status)
+        status = memo_store_check_mark(store, err);
     return status ? status : store_check_whole(store, err);
 }
 
@@ -522,6 +524,8 @@ static memo_status store_open_at(memo_store *store, const char *path,
         return status;
     if (exists && (status = store_check_links(store, err)))
         return status;
+    memo_mark_read(store->lock.path, &store->mark);
+    store->had_log = store_side_bytes(store, "-wal") > 0;
     if (options->mode != MEMO_OPEN_READ_ONLY)
         return store_open_writer(store, options->mode == MEMO_OPEN_CREATE, err);
     store->read_only = 1;
@@ -713,6 +717,9 @@ memo_status memo_store_commit(memo_store *store, memo_err *err)
     }
     store->in_write = 0;
     store->wrote = 1;
+    store->mark.change = store->seq;
+    memcpy(store->mark.uuid, store->uuid, sizeof store->mark.uuid);
+    memo_mark_write(&store->lock, &store->mark, 0);
     store_checkpoint(store);
     memo_lock_drop(&store->lock);
     return MEMO_OK;

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/ctx.h"
 #include "store/lock.h"
+#include "store/mark.h"
 #include "store/sql.h"
 #include "store/store.h"
 
@@ -21,6 +22,8 @@ struct memo_store {
     char uuid[MEMO_STORE_UUID_CHARS + 1];
     pid_t pid; /* that opened it: SQLite and its locks do not survive fork() */
     memo_lock lock;
+    memo_mark mark; /* as it stood before the store was opened */
+    int had_log;    /* so did a write-ahead log */
     int64_t busy_ms;
     memo_sql sql;
     memo_sql salvage; /* lenient and read-only, opened at the first bad page */
@@ -45,6 +48,9 @@ memo_status memo_store_open_image(memo_ctx *ctx, const char *path, memo_store **
 memo_status memo_store_check_use(const memo_store *store, memo_err *err);
 /* And outside a write transaction. */
 memo_status memo_store_check_write(const memo_store *store, memo_err *err);
+
+/* MEMO_ERR_CORRUPT when the log gives less than was acknowledged (mark.h). */
+memo_status memo_store_check_mark(memo_store *store, memo_err *err);
 
 /* Run a read; when it meets a bad page, run it once more on the lenient connection. `fn` starts
  * its results afresh each time. What the second run cannot prove ("not found") stays the first
