@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* fuzz_tokenizer_json.c -- any bytes as tokenizer.json, and as vocab.txt. What builds must open and
- * encode. */
+/* fuzz_tokenizer_json.c -- any bytes as tokenizer.json. What builds must open and encode. */
 #include "fuzz_tokenizer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -28,13 +27,11 @@ static void use_tables(memo_status status, memo_buf *buf, const memo_tokenizer_n
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    memo_buf buf = {0}, vocab = {0};
+    memo_buf buf = {0};
     memo_tokenizer_notes notes = {0};
     memo_status status =
         memo_tokenizer_build_json((const char *)data, size, "fuzz", &buf, &notes, NULL);
 
     use_tables(status, &buf, &notes);
-    status = memo_tokenizer_build_vocab((const char *)data, size, 1, "fuzz", &vocab, &notes, NULL);
-    use_tables(status, &vocab, &notes);
     return 0;
 }

@@ -356,26 +356,35 @@ memo_status memo_replace_write_at(memo_replace *out, uint64_t offset, const void
     return MEMO_OK;
 }
 
+/* All that needs memory comes before the rename. */
 memo_status memo_replace_commit(memo_replace *out, memo_err *err)
 {
     const memo_sys *sys = memo_sys_get();
-    if (memo_sys_fsync(out->fd) != 0)
-        return memo_fail_errno(err, errno, out->path, "sync");
-    int fd = out->fd;
-    out->fd = -1;
-    if (sys->close(fd) != 0 && errno != EINTR) /* closed all the same, and synced before */
-        return memo_fail_errno(err, errno, out->path, "close");
     int (*move)(const char *, const char *) = out->overwrite ? sys->rename : sys->rename_new;
+    memo_status status;
+    int fd = out->fd;
+    char *folder = memo_path_folder(out->path);
+    if (!folder)
+        return memo_fail_nomem(err, "a file name", strlen(out->path) + 1);
+    if (memo_sys_fsync(fd) != 0) {
+        status = memo_fail_errno(err, errno, out->path, "sync");
+        goto done;
+    }
+    out->fd = -1;
+    if (sys->close(fd) != 0 && errno != EINTR) { /* closed all the same, and synced before */
+        status = memo_fail_errno(err, errno, out->path, "close");
+        goto done;
+    }
     if (move(out->tmp_path, out->path) != 0) {
-        if (errno == EEXIST && !out->overwrite)
-            return memo_fail(err, MEMO_ERR_USAGE, "%s: exists already", out->path);
-        return memo_fail_errno(err, errno, out->path, "rename the finished file");
+        status = errno == EEXIST && !out->overwrite
+                     ? memo_fail(err, MEMO_ERR_USAGE, "%s: exists already", out->path)
+                     : memo_fail_errno(err, errno, out->path, "rename the finished file");
+        goto done;
     }
     memo_free(out->tmp_path);
     out->tmp_path = NULL;
-    char *folder = memo_path_folder(out->path);
-    memo_status status = folder ? memo_sync_folder(folder, err)
-                                : memo_fail_nomem(err, "a file name", strlen(out->path) + 1);
+    status = memo_sync_folder(folder, err);
+done:
     memo_free(folder);
     return status;
 }

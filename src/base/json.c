@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* jansson recurses on nesting and allocates for each value, so depth, counts and memory are bounded
- * before it runs: the scan below needs no memory but one counter per level. It counts exactly for
- * every prefix that is valid JSON, and jansson stops at the first byte that is not. */
+/* Reading recurses on nesting and allocates for each value, so depth, counts and memory are bounded
+ * before: the scan below needs no memory but one counter per level. It counts exactly for every
+ * prefix that is valid JSON, and the reader stops at the first byte that is not. */
 #include "base/json.h"
 
 #include <inttypes.h>
@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_read.h"
 #include "base/utf8.h"
 
 /* At most 51 MB for 200,000 empty objects, the dearest values. */
@@ -45,8 +46,7 @@ typedef struct json_scan {
     memo_err *err;
     size_t depth;
     size_t n_values;
-    size_t longest_string;
-    uint64_t cost_bytes;               /* of the tree that jansson will build */
+    uint64_t cost_bytes;               /* of the tree that will be built */
     size_t n_keys[JSON_MAX_DEPTH + 1]; /* colons seen in the container open at this depth */
     size_t n_commas[JSON_MAX_DEPTH + 1];
 } json_scan;
@@ -134,8 +134,6 @@ static memo_status json_scan_token(json_scan *scan, size_t *at, int *is_value)
         *at = json_string_end(scan->text, scan->n_bytes, start);
         *is_value = 1;
         scan->cost_bytes += JSON_STRING_BYTES + (*at - start);
-        if (*at - start > scan->longest_string)
-            scan->longest_string = *at - start;
     } else if (json_is_scalar_byte(c)) {
         while (*at + 1 < scan->n_bytes && json_is_scalar_byte(scan->text[*at + 1]))
             ++*at;
@@ -170,18 +168,6 @@ static memo_status json_scan_run(json_scan *scan)
     return MEMO_OK;
 }
 
-/* jansson answers a failed allocation in the middle of a token with a shortened string, and no
- * error. So make sure first that what it will need is there. */
-static memo_status json_check_memory(const json_scan *scan)
-{
-    uint64_t need = scan->cost_bytes + 4 * (uint64_t)scan->longest_string; /* its buffer doubles */
-    void *p = need <= SIZE_MAX ? memo_malloc((size_t)need) : NULL;
-    if (!p)
-        return memo_fail_nomem(scan->err, scan->what, need);
-    memo_free(p);
-    return MEMO_OK;
-}
-
 /* Name and length of the member whose value is read at `end`, or of the last one before it; "" when
  * there is none. */
 static const char *json_last_key(const char *text, size_t end, int *length)
@@ -202,23 +188,25 @@ static const char *json_last_key(const char *text, size_t end, int *length)
     return key;
 }
 
-/* What jansson could not read. A number that no double or 64-bit integer holds is well-formed JSON:
- * a wrong value, named by its member. */
+/* A number that no double or 64-bit integer holds is well-formed JSON: a wrong value, named by its
+ * member. */
 static memo_status json_refused(const char *text, size_t n_bytes, const char *what,
-                                const json_error_t *e, memo_err *err)
+                                const memo_json_fault *fault, memo_err *err)
 {
-    /* jansson gives up without a text when an allocation fails deep inside. */
-    if (!e->text[0] || json_error_code(e) == json_error_out_of_memory)
+    size_t line, column;
+    int length = 0, near = 0;
+    const char *key = "", *from = text + fault->at;
+
+    if (fault->status == MEMO_ERR_NOMEM)
         return memo_fail_nomem(err, what, n_bytes);
-    if (json_error_code(e) == json_error_numeric_overflow) {
-        int length;
-        size_t end = e->position > 0 && (size_t)e->position < n_bytes ? (size_t)e->position : 0;
-        const char *key = json_last_key(text, end, &length);
-        return memo_fail(err, MEMO_ERR_VALUE, "%s%s%.*s: line %d column %d: %s", what,
-                         length ? "." : "", length, key, e->line, e->column, e->text);
-    }
-    return memo_fail(err, MEMO_ERR_FORMAT, "%s: line %d column %d: %s", what, e->line, e->column,
-                     e->text);
+    if (fault->status == MEMO_ERR_VALUE)
+        key = json_last_key(text, fault->at, &length);
+    while (near < 20 && fault->at + (size_t)near < n_bytes && from[near] > ' ' && from[near] < 0x7F)
+        near++;
+    json_position(text, fault->at, &line, &column);
+    return memo_fail(err, fault->status, "%s%s%.*s: line %zu column %zu: %s%s%.*s%s", what,
+                     length ? "." : "", length, key, line, column, fault->text,
+                     near ? " near '" : "", near, from, near ? "'" : "");
 }
 
 memo_status memo_json_parse(const char *text, size_t n_bytes, const memo_json_limits *limits,
@@ -229,7 +217,6 @@ memo_status memo_json_parse(const char *text, size_t n_bytes, const memo_json_li
                          what, n_bytes, limits->max_bytes);
     if (n_bytes == 0)
         return memo_fail(err, MEMO_ERR_FORMAT, "%s: empty, where JSON is expected", what);
-    /* jansson overlooks a NUL that ends a number. */
     const char *nul = memchr(text, '\0', n_bytes);
     if (nul) {
         size_t line, column;
@@ -238,18 +225,14 @@ memo_status memo_json_parse(const char *text, size_t n_bytes, const memo_json_li
                          column);
     }
     json_scan scan = {.text = text, .n_bytes = n_bytes, .limits = limits, .what = what, .err = err};
+    memo_json_fault fault;
+    json_t *json;
     memo_status status = json_scan_run(&scan);
-    if (status == MEMO_OK)
-        status = json_check_memory(&scan);
     if (status != MEMO_OK)
         return status;
-    json_error_t e = {0};
-    json_t *json = json_loadb(text, n_bytes,
-                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL |
-                                  (limits->int_as_real ? JSON_DECODE_INT_AS_REAL : 0),
-                              &e);
+    json = memo_json_read(text, n_bytes, limits->int_as_real, &fault);
     if (!json)
-        return json_refused(text, n_bytes, what, &e, err);
+        return json_refused(text, n_bytes, what, &fault, err);
     *out = json;
     return MEMO_OK;
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* base/json.h -- JSON from files and callers that are not trusted.
  *
- * A linear pre-scan enforces depth and counts before jansson runs, so a hostile text can exhaust
- * neither stack nor memory. Duplicate keys, NaN, comments, bad UTF-8, lone surrogates, a BOM and
- * trailing bytes are MEMO_ERR_FORMAT with line and column; a number beyond what a double or a 64-bit
- * integer holds is MEMO_ERR_VALUE naming its member. \u0000 is allowed in strings (take those
- * with json_string_length()), not in keys. jansson keeps its own allocator. */
+ * The values are jansson's, the reader is our own (json_read.h). A linear pre-scan enforces depth
+ * and counts before it runs, so a hostile text can exhaust neither stack nor memory. Duplicate
+ * keys, NaN, comments, bad UTF-8, lone surrogates, a BOM and trailing bytes are MEMO_ERR_FORMAT
+ * with line and column; a number beyond what a double or a 64-bit integer holds is MEMO_ERR_VALUE
+ * naming its member. \u0000 is allowed in strings (take those with json_string_length()), not in
+ * keys. jansson keeps its own allocator. */
 #ifndef MEMO_BASE_JSON_H
 #define MEMO_BASE_JSON_H
 

@@ -416,7 +416,7 @@ static memo_status search_fill_terms(search_work *w, const search_row *rows, mem
                 memo_buf_printf(&terms[i], "%s%s", terms[i].n ? " " : "", query->words[word]);
     }
     for (size_t i = 0; i < n; i++) {
-        if (terms[i].n && status == MEMO_OK) {
+        if ((terms[i].n || terms[i].failed) && status == MEMO_OK) {
             hits[i].terms = terms[i].failed ? NULL : memo_arena_strdup(arena, terms[i].data);
             if (!hits[i].terms)
                 status = memo_fail_nomem(err, "matched words", terms[i].n);

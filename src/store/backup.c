@@ -175,7 +175,7 @@ static memo_status backup_commit(memo_store *store, memo_replace *out, memo_err 
     struct stat st;
     memo_status status;
     if (!out->overwrite || lstat(out->path, &st) != 0 || !S_ISREG(st.st_mode))
-        return memo_replace_commit(out, err);
+        return memo_claim_replace(NULL, out, err);
     status = memo_claim_take(&claim, out->path, store->busy_ms, err);
     if (!status)
         status = memo_claim_replace(&claim, out, err);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/alloc.h"
 #include "base/buf.h"
 #include "base/ctx.h"
 #include "base/error.h"
@@ -40,22 +41,23 @@ void memo_claim_drop(memo_claim *claim)
 }
 
 /* The name of a side file in `name`; its size, or -1 when it is not there. */
-static int64_t claim_side(const memo_claim *claim, const char *suffix, memo_buf *name)
+static int64_t claim_side(const char *path, const char *suffix, memo_buf *name)
 {
     struct stat st;
     memo_buf_clear(name);
-    memo_buf_printf(name, "%s%s", claim->sql.path, suffix);
+    memo_buf_printf(name, "%s%s", path, suffix);
     return name->failed || lstat(name->data, &st) != 0 ? -1 : (int64_t)st.st_size;
 }
 
-memo_status memo_claim_replace(memo_claim *claim, memo_replace *out, memo_err *err)
+/* Take away what lies beside a store's name. */
+static memo_status claim_clear_sides(const char *path, memo_err *err)
 {
-    static const char *const logs[] = {"-wal", "-journal", "-shm"};
+    static const char *const sides[] = {"-wal", "-journal", "-shm"};
     memo_buf name = {0};
     memo_status status = MEMO_OK;
-    for (size_t i = 0; !status && i < sizeof logs / sizeof *logs; i++) {
-        int64_t n_bytes = claim_side(claim, logs[i], &name);
-        if (n_bytes > 0 && strcmp(logs[i], "-shm") != 0) {
+    for (size_t i = 0; !status && i < sizeof sides / sizeof *sides; i++) {
+        int64_t n_bytes = claim_side(path, sides[i], &name);
+        if (n_bytes > 0 && strcmp(sides[i], "-shm") != 0) {
             memo_fail(err, MEMO_ERR_USAGE,
                       "%s holds changes of the file it belongs to; they would be taken for those "
                       "of the new one",
@@ -67,8 +69,19 @@ memo_status memo_claim_replace(memo_claim *claim, memo_replace *out, memo_err *e
             status = memo_fail_errno(err, errno, name.data, "remove");
         }
         if (name.failed)
-            status = memo_fail_nomem(err, "a file name", strlen(claim->sql.path));
+            status = memo_fail_nomem(err, "a file name", strlen(path));
     }
     memo_buf_fini(&name);
+    return status;
+}
+
+memo_status memo_claim_replace(const memo_claim *claim, memo_replace *out, memo_err *err)
+{
+    char *folder = memo_path_folder(out->path);
+    memo_status status = folder ? claim_clear_sides(claim ? claim->sql.path : out->path, err)
+                                : memo_fail_nomem(err, "a file name", strlen(out->path));
+    if (!status)
+        status = memo_sync_folder(folder, err);
+    memo_free(folder);
     return status ? status : memo_replace_commit(out, err);
 }

@@ -5,7 +5,11 @@
  * and the shared memory of the new one: SQLite names both by path. So the file is claimed first: an
  * exclusive lock on all of it, which SQLite grants only when no other connection, here or in another
  * process, has read from it and is still open. Who opens it in the meantime waits, and then finds
- * out that the file has moved (memo_vfs_has_moved()) and opens the new one. */
+ * out that the file has moved (memo_vfs_has_moved()) and opens the new one.
+ *
+ * A log beside the name must be gone on the disk, too, before the new file is there: SQLite cuts and
+ * removes it at a close but syncs neither, and after a power loss the new file would get the old
+ * log. */
 #ifndef MEMO_STORE_CLAIM_H
 #define MEMO_STORE_CLAIM_H
 
@@ -21,9 +25,10 @@ typedef struct memo_claim {
 memo_status memo_claim_take(memo_claim *claim, const char *path, int64_t busy_ms, memo_err *err);
 void memo_claim_drop(memo_claim *claim); /* a zeroed claim is fine */
 
-/* memo_claim_replace() -- commit `out` (whose target the claimed file is) in its place, and take away
- * the shared memory and the empty log of the old one. MEMO_ERR_USAGE when the old one's log is not
- * empty: it would be taken for the new one's. */
-memo_status memo_claim_replace(memo_claim *claim, memo_replace *out, memo_err *err);
+/* memo_claim_replace() -- commit `out` in the place of the claimed file, or (claim NULL) of none.
+ *
+ * What lies beside the name is taken away first and durably: shared memory and an empty log.
+ * MEMO_ERR_USAGE when a log there is not empty: it would be taken for the new file's. */
+memo_status memo_claim_replace(const memo_claim *claim, memo_replace *out, memo_err *err);
 
 #endif

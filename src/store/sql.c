@@ -42,7 +42,19 @@ static void sql_harden(sqlite3 *db, memo_sql_mode mode)
 
 memo_status memo_sql_setup(memo_sql *sql, memo_err *err)
 {
-    return memo_sql_exec(sql, sql_settings, "open it", err);
+    memo_status status = memo_sql_exec(sql, sql_settings, "open it", err);
+    int rc;
+    if (status || sql->rollback)
+        return status;
+    rc = sqlite3_prepare_v3(sql->db, "ROLLBACK", -1, SQLITE_PREPARE_PERSISTENT, &sql->rollback,
+                            NULL);
+    return rc == SQLITE_OK ? MEMO_OK : memo_sql_fail(sql, rc, "open it", err);
+}
+
+void memo_sql_rollback(memo_sql *sql)
+{
+    (void)sqlite3_step(sql->rollback);
+    (void)sqlite3_reset(sql->rollback);
 }
 
 /* "file:" and the path with everything but plain characters as %XX. */
@@ -102,6 +114,8 @@ void memo_sql_close(memo_sql *sql, int keep_log)
     for (size_t i = 0; i < sql->n_kept; i++)
         (void)sqlite3_finalize(sql->kept[i].stmt);
     sql->n_kept = 0;
+    (void)sqlite3_finalize(sql->rollback);
+    sql->rollback = NULL;
     if (keep_log)
         (void)sqlite3_db_config(sql->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     (void)sqlite3_close_v2(sql->db);

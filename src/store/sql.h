@@ -17,9 +17,10 @@
 /* One connection. Statements given as string constants are prepared once and kept. */
 typedef struct memo_sql {
     sqlite3 *db;
-    const char *path;     /* for messages, borrowed */
-    uint64_t n_bad_pages; /* failed page checks seen so far */
-    int sync_failed;      /* a sync has failed on this connection */
+    const char *path;       /* for messages, borrowed */
+    uint64_t n_bad_pages;   /* failed page checks seen so far */
+    int sync_failed;        /* a sync has failed on this connection */
+    sqlite3_stmt *rollback; /* made by memo_sql_setup(), for when there is no memory */
     size_t n_kept;
     struct {
         const char *sql; /* identity is the pointer */
@@ -49,6 +50,8 @@ memo_status memo_sql_fail(memo_sql *sql, int rc, const char *doing, memo_err *er
 
 /* Run statements that give no rows, or whose rows do not matter. */
 memo_status memo_sql_exec(memo_sql *sql, const char *text, const char *doing, memo_err *err);
+/* Undo the open transaction; allocates nothing, so it works where memory has run out. */
+void memo_sql_rollback(memo_sql *sql);
 /* The first column of the first row of a query; *out is untouched when there is no row. */
 memo_status memo_sql_int(memo_sql *sql, const char *text, int64_t *out, memo_err *err);
 

@@ -42,19 +42,31 @@ enum {
 
 /* ---- use ----------------------------------------------------------------------------------- */
 
-memo_status memo_store_check_use(const memo_store *store, memo_err *err)
+/* When memory runs out inside FTS5, SQLite may undo the change while FTS5 still works on it, and
+ * FTS5 then keeps the number of rows and words of a moment that never was: scores would be wrong,
+ * and the next change would write those numbers down. Reading the schema anew makes it forget. */
+static memo_status store_settle(memo_store *store, memo_err *err)
+{
+    memo_status status = memo_sql_exec(&store->sql, "PRAGMA writable_schema = RESET",
+                                       "recover from a failed change", err);
+    if (!status)
+        store->unsettled = 0;
+    return status;
+}
+
+memo_status memo_store_check_use(memo_store *store, memo_err *err)
 {
     if (!store)
         return memo_fail(err, MEMO_ERR_USAGE, "the store is not open");
     if (store->pid == getpid())
-        return MEMO_OK;
+        return store->unsettled ? store_settle(store, err) : MEMO_OK;
     memo_fail(err, MEMO_ERR_USAGE,
               "%s was opened by process %ld and cannot be used in process %ld after fork()",
               store->path, (long)store->pid, (long)getpid());
     return memo_hint(err, MEMO_ERR_USAGE, "open the store again in the child");
 }
 
-memo_status memo_store_check_write(const memo_store *store, memo_err *err)
+memo_status memo_store_check_write(memo_store *store, memo_err *err)
 {
     memo_status status = memo_store_check_use(store, err);
     if (!status && !store->in_write)
@@ -664,7 +676,8 @@ void memo_store_rollback(memo_store *store)
 {
     if (!store || !store->in_write || store->pid != getpid())
         return;
-    (void)sqlite3_exec(store->sql.db, "ROLLBACK", NULL, NULL, NULL);
+    store->unsettled |= sqlite3_get_autocommit(store->sql.db);
+    memo_sql_rollback(&store->sql);
     store->in_write = 0;
     memo_lock_drop(&store->lock);
 }
@@ -746,6 +759,6 @@ void memo_store_end_read(memo_store *store)
 {
     if (!store || !store->in_read || store->pid != getpid())
         return;
-    (void)sqlite3_exec(store->sql.db, "ROLLBACK", NULL, NULL, NULL);
+    memo_sql_rollback(&store->sql);
     store->in_read = 0;
 }

@@ -31,8 +31,9 @@ struct memo_store {
     int immutable;
     int poisoned; /* a commit or a sync failed: no more writes */
     int in_write, in_read;
-    int wrote;            /* something was committed through this handle */
-    int64_t seq;          /* change sequence, inside a write transaction */
+    int unsettled; /* the full-text module's memory is not to be trusted: memo_store_check_use() */
+    int wrote;     /* something was committed through this handle */
+    int64_t seq;   /* change sequence, inside a write transaction */
     int rebuild_fulltext; /* rows were removed whose words are not known any more */
     int n_log_frames;     /* in the write-ahead log after the last commit */
     int max_log_frames;   /* MEMO_STORE_LOG_FRAMES; tests set fewer */
@@ -44,10 +45,11 @@ struct memo_store {
 memo_status memo_store_open_image(memo_ctx *ctx, const char *path, memo_store **store,
                                   memo_err *err);
 
-/* MEMO_ERR_USAGE in a forked child or for NULL. */
-memo_status memo_store_check_use(const memo_store *store, memo_err *err);
+/* MEMO_ERR_USAGE in a forked child or for NULL. After a change that SQLite undid by itself, the
+ * full-text module is started afresh first; MEMO_ERR_NOMEM when that cannot be. */
+memo_status memo_store_check_use(memo_store *store, memo_err *err);
 /* And outside a write transaction. */
-memo_status memo_store_check_write(const memo_store *store, memo_err *err);
+memo_status memo_store_check_write(memo_store *store, memo_err *err);
 
 /* MEMO_ERR_CORRUPT when the log gives less than was acknowledged (mark.h). */
 memo_status memo_store_check_mark(memo_store *store, memo_err *err);

@@ -227,10 +227,10 @@ $ printf '{"text":7}\n' | memolith embed --ndjson - -o quiet
 ! error[FORMAT]: stdin: line 1: "text" is not a string
 ? 1
 $ printf '{"text":"a"}{' | memolith embed --ndjson - -o quiet
-! error[FORMAT]: stdin: line 1: line 1 column 13: end of file expected near '{'
+! error[FORMAT]: stdin: line 1: line 1 column 13: the end of the text expected near '{'
 ? 1
 $ printf '{"text":"a","text":"b"}' | memolith embed --ndjson - -o quiet
-! error[FORMAT]: stdin: line 1: line 1 column 18: duplicate object key near '"text"'
+! error[FORMAT]: stdin: line 1: line 1 column 13: the same name twice in one object near '"text":"b"}'
 ? 1
 $ printf '{"text":"a\\u0000b"}\n' | memolith embed --ndjson - | wc -w
 > 32

@@ -16,7 +16,8 @@ enum { CHECK_MAX_VECTORS = 128 };
 typedef struct check_state {
     memo_ctx *ctx;
     const char *folder;
-    memo_store *store;
+    memo_store *store;       /* the one that is looked at */
+    unsigned char *versions; /* of it: found.of or found.in_copy */
     memo_arena arena;
     power_versions found;
     size_t n_vectors;
@@ -60,7 +61,7 @@ static int check_read_model(check_state *c)
     int same = n == n_wanted && memcmp(bytes, wanted, n) == 0;
     free(wanted);
     memo_free(bytes);
-    c->found.of[POWER_MODEL] = (unsigned char)version;
+    c->found.model = (unsigned char)version;
     return same || check_fail(c, "the model file of %zu bytes is none of the versions", n);
 }
 
@@ -84,7 +85,7 @@ static int check_read_record(check_state *c, int64_t ns, unsigned key)
     int same = strcmp(text, record.text.bytes) == 0 && strlen(text) == record.text.n_bytes &&
                strcmp(metadata, record.metadata_json) == 0;
     free(text);
-    c->found.of[key] = (unsigned char)version;
+    c->versions[key] = (unsigned char)version;
     return same || check_fail(c, "record %s: text differs from that of version %u", name, version);
 }
 
@@ -102,10 +103,10 @@ static int check_read_records(check_state *c)
         status = memo_store_count(c->store, &scope, &n_records, &n_chunks, &err);
     if (status)
         return check_fail(c, "%s", err.message);
-    for (unsigned key = 0; key < POWER_MODEL; key++) {
+    for (unsigned key = 0; key <= POWER_PROBE; key++) {
         if (!check_read_record(c, ns.id, key))
             return 0;
-        n_found += c->found.of[key] > 0;
+        n_found += c->versions[key] > 0;
     }
     return n_found == n_records ||
            check_fail(c, "%" PRIu64 " records, %" PRIu64 " of them known", n_records, n_found);
@@ -132,7 +133,7 @@ static int check_nearest(check_state *c, unsigned key)
     double best_distance = -1;
     memo_store_chunk_row *rows = NULL;
     memo_err err = {0};
-    power_vector(key, c->found.of[key], wanted);
+    power_vector(key, c->versions[key], wanted);
     for (size_t i = 0; i < c->n_vectors; i++) {
         double distance = 0;
         for (size_t j = 0; j < POWER_DIM; j++)
@@ -155,7 +156,7 @@ static int check_word(check_state *c, const memo_store_scope *scope, unsigned ke
     char word[32];
     memo_store_hits hits = {.arena = &c->arena, .limit = 2};
     memo_err err = {0};
-    power_word(key, c->found.of[key], word);
+    power_word(key, c->versions[key], word);
     if (memo_store_fulltext(c->store, scope, word, 1, &hits, &err))
         return check_fail(c, "full-text search: %s", err.message);
     return hits.n == 1 || check_fail(c, "the word %s is in %zu records", word, hits.n);
@@ -167,9 +168,9 @@ static int check_search(check_state *c, uint64_t variant)
     memo_err err = {0};
     memo_store_scope scope = {0};
     size_t n_records = 0;
-    unsigned keys[POWER_KEYS];
-    for (unsigned key = 0; key < POWER_MODEL; key++)
-        if (c->found.of[key])
+    unsigned keys[POWER_KEYS + 1];
+    for (unsigned key = 0; key <= POWER_PROBE; key++)
+        if (c->versions[key])
             keys[n_records++] = key;
     if (memo_store_find_ns(c->store, "default", &ns, NULL))
         return 1;
@@ -222,24 +223,52 @@ static int check_add_probe(check_state *c)
     return !status || check_fail(c, "a new record cannot be added: %s", err.message);
 }
 
-static int check_open(check_state *c, memo_open_mode mode)
+static int check_open(check_state *c, const char *name, unsigned char *versions,
+                      memo_open_mode mode)
 {
     char path[512];
     memo_err err = {0};
     memo_store_options options = {.mode = mode};
-    check_path(c, POWER_STORE, path);
+    memo_store_close(c->store);
+    c->store = NULL;
+    c->versions = versions;
+    c->n_vectors = 0;
+    check_path(c, name, path);
     return !memo_store_open(c->ctx, path, &options, &c->store, &err) ||
            check_fail(c, "it does not open: %s", err.message);
 }
 
-static int check_reopened(check_state *c)
+/* What is in the open store, read in one snapshot, and the check of the whole. */
+static int check_content(check_state *c, uint64_t variant)
+{
+    memo_err err = {0};
+    if (memo_store_begin_read(c->store, &err))
+        return check_fail(c, "it cannot be read: %s", err.message);
+    int good = check_read_records(c) && check_search(c, variant);
+    memo_store_end_read(c->store);
+    return good && check_doctor(c);
+}
+
+static int check_copy(check_state *c, uint64_t variant)
+{
+    char path[512];
+    check_path(c, POWER_COPY, path);
+    if (!memo_path_exists(path))
+        return 1;
+    c->found.copy = 1;
+    return check_open(c, POWER_COPY, c->found.in_copy, MEMO_OPEN_EXISTING) &&
+           check_content(c, variant);
+}
+
+/* One record more, after a close too. */
+static int check_goes_on(check_state *c, uint64_t variant)
 {
     power_versions before = c->found;
-    memo_store_close(c->store);
-    c->store = NULL;
-    memset(&c->found, 0, sizeof c->found);
+    if (!check_add_probe(c) || variant % 8 != 0)
+        return !c->why[0];
     before.of[POWER_PROBE] = 1;
-    if (!check_open(c, MEMO_OPEN_READ_ONLY) || !check_read_records(c) || !check_read_model(c))
+    memset(c->found.of, 0, sizeof c->found.of);
+    if (!check_open(c, POWER_STORE, c->found.of, MEMO_OPEN_READ_ONLY) || !check_read_records(c))
         return 0;
     return memcmp(&before, &c->found, sizeof before) == 0 ||
            check_fail(c, "after a close it holds something else");
@@ -252,60 +281,49 @@ static int check_equals(const check_state *c, const power_promise *p, size_t cha
     return memcmp(&c->found, &p->run->after[change], sizeof c->found) == 0;
 }
 
-static power_verdict check_compare(check_state *c, const power_promise *p)
+/* The first difference, in words. */
+static void check_say_difference(check_state *c, const power_promise *p)
 {
     const power_versions *wanted = &p->run->after[p->done];
-    unsigned key = 0;
+    if (wanted->model != c->found.model || wanted->copy != c->found.copy)
+        check_fail(c,
+                   "version %u of the model file and %u copies after change %zu was "
+                   "acknowledged, found %u and %u",
+                   wanted->model, wanted->copy, p->done, c->found.model, c->found.copy);
+    for (unsigned i = 0; i < 2 * POWER_KEYS && !c->why[0]; i++) {
+        unsigned key = i % POWER_KEYS;
+        unsigned is = i < POWER_KEYS ? c->found.of[key] : c->found.in_copy[key];
+        unsigned was = i < POWER_KEYS ? wanted->of[key] : wanted->in_copy[key];
+        if (is != was)
+            check_fail(c, "record k%02u%s: version %u after change %zu was acknowledged, found %u",
+                       key, i < POWER_KEYS ? "" : " of the copy", was, p->done, is);
+    }
+}
+
+static power_verdict check_compare(check_state *c, const power_promise *p)
+{
     if (check_equals(c, p, p->done) || check_equals(c, p, p->begun))
         return POWER_FINE;
-    while (key < POWER_KEYS - 1 && c->found.of[key] == wanted->of[key])
-        key++;
-    check_fail(c, "record k%02u: version %u after change %zu was acknowledged, found %u", key,
-               wanted->of[key], p->done, c->found.of[key]);
+    check_say_difference(c, p);
     for (size_t i = 0; i < p->done; i++)
         if (check_equals(c, p, i))
             return POWER_LOST;
     return POWER_BROKEN;
 }
 
-/* What is in the store, read in one snapshot. *lost: what is missing when it is POWER_LOST. */
-static power_verdict check_content(check_state *c, const power_promise *p, uint64_t variant,
-                                   char lost[512])
-{
-    memo_err err = {0};
-    power_verdict verdict = POWER_BROKEN;
-    if (memo_store_begin_read(c->store, &err)) {
-        check_fail(c, "it cannot be read: %s", err.message);
-        return POWER_BROKEN;
-    }
-    if (check_read_records(c))
-        verdict = check_compare(c, p);
-    if (verdict != POWER_BROKEN) {
-        snprintf(lost, 512, "%s", c->why);
-        c->why[0] = '\0';
-        if (!check_search(c, variant))
-            verdict = POWER_BROKEN;
-    }
-    memo_store_end_read(c->store);
-    return verdict;
-}
-
 static power_verdict check_run(check_state *c, const power_promise *p, uint64_t variant)
 {
-    char lost[512];
     int made = p->done || power_files_find(&p->run->log.start, POWER_STORE);
-    if (!check_read_model(c))
+    memo_open_mode mode = made ? MEMO_OPEN_EXISTING : MEMO_OPEN_CREATE;
+    if (!check_read_model(c) || !check_copy(c, variant))
         return POWER_BROKEN;
     if (p->run->work->no_store)
         return check_compare(c, p);
-    if (!check_open(c, made ? MEMO_OPEN_EXISTING : MEMO_OPEN_CREATE))
+    if (!check_open(c, POWER_STORE, c->found.of, mode) || !check_content(c, variant))
         return POWER_BROKEN;
-    power_verdict verdict = check_content(c, p, variant, lost);
-    if (verdict == POWER_BROKEN)
-        return verdict;
-    if (!check_doctor(c) || !check_add_probe(c) || (variant % 8 == 0 && !check_reopened(c)))
-        return POWER_BROKEN;
-    check_fail(c, "%s", lost);
+    power_verdict verdict = check_compare(c, p);
+    if (verdict == POWER_FINE && !check_goes_on(c, variant))
+        verdict = POWER_BROKEN;
     return verdict;
 }
 

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/hash.h"
 #include "power_disk.h"
 #include "power_try.h"
 
@@ -53,6 +54,10 @@ static const power_work loss_works[] = {
      .before = "open +0-11 close open +12 -0 passive +13 +40 -1",
      .script = "open +14 close",
      .share = 12},
+    {.name = "backup", /* the copy is used as a store and then replaced by a newer one */
+     .before = loss_small_store,
+     .script = "open +12 backup! copy+5 copy-3 [ -40 +41 +42 +12-20 ] backup +14 copy+6 close",
+     .share = 10},
     {.name = "growth", /* a log beyond 8 MiB, which a commit then folds into the file */
      .before = "open +0 +48-59 close",
      .script = "open +48-59 +48-59 -50 points +48-59 +1 +2 close",
@@ -83,6 +88,12 @@ static const loss_control loss_controls[] = {
       .script = "open +12 close",
       .lies = POWER_NO_FOLDER_SYNC},
      POWER_LOST},
+    {{.name = "no-sync-replace",
+      .before = "",
+      .script = "model! model",
+      .no_store = 1,
+      .lies = POWER_NO_SYNC},
+     POWER_BROKEN},
     {{.name = "no-folder-sync-replace",
       .before = "",
       .script = "model! model",
@@ -245,7 +256,8 @@ static void loss_print_state(const power_disk *disk, const power_files *files)
         printf("  not durable: %zu %s\n", disk->pending[i], line);
     }
     for (size_t i = 0; i < files->n; i++)
-        printf("  left: %s, %zu bytes\n", files->at[i].name, files->at[i].n_bytes);
+        printf("  left: %s, %zu bytes, %08x\n", files->at[i].name, files->at[i].n_bytes,
+               (unsigned)memo_xxh64(files->at[i].bytes, files->at[i].n_bytes, 0));
 }
 
 /* Returns 1 when it fails. */

@@ -93,9 +93,10 @@ memo_ctx *power_ctx_new(void)
 typedef struct work_state {
     power_run *run;
     memo_ctx *ctx;
-    char path[300], model[300];
+    char path[300], copy[300], model[300];
     memo_store *store, *reader;
     power_versions now;
+    unsigned char *versions; /* of the open store: now.of or now.in_copy */
     int recording, in_batch;
     int64_t ns;
 } work_state;
@@ -129,6 +130,7 @@ static void work_open(work_state *w)
 {
     memo_store_options options = {.mode = MEMO_OPEN_CREATE};
     WORK_OK(memo_store_open(w->ctx, w->path, &options, &w->store, err));
+    w->versions = w->now.of;
     if (w->run->work->normal_sync)
         WORK_OK(memo_sql_exec(&w->store->sql, "PRAGMA synchronous = NORMAL", "lower it", err));
 }
@@ -182,12 +184,12 @@ static void work_change(work_state *w, const char *word)
         int found = 0;
         snprintf(name, sizeof name, "k%02u", key);
         if (*word == '+') {
-            unsigned version = w->now.of[key] + 1u;
+            unsigned version = w->versions[key] + 1u;
             WORK_OK(power_put(w->store, w->ns, key, version, err));
-            w->now.of[key] = (unsigned char)version;
+            w->versions[key] = (unsigned char)version;
         } else {
             WORK_OK(memo_store_forget(w->store, w->ns, name, &found, err));
-            w->now.of[key] = 0;
+            w->versions[key] = 0;
         }
     }
     if (alone)
@@ -204,7 +206,7 @@ static void work_checkpoint(work_state *w, int mode)
 /* In pieces out of order, as a writer that fills in its header last does. */
 static void work_model(work_state *w, int overwrite)
 {
-    unsigned version = w->now.of[POWER_MODEL] + 1u;
+    unsigned version = w->now.model + 1u;
     size_t n, head = 700;
     unsigned char *bytes = power_model_bytes(version, &n);
     memo_replace out;
@@ -216,7 +218,7 @@ static void work_model(work_state *w, int overwrite)
     WORK_OK(memo_replace_commit(&out, err));
     memo_replace_fini(&out);
     free(bytes);
-    w->now.of[POWER_MODEL] = (unsigned char)version;
+    w->now.model = (unsigned char)version;
     work_end_change(w);
 }
 
@@ -224,6 +226,29 @@ static void work_close(work_state *w)
 {
     memo_store_close(w->store);
     w->store = NULL;
+}
+
+static void work_backup(work_state *w, int overwrite)
+{
+    const memo_backup_options options = {.size = sizeof options, .overwrite = overwrite};
+    work_begin_change(w);
+    WORK_OK(memo_store_backup(w->store, w->copy, &options, NULL, err));
+    memcpy(w->now.in_copy, w->now.of, sizeof w->now.of);
+    w->now.copy = 1;
+    work_end_change(w);
+}
+
+/* "+5" or "-5" in the copy, which is open for that long. */
+static void work_copy(work_state *w, const char *word)
+{
+    memo_store *store = w->store;
+    memo_store_options options = {.mode = MEMO_OPEN_EXISTING};
+    WORK_OK(memo_store_open(w->ctx, w->copy, &options, &w->store, err));
+    w->versions = w->now.in_copy;
+    work_change(w, word);
+    work_close(w);
+    w->store = store;
+    w->versions = w->now.of;
 }
 
 static int work_word(work_state *w, const char *word)
@@ -248,6 +273,10 @@ static int work_word(work_state *w, const char *word)
             return work_checkpoint(w, checkpoints[i].mode), 1;
     if (strncmp(word, "model", 5) == 0)
         return work_model(w, word[5] != '!'), 1;
+    if (strncmp(word, "backup", 6) == 0)
+        return work_backup(w, word[6] != '!'), 1;
+    if (strncmp(word, "copy", 4) == 0)
+        return work_copy(w, word + 4), 1;
     if (strcmp(word, "points") == 0)
         return w->run->first_point = w->run->log.n, 1;
     if (*word == '+' || *word == '-')
@@ -296,6 +325,7 @@ void power_run_record(power_run *run, const power_work *work, const char *folder
     power_log before = {0};
     *run = (power_run){.work = work, .after = power_alloc(sizeof *run->after)};
     snprintf(w.path, sizeof w.path, "%s/" POWER_STORE, folder);
+    snprintf(w.copy, sizeof w.copy, "%s/" POWER_COPY, folder);
     snprintf(w.model, sizeof w.model, "%s/" POWER_MODEL_NAME, folder);
     power_files_write(&(power_files){0}, folder);
     power_log_begin(&before, folder, seed, POWER_HONEST); /* for its seeded random bytes */

@@ -8,11 +8,13 @@
  *   [ ... ]                     several of them in one transaction
  *   passive  full  restart  truncate     a checkpoint
  *   model  model!               replace the model file by its next version; ! refuses to overwrite
+ *   backup  backup!             copy the store to another file in the same way
+ *   copy+5  copy-5              use that copy as a store: open, change, close
  *   points                      from here on a power loss is tried (without it: from the start)
  *
  * Records 0..31 are one short line, 32..47 about 20 KB, 48..61 about 180 KB. A version of a record
  * has a text, metadata and a vector that follow from its number, so that what a store holds is
- * described by one version a record, 0 for none. Each transaction and each replacing is a change;
+ * described by one version a record, 0 for none. Each transaction, replacing and backup is a change;
  * changes are numbered from 1. */
 #ifndef MEMO_TESTS_POWER_WORK_H
 #define MEMO_TESTS_POWER_WORK_H
@@ -22,16 +24,19 @@
 #include "power_log.h"
 #include "store/store.h"
 
-#define POWER_KEYS  64
-#define POWER_MODEL 63 /* stands for the model file in the versions */
-#define POWER_PROBE 62 /* the record that a check adds */
+#define POWER_KEYS  62         /* records */
+#define POWER_PROBE POWER_KEYS /* the record that a check adds */
 #define POWER_DIM   8
 
 #define POWER_STORE      "a.memo"
+#define POWER_COPY       "b.memo"
 #define POWER_MODEL_NAME "model.safetensors"
 
+/* Everything that a workload has made. */
 typedef struct power_versions {
-    unsigned char of[POWER_KEYS];
+    unsigned char of[POWER_KEYS + 1]; /* in the store; the last is the probe's */
+    unsigned char in_copy[POWER_KEYS + 1];
+    unsigned char copy, model; /* whether there is a copy; version of the model file */
 } power_versions;
 
 typedef struct power_work {

@@ -176,9 +176,49 @@ static void test_backup_leaves_a_store_in_use_alone(void **state)
     snprintf(log, sizeof log, "%s-wal", path);
     util_spill(log, "something", 9);
     util_fails(MEMO_ERR_USAGE, "holds changes", backup(store, path, 1, NULL, err));
+    /* Nor does a new file get the log of one that is gone. */
+    assert_int_equal(unlink(path), 0);
+    util_fails(MEMO_ERR_USAGE, "holds changes", backup(store, path, 0, NULL, err));
+    assert_int_equal(access(path, F_OK), -1);
     assert_int_equal(unlink(log), 0);
     util_ok(backup(store, path, 1, NULL, err));
     open_and_check(env, path, 1);
+    memo_store_close(store);
+}
+
+/* ---- order of what reaches the disk -------------------------------------------------------- */
+
+static int n_folder_syncs, n_folder_syncs_at_rename;
+
+static int count_fsync(int fd)
+{
+    struct stat st;
+    n_folder_syncs += fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+    return fsync(fd);
+}
+
+static int note_rename(const char *from, const char *to)
+{
+    n_folder_syncs_at_rename = n_folder_syncs;
+    return rename(from, to);
+}
+
+/* The log of the old file must be gone on the disk before the new file is there. */
+static void test_backup_clears_the_place_durably(void **state)
+{
+    util_env *env = *state;
+    memo_store *store = util_open(env, MEMO_OPEN_CREATE);
+    memo_sys sys = *memo_sys_get();
+    char path[160];
+    util_add(store, "a", "x", 1);
+    util_ok(backup(store, beside(env, "b.memo", path), 0, NULL, err));
+    sys.fsync = count_fsync;
+    sys.rename = note_rename;
+    memo_sys_set(&sys);
+    util_ok(backup(store, path, 1, NULL, err));
+    memo_sys_set(NULL);
+    assert_int_equal(n_folder_syncs_at_rename, 1);
+    assert_int_equal(n_folder_syncs, 2);
     memo_store_close(store);
 }
 
@@ -514,6 +554,7 @@ int main(void)
         CASE(test_backup_refuses_the_store_itself),
         CASE(test_backup_replaces_only_when_told),
         CASE(test_backup_leaves_a_store_in_use_alone),
+        CASE(test_backup_clears_the_place_durably),
         CASE(test_backup_of_a_damaged_store_is_refused),
         CASE(test_backup_reads_back_what_it_wrote),
         CASE(test_backup_every_failed_write_leaves_the_old_one),

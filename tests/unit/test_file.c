@@ -260,6 +260,22 @@ static void test_file_replace_appends_and_patches(void **state)
     assert_int_equal(n_entries(*state), 1);
 }
 
+/* What fails for want of memory must not have put the new file in place. */
+static void test_file_replace_without_memory(void **state)
+{
+    char path[512];
+    memo_err err = {0};
+    memo_replace out;
+    memo_test_path(path, *state, "f");
+    assert_memo_ok(memo_replace_begin(&out, path, 0, &err), err);
+    memo_alloc_fail_at(1, 1);
+    assert_memo_status(memo_replace_commit(&out, &err), MEMO_ERR_NOMEM, err);
+    memo_alloc_fail_at(0, 0);
+    assert_int_equal(memo_path_exists(path), 0);
+    memo_replace_fini(&out);
+    assert_int_equal(n_entries(*state), 0);
+}
+
 static void test_file_replace_refuses_an_existing_target(void **state)
 {
     char path[512];
@@ -588,6 +604,7 @@ int main(void)
         FILE_TEST(test_file_map_shows_the_whole_file),
         FILE_TEST(test_file_refuses_what_is_not_a_regular_file),
         FILE_TEST(test_file_replace_appends_and_patches),
+        FILE_TEST(test_file_replace_without_memory),
         FILE_TEST(test_file_replace_refuses_an_existing_target),
         FILE_TEST(test_file_replace_keeps_permissions),
         FILE_TEST(test_file_replace_of_a_dangling_link),

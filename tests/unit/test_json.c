@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/rng.h"
 
 static const memo_json_limits small_limits = {
     .max_bytes = 1000, .max_depth = 4, .max_values = 6, .max_keys = 3, .max_expansion = 100};
@@ -433,6 +434,112 @@ static void test_json_parses_in_linear_time(void **state)
         fail_msg("8 times the text takes %.1f times as long", large / small);
 }
 
+/* ---- against jansson's own reader ---------------------------------------------------------- */
+
+/* One text through both: both refuse it, or both give the same value. */
+static void compare_with_jansson(const char *text, size_t n, size_t *n_accepted)
+{
+    memo_json_limits limits = memo_json_request_limits;
+    json_t *ours = NULL, *theirs;
+    json_error_t e;
+    memo_err err = {0};
+    memo_status status;
+    limits.max_expansion = 100000;
+    status = memo_json_parse(text, n, &limits, "t", &ours, &err);
+    if (memchr(text, '\0', n)) /* jansson overlooks one that ends a number */
+        theirs = NULL;
+    else
+        theirs = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
+    if ((status == MEMO_OK) != (theirs != NULL) || (theirs && !json_equal(ours, theirs)))
+        fail_msg("%.*s: %s %s; jansson: %s", (int)n, text, memo_status_name(status), err.message,
+                 theirs ? "reads something else" : e.text);
+    *n_accepted += theirs != NULL;
+    json_decref(ours);
+    json_decref(theirs);
+}
+
+/* Texts with bytes changed, left out and doubled, mostly to others that mean something. */
+static void test_json_reads_what_jansson_reads(void **state)
+{
+    (void)state;
+    static const char *const seeds[] = {
+        "{\"a\":[1,-2.5e+3,0.1,true,false,null],\"b\":{\"c\":\"d\"}}",
+        "[\"\\u00e9\\ud83d\\ude00\\n\\\"\\\\\\/\",\"caf\xC3\xA9 \xF0\x9F\x98\x80\",\"\\u0000\"]",
+        "[0,-0,10,1e5,1E-5,9223372036854775807,-9223372036854775808,1.7976931348623157e308]",
+        " { \"x\" : [ ] , \"y\" : { } ,\t\"z\":\r\n\"\" } ",
+        "\"alone\"",
+        "-12.75",
+    };
+    static const char bytes[] =
+        "{}[]:,\"\\/ubfnrt0123456789abcdefDE+-. \t\n\x01\x7F\x80\xC3\xE2\xED\xF4";
+    enum { TRIES = 60000 };
+    size_t n_accepted = 0;
+    memo_rng rng;
+    memo_rng_init(&rng, 1);
+    for (size_t i = 0; i < TRIES; i++) {
+        char text[256];
+        const char *seed = seeds[i % (sizeof seeds / sizeof *seeds)];
+        size_t n = strlen(seed);
+        memcpy(text, seed, n);
+        for (uint64_t k = memo_rng_below(&rng, 4); k > 0 && n > 1; k--) {
+            size_t at = (size_t)(memo_rng_below(&rng, n)), move = n - at - 1;
+            char c = bytes[memo_rng_below(&rng, sizeof bytes - 1)];
+            switch (memo_rng_below(&rng, 3)) {
+            case 0:
+                text[at] = c;
+                break;
+            case 1:
+                memmove(text + at, text + at + 1, move);
+                n--;
+                break;
+            default:
+                memmove(text + at + 1, text + at, n - at);
+                text[at] = c;
+                n++;
+            }
+        }
+        compare_with_jansson(text, n, &n_accepted);
+    }
+    assert_true(n_accepted > TRIES / 10 && n_accepted < TRIES);
+}
+
+/* ---- without memory ------------------------------------------------------------------------ */
+
+static uint64_t jansson_fuse;
+
+static void *fused_malloc(size_t n)
+{
+    if (jansson_fuse && --jansson_fuse == 0)
+        return NULL;
+    return malloc(n);
+}
+
+/* jansson's share of the allocations: each failure is noticed, none shortens a token. */
+static void test_json_without_memory_for_values(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"a key of more than sixteen bytes\":[\"a string of more than "
+        "sixteen bytes\",0.30000000000000004,{\"x\":{}},[],1,2,3,4,5,6,7,8]}";
+    json_t *wanted = parse_object(text), *json;
+    memo_err err = {0};
+    int done = 0;
+    json_set_alloc_funcs(fused_malloc, free);
+    for (uint64_t at = 1; !done; at++) {
+        json = NULL;
+        jansson_fuse = at;
+        memo_status status =
+            memo_json_parse(text, strlen(text), &memo_json_request_limits, "t", &json, &err);
+        done = jansson_fuse > 0;
+        jansson_fuse = 0;
+        assert_int_equal(status, done ? MEMO_OK : MEMO_ERR_NOMEM);
+        assert_true(!json || json_equal(json, wanted));
+        json_decref(json);
+    }
+    json_decref(wanted);
+    json_set_alloc_funcs(malloc, free);
+}
+
 /* Against the letter of the suite: a name twice is refused, and so is NUL in a name. */
 static int suite_exception(const char *name)
 {
@@ -524,6 +631,8 @@ int main(void)
         cmocka_unit_test(test_json_memory_stays_below_the_estimate),
         cmocka_unit_test(test_json_limit_of_memory),
         cmocka_unit_test(test_json_parses_in_linear_time),
+        cmocka_unit_test(test_json_reads_what_jansson_reads),
+        cmocka_unit_test(test_json_without_memory_for_values),
         JSON_TEST_DIR(test_json_suite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

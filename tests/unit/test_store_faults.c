@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include "base/file.h"
+#include "store/store_inner.h"
 #include "store/vfs.h"
 
 /* ---- disk ---------------------------------------------------------------------------------- */
@@ -381,6 +382,70 @@ static void test_faults_allocations_of_sqlite(void **state)
     sweep_memory(*state, 1, 1, 40);
 }
 
+/* Giving up a change needs no memory: else it would stay open and hold SQLite's lock. */
+static void test_faults_rollback_without_memory(void **state)
+{
+    util_env *env = *state;
+    memo_store *store = util_open(env, MEMO_OPEN_CREATE);
+    memo_add_result result;
+    util_add(store, "0", "the text of record 0", 0);
+    util_ok(memo_store_begin_write(store, err));
+    util_ok(util_put(store, 1, "1", "the text of record 1", 1, &result, err));
+    fuse = fuse_sticky = 1;
+    memo_store_rollback(store);
+    fuse = 0;
+    assert_true(sqlite3_get_autocommit(store->sql.db));
+    util_ok(memo_store_begin_read(store, err));
+    fuse = 1;
+    memo_store_end_read(store);
+    fuse = 0;
+    assert_true(sqlite3_get_autocommit(store->sql.db));
+    assert_int_equal(util_count(store), 1);
+    util_add(store, "2", "the text of record 2", 2);
+    memo_store_close(store);
+}
+
+/* A change that fails within FTS5 must leave the scores of the same handle as they were. */
+static void test_faults_scores_after_lack_of_memory(void **state)
+{
+    util_env *env = *state;
+    memo_store *store = util_open(env, MEMO_OPEN_CREATE);
+    memo_store_scope scope = {.ns = 1};
+    memo_arena arena = {0};
+    memo_store_hit *wanted = NULL, *hits = NULL;
+    size_t n_wanted = 0, n = 0, n_points = 0;
+    int found;
+    for (unsigned i = 0; i < 5; i++)
+        util_add(store, (char[2]){(char)('0' + i)}, i ? "the text of a record" : "text", i);
+    util_ok(util_search(store, &scope, "text", 1, 9, &arena, &wanted, &n_wanted, err));
+    assert_int_equal(n_wanted, 5);
+    for (uint64_t at = 1, done = 0; !done; at++, n_points++) {
+        memo_err failed = {0};
+        memo_status status;
+        memo_store_close(store);
+        store = util_open(env, MEMO_OPEN_EXISTING); /* with nothing in its page cache */
+        status = memo_store_begin_write(store, &failed);
+        fuse = at;
+        fuse_blown = fuse_sticky = 0;
+        if (!status)
+            status = memo_store_forget(store, 1, "0", &found, &failed);
+        done = !fuse_blown;
+        fuse = 0;
+        memo_store_rollback(store);
+        if (status && status != MEMO_ERR_NOMEM)
+            fail_msg("allocation %d: %s", (int)at, failed.message);
+        util_ok(util_search(store, &scope, "text", 1, 9, &arena, &hits, &n, err));
+        assert_int_equal(n, n_wanted);
+        for (size_t i = 0; i < n; i++)
+            if (hits[i].chunk != wanted[i].chunk || hits[i].score != wanted[i].score)
+                fail_msg("allocation %d: hit %d has score %g, not %g", (int)at, (int)i,
+                         hits[i].score, wanted[i].score);
+    }
+    assert_true(n_points > 50);
+    memo_arena_fini(&arena);
+    memo_store_close(store);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, util_setup, util_teardown)
@@ -393,6 +458,8 @@ int main(void)
         CASE(test_faults_full_disk_recovers),
         CASE(test_faults_every_allocation),
         CASE(test_faults_allocations_of_sqlite),
+        CASE(test_faults_rollback_without_memory),
+        CASE(test_faults_scores_after_lack_of_memory),
     };
     sqlite3_mem_methods fused;
     sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real_memory);
@@ -400,5 +467,6 @@ int main(void)
     fused.xMalloc = fused_malloc;
     fused.xRealloc = fused_realloc;
     sqlite3_config(SQLITE_CONFIG_MALLOC, &fused);
+    sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0); /* else small blocks could not fail */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
