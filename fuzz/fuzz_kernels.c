@@ -96,15 +96,15 @@ static void fuzz_gemm(const memo_kernels *kernels, const fuzz_block *b, float *c
 static void fuzz_gemm_int8(const memo_kernels *kernels, const fuzz_block *b, float *c)
 {
     uint8_t *q = fuzz_new(b->m * b->k_pad);
-    float *scale = fuzz_new(b->m * sizeof *scale);
+    memo_int8_row *rows = fuzz_new(b->m * sizeof *rows);
     for (size_t i = 0; i < b->m; i++)
-        kernels->quantize_row_int8(b->k, b->k_pad, b->a + i * b->lda, q + i * b->k_pad, &scale[i]);
+        kernels->quantize_row_int8(b->k, b->k_pad, b->a + i * b->lda, q + i * b->k_pad, &rows[i]);
     const memo_gemm_int8 gemm = {.m = b->m,
                                  .n = b->n,
                                  .k = b->k_pad,
                                  .a = q,
                                  .lda = b->k_pad,
-                                 .a_scale = scale,
+                                 .a_row = rows,
                                  .w = b->w8,
                                  .panel_stride = b->k_pad * MEMO_PANEL,
                                  .w_scale = b->w_scale,
@@ -114,7 +114,7 @@ static void fuzz_gemm_int8(const memo_kernels *kernels, const fuzz_block *b, flo
                                  .ldc = b->ldc};
     memo_gemm_int8_run(kernels, &gemm);
     free(q);
-    free(scale);
+    free(rows);
 }
 
 static void fuzz_compare(const fuzz_block *b, const float *ref, const float *c, int exact)

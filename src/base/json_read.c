@@ -242,7 +242,7 @@ static int jread_member(json_reader *r, json_t *object)
     if (!(name = memo_buf_take(&r->token)))
         return jread_nomem(r) != NULL;
     if (json_object_get(object, name)) {
-        jread_fail(r, MEMO_ERR_FORMAT, start, "the same name twice in one object");
+        jread_fail(r, MEMO_ERR_FORMAT, start, "duplicate name in one object");
         goto end;
     }
     jread_skip_space(r);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -31,9 +32,10 @@ static void mark_format(const memo_mark *mark, char text[MARK_BYTES + 1])
 static int mark_parse(const char text[MARK_BYTES + 1], memo_mark *mark)
 {
     char again[MARK_BYTES + 1];
-    uint64_t change = 0;
-    if (memcmp(text, MARK_WORD, MARK_WORD_BYTES) != 0 ||
-        sscanf(text + MARK_WORD_BYTES, "%16" SCNx64, &change) != 1 || change > INT64_MAX)
+    if (memcmp(text, MARK_WORD, MARK_WORD_BYTES) != 0)
+        return 0;
+    uint64_t change = strtoull(text + MARK_WORD_BYTES, NULL, 16);
+    if (change > INT64_MAX)
         return 0;
     mark->change = (int64_t)change;
     memcpy(mark->uuid, text + MARK_WORD_BYTES + 17, MEMO_MARK_UUID_CHARS);

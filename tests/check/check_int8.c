@@ -65,8 +65,8 @@ static void int8_compare_row(check *c, size_t n, size_t n_pad, const float *x, c
     double high = 0.0, low = 0.0;
     int finite = 1;
     for (size_t i = 0; i < n; i++) {
-        high = fmax(high, (double)x[i]);
-        low = fmax(low, -(double)x[i]);
+        high = (double)x[i] > high ? (double)x[i] : high; /* fmax() may answer -0 */
+        low = -(double)x[i] > low ? -(double)x[i] : low;
         finite &= isfinite(x[i]) != 0;
     }
     /* One operation on floats, taken in double and rounded once more, is that of floats. */

@@ -230,7 +230,7 @@ $ printf '{"text":"a"}{' | memolith embed --ndjson - -o quiet
 ! error[FORMAT]: stdin: line 1: line 1 column 13: the end of the text expected near '{'
 ? 1
 $ printf '{"text":"a","text":"b"}' | memolith embed --ndjson - -o quiet
-! error[FORMAT]: stdin: line 1: line 1 column 13: the same name twice in one object near '"text":"b"}'
+! error[FORMAT]: stdin: line 1: line 1 column 13: duplicate name in one object near '"text":"b"}'
 ? 1
 $ printf '{"text":"a\\u0000b"}\n' | memolith embed --ndjson - | wc -w
 > 32
