@@ -15,6 +15,10 @@
  *     ..._free() or ..._close() call; those take NULL.
  *   - Strings are UTF-8 with explicit lengths where they may hold a NUL, else NUL-terminated.
  *   - The library never prints, exits, aborts, installs signal handlers or reads the environment.
+ *   - A handle, or an argument not said to be optional, that is NULL is MEMO_ERR_USAGE; functions
+ *     that free or close take NULL, those that only tell something give zero or "" for it.
+ *   - Callbacks return: leaving one by longjmp() or an exception is undefined. Those for the log and
+ *     the clock must not call memolith.
  *   - Threads: each type says "one thread at a time", "many readers" or "any thread".
  */
 #ifndef MEMOLITH_STATUS_H

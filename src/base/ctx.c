@@ -36,6 +36,8 @@ memo_status memo_ctx_new(const memo_ctx_options *options, memo_ctx **out, memo_e
     memo_status status = memo_options_copy(&o, sizeof o, options, "memo_ctx_options", err);
     if (status != MEMO_OK)
         return status;
+    if (!out)
+        return memo_fail(err, MEMO_ERR_USAGE, "memo_ctx_new: ctx must not be NULL");
     status = ctx_resolve_cpu(o.cpu, &cpu, err);
     if (status != MEMO_OK)
         return status;
@@ -72,12 +74,12 @@ void memo_ctx_free(memo_ctx *ctx)
 
 memo_cpu memo_ctx_cpu(const memo_ctx *ctx)
 {
-    return ctx->cpu;
+    return ctx ? ctx->cpu : MEMO_CPU_AUTO;
 }
 
 unsigned memo_ctx_n_threads(const memo_ctx *ctx)
 {
-    return memo_pool_n_workers(ctx->pool);
+    return ctx ? memo_pool_n_workers(ctx->pool) : 0;
 }
 
 void memo_log(const memo_ctx *ctx, memo_log_level level, const char *fmt, ...)

@@ -67,10 +67,31 @@ void memo_db_close(memo_db *db)
 memo_status memo_db_check_call(const memo_db *db, const void *needed, const char *call,
                                memo_err *err)
 {
+    if (db && db->in_callback)
+        return memo_fail(err, MEMO_ERR_BUSY,
+                         "%s: this handle is in a call, whose callback may not use it", call);
     if (db && needed)
         return MEMO_OK;
     return memo_fail(err, MEMO_ERR_USAGE, "%s: %s is NULL", call,
                      db ? "a needed argument" : "the store handle");
+}
+
+static int db_tell_progress(void *user, const memo_progress *progress)
+{
+    memo_db_progress *wrapper = user;
+
+    wrapper->db->in_callback = 1;
+    int cancel = wrapper->fn(wrapper->user, progress);
+    wrapper->db->in_callback = 0;
+    return cancel;
+}
+
+void memo_db_wrap_progress(memo_db_progress *wrapper, memo_db *db, memo_progress_fn *fn,
+                           void **user)
+{
+    *wrapper = (memo_db_progress){db, *fn, *user};
+    *fn = *fn ? db_tell_progress : NULL;
+    *user = wrapper;
 }
 
 memo_status memo_db_get_stats(memo_db *db, memo_db_stats *stats, memo_err *err)
@@ -84,13 +105,17 @@ memo_status memo_db_backup(memo_db *db, const char *path, const memo_backup_opti
                            memo_backup_report *report, memo_err *err)
 {
     memo_backup_options o;
+    memo_db_progress progress;
     memo_status status = memo_options_copy(&o, sizeof o, options, "memo_backup_options", err);
 
     if (status == MEMO_OK)
         status = memo_db_check_call(db, path, "memo_db_backup", err);
     if (status == MEMO_OK && !*path)
         status = memo_fail(err, MEMO_ERR_USAGE, "memo_db_backup: the path is empty");
-    return status ? status : memo_store_backup(db->store, path, &o, report, err);
+    if (status)
+        return status;
+    memo_db_wrap_progress(&progress, db, &o.progress, &o.progress_user);
+    return memo_store_backup(db->store, path, &o, report, err);
 }
 
 /* ---- namespaces and models ----------------------------------------------------------------- */

@@ -20,9 +20,22 @@ struct memo_db {
     memo_model_info info;   /* of the model */
     char *space_name;       /* "all-MiniLM-L6-v2.f32"; NULL without a model */
     size_t document_tokens; /* a document may have; 0: not asked yet, see memo_db_capacity() */
+    int in_callback;        /* a function of the caller runs, within a call on this handle */
 };
 
-/* MEMO_ERR_USAGE when the handle, or what the caller must give along with it, is NULL. */
+/* A progress function of the caller's, wrapped for the length of a call. */
+typedef struct memo_db_progress {
+    memo_db *db;
+    memo_progress_fn fn;
+    void *user;
+} memo_db_progress;
+
+/* Put a wrapper in the place of *fn and *user: while it runs, calls on this handle are refused. */
+void memo_db_wrap_progress(memo_db_progress *wrapper, memo_db *db, memo_progress_fn *fn,
+                           void **user);
+
+/* MEMO_ERR_USAGE when the handle, or what the caller must give along with it, is NULL;
+ * MEMO_ERR_BUSY from within a callback of the same handle. */
 memo_status memo_db_check_call(const memo_db *db, const void *needed, const char *call,
                                memo_err *err);
 

@@ -23,9 +23,12 @@ typedef struct records_owner {
 static memo_status records_copy_in(const memo_record_in *records, size_t n, memo_record_in **out,
                                    memo_err *err)
 {
-    memo_record_in *copy = memo_calloc(n, sizeof *copy);
+    memo_record_in *copy;
     size_t stride = records[0].size;
 
+    if (n > PTRDIFF_MAX / sizeof *copy)
+        return memo_fail(err, MEMO_ERR_LIMIT, "%zu records, more than there can be", n);
+    copy = memo_calloc(n, sizeof *copy);
     if (!copy)
         return memo_fail_nomem(err, "records", n * sizeof *copy);
     for (size_t i = 0; i < n; i++) {
@@ -54,6 +57,7 @@ memo_status memo_db_add(memo_db *db, const memo_write_options *options,
                         memo_err *err)
 {
     memo_write_options o;
+    memo_db_progress progress;
     memo_ingest job;
     memo_record_in *copy = NULL;
     memo_status status = memo_options_copy(&o, sizeof o, options, "memo_write_options", err);
@@ -69,6 +73,7 @@ memo_status memo_db_add(memo_db *db, const memo_write_options *options,
         status = records_copy_in(records, n, &copy, err);
     if (status)
         return status;
+    memo_db_wrap_progress(&progress, db, &o.progress, &o.progress_user);
     job = (memo_ingest){.ns = memo_db_ns_name(o.ns),
                         .records = copy,
                         .n = n,
@@ -193,6 +198,7 @@ memo_status memo_db_edit(memo_db *db, const memo_write_options *options, const c
 {
     memo_write_options o;
     memo_record_edit e;
+    memo_db_progress progress;
     memo_add_result done;
     uint64_t version = 0, before = 0;
     memo_status status = memo_options_copy(&o, sizeof o, options, "memo_write_options", err);
@@ -205,6 +211,7 @@ memo_status memo_db_edit(memo_db *db, const memo_write_options *options, const c
         status = memo_fail(err, MEMO_ERR_USAGE, "memo_db_edit: id must not be NULL or empty");
     if (status)
         return status;
+    memo_db_wrap_progress(&progress, db, &o.progress, &o.progress_user);
     for (int i = 0; i < RECORDS_EDIT_TRIES; i++) {
         status = records_try_edit(db, &o, id, &e, &done, &version, err);
         /* Busy with the same version as before is the lock's doing, not another edit's. */

@@ -107,8 +107,11 @@ static memo_status import_bad(import_work *w, const char *path, uint64_t line, c
 
     w->report->n_failed++;
     w->done++;
-    if (w->options.on_bad)
+    if (w->options.on_bad) {
+        w->db->in_callback = 1;
         w->options.on_bad(w->options.on_bad_user, path, line, why);
+        w->db->in_callback = 0;
+    }
     if (w->options.skip_bad)
         return MEMO_OK;
     status = import_flush(w, err);
@@ -295,6 +298,7 @@ memo_status memo_db_import(memo_db *db, const char *const *paths, size_t n_paths
 {
     memo_import_report unused;
     import_work *w;
+    memo_db_progress progress;
     double started = memo_monotonic_ms();
     memo_status status;
 
@@ -313,6 +317,7 @@ memo_status memo_db_import(memo_db *db, const char *const *paths, size_t n_paths
     w->db = db;
     w->report = report;
     status = memo_options_copy(&w->options, sizeof w->options, options, "memo_import_options", err);
+    memo_db_wrap_progress(&progress, db, &w->options.progress, &w->options.progress_user);
     if (status == MEMO_OK)
         status = import_list(w, paths, n_paths, err);
     if (status == MEMO_OK)

@@ -71,7 +71,13 @@ static memo_status search_check(const search_work *w, memo_err *err)
 {
     size_t bad;
 
-    if (!w->query.bytes || w->query.n_bytes == 0)
+    if (!w->query.bytes && w->query.n_bytes)
+        return memo_fail(err, MEMO_ERR_USAGE, "the query is NULL and has %zu bytes",
+                         w->query.n_bytes);
+    if (w->query.n_bytes > MEMO_DB_TEXT_BYTES)
+        return memo_fail(err, MEMO_ERR_LIMIT, "a query of %zu bytes, at most %zu are allowed",
+                         w->query.n_bytes, MEMO_DB_TEXT_BYTES);
+    if (w->query.n_bytes == 0)
         return memo_fail(err, MEMO_ERR_VALUE, "the query is empty");
     bad = memo_utf8_check(w->query.bytes, w->query.n_bytes);
     if (bad < w->query.n_bytes)

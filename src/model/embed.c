@@ -193,7 +193,11 @@ memo_status memo_model_plan(const memo_model *model, size_t longest_bytes, size_
                             unsigned n_threads, memo_plan *plan, memo_err *err)
 {
     embed_sizes sizes = {0};
-    memo_status status = embed_plan_sizes(model, longest_bytes, n_texts, n_threads, 0, &sizes, err);
+    memo_status status;
+
+    if (!model || !plan)
+        return memo_fail(err, MEMO_ERR_USAGE, "memo_model_plan: a needed argument is NULL");
+    status = embed_plan_sizes(model, longest_bytes, n_texts, n_threads, 0, &sizes, err);
 
     if (status)
         return status;
@@ -497,9 +501,15 @@ static memo_status embed_allocate(embed_job *job, memo_err *err)
     size_t longest = 0;
     memo_status status;
 
-    for (size_t i = 0; i < job->n_texts; i++)
+    if (job->n_texts > PTRDIFF_MAX / sizeof *job->texts)
+        return memo_fail(err, MEMO_ERR_LIMIT, "%zu texts, more than there can be", job->n_texts);
+    for (size_t i = 0; i < job->n_texts; i++) {
+        if (!job->texts[i].bytes && job->texts[i].n_bytes)
+            return memo_fail(err, MEMO_ERR_USAGE, "text %zu is NULL and has %zu bytes", i,
+                             job->texts[i].n_bytes);
         if (job->texts[i].n_bytes > longest)
             longest = job->texts[i].n_bytes;
+    }
     status = embed_plan_sizes(job->model, longest, job->n_texts, job->o.n_threads,
                               job->o.overlong == MEMO_OVERLONG_CHUNK, s, err);
     if (status)

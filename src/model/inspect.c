@@ -68,8 +68,8 @@ memo_status memo_model_inspect(memo_ctx *ctx, const char *path, memo_tensor_list
     inspect_result *result = NULL;
     memo_status status;
 
-    if (!ctx)
-        return memo_fail(err, MEMO_ERR_USAGE, "inspecting a model needs a context");
+    if (!ctx || !path || !list)
+        return memo_fail(err, MEMO_ERR_USAGE, "memo_model_inspect: a needed argument is NULL");
     if ((status = memo_file_open(&file, path, err)) ||
         (status = memo_safetensors_read(&file, &st, err)))
         goto done;

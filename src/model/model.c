@@ -81,11 +81,15 @@ static memo_status model_open_bytes(memo_model *model, const void *bytes, size_t
                                    1, err);
 }
 
+static memo_status model_check_call(int all_given, const char *call, memo_err *err)
+{
+    return all_given ? MEMO_OK
+                     : memo_fail(err, MEMO_ERR_USAGE, "%s: a needed argument is NULL", call);
+}
+
 static memo_status model_new(memo_ctx *ctx, const memo_model_options *options,
                              memo_model_options *copy, memo_model **model, memo_err *err)
 {
-    if (!ctx)
-        return memo_fail(err, MEMO_ERR_USAGE, "opening a model needs a context");
     memo_status status = memo_options_copy(copy, sizeof *copy, options, "memo_model_options", err);
     if (status)
         return status;
@@ -101,9 +105,9 @@ memo_status memo_model_open(memo_ctx *ctx, const char *path, const memo_model_op
 {
     memo_model_options o;
     memo_model *model = NULL;
-    memo_status status = model_new(ctx, options, &o, &model, err);
+    memo_status status = model_check_call(ctx && path && out, "memo_model_open", err);
 
-    if (status)
+    if (status || (status = model_new(ctx, options, &o, &model, err)))
         return status;
     if ((status = memo_map_open(&model->map, path, err)) ||
         (status = model_open_bytes(model, model->map.data, model->map.n_bytes, path, o.verify_all,
@@ -121,8 +125,10 @@ memo_status memo_model_open_memory(memo_ctx *ctx, const void *bytes, size_t n_by
 {
     memo_model_options o;
     memo_model *model = NULL;
-    memo_status status;
+    memo_status status = model_check_call(ctx && bytes && out, "memo_model_open_memory", err);
 
+    if (status)
+        return status;
     if ((uintptr_t)bytes % MEMO_SAFETENSORS_ALIGN)
         return memo_fail(
             err, MEMO_ERR_VALUE,
@@ -161,8 +167,14 @@ size_t memo_model_n_special(const memo_model *model)
 
 void memo_model_get_info(const memo_model *model, memo_model_info *info)
 {
-    const memo_compiled *file = &model->file;
+    const memo_compiled *file;
 
+    if (info)
+        *info = (memo_model_info){
+            .name = "", .architecture = "", .recipe_json = "{}", .tool_version = ""};
+    if (!model || !info)
+        return;
+    file = &model->file;
     *info = (memo_model_info){
         .name = file->metadata_name,
         .architecture = file->recipe.architecture,
@@ -189,7 +201,12 @@ const memo_tokenizer *memo_model_tokenizer(const memo_model *model)
 
 const char *memo_model_token(const memo_model *model, uint32_t id, size_t *n_bytes)
 {
-    return memo_tokenizer_token(model->tokenizer, id, n_bytes);
+    size_t n = 0;
+    const char *token = model ? memo_tokenizer_token(model->tokenizer, id, &n) : NULL;
+
+    if (n_bytes)
+        *n_bytes = token ? n : 0;
+    return token;
 }
 
 /* ---- first use of weights ------------------------------------------------------------------ */
@@ -285,10 +302,14 @@ memo_status memo_model_tokenize(const memo_model *model, memo_text text,
     memo_tokenize_options o;
     memo_token_list list = {0};
     unsigned flags = MEMO_ENCODE_OFFSETS;
-    memo_status status = memo_options_copy(&o, sizeof o, options, "memo_tokenize_options", err);
+    memo_status status = model_check_call(model && tokens && (text.bytes || !text.n_bytes),
+                                          "memo_model_tokenize", err);
 
-    if (status)
+    if (status || (status = memo_options_copy(&o, sizeof o, options, "memo_tokenize_options", err)))
         return status;
+    if (text.n_bytes > PTRDIFF_MAX)
+        return memo_fail(err, MEMO_ERR_LIMIT, "a text of %zu bytes, more than there can be",
+                         text.n_bytes);
     if (o.replace_invalid_utf8)
         flags |= MEMO_ENCODE_REPLACE_INVALID;
     if (o.safe_specials)

@@ -32,18 +32,16 @@ static memo_status copy_step(sqlite3_backup *backup, memo_sql *from, memo_sql *t
         uint64_t total = (uint64_t)sqlite3_backup_pagecount(backup);
         uint64_t left = (uint64_t)sqlite3_backup_remaining(backup);
         memo_status status;
-        if (rc == SQLITE_DONE)
-            return MEMO_OK;
         /* What is read belongs to one file, what is written to the other. */
         if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB || rc == SQLITE_IOERR_DATA ||
             rc == SQLITE_IOERR_READ || rc == SQLITE_IOERR_SHORT_READ)
             return memo_sql_fail(from, rc, "copy it", err);
-        if (rc != SQLITE_OK)
+        if (rc != SQLITE_OK && rc != SQLITE_DONE)
             return memo_sql_fail(to, rc, "write a copy", err);
         status = progress && progress->fn ? memo_progress_call(progress->fn, progress->user, "copy",
                                                                total - left, total, NULL, err)
                                           : MEMO_OK;
-        if (status)
+        if (status || rc == SQLITE_DONE)
             return status;
     }
 }

@@ -7,8 +7,8 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "model/model_handle.h"
 #include "model/compile/source.h"
+#include "model/model_handle.h"
 
 #define SOURCE_HASH_STEP ((size_t)1 << 20)
 
@@ -65,6 +65,8 @@ memo_status memo_model_check_source(const memo_model *model, const char *folder,
     memo_source source = {0};
     memo_status status;
 
+    if (!model)
+        return memo_fail(err, MEMO_ERR_USAGE, "memo_model_check_source: the model is NULL");
     if (!folder || !*folder)
         return memo_fail(err, MEMO_ERR_USAGE, "a source is named by its folder");
     if (!(status = memo_source_open(&source, folder, &options, err)) &&

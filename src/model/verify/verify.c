@@ -223,7 +223,9 @@ static memo_status verify_run(memo_model *model, memo_verify_report *report, mem
 memo_status memo_model_verify(memo_model *model, memo_verify_report *report, memo_err *err)
 {
     memo_verify_report made = {.probe_min_cosine = 1};
-    memo_status status = verify_run(model, &made, err);
+    memo_status status =
+        model ? verify_run(model, &made, err)
+              : memo_fail(err, MEMO_ERR_USAGE, "memo_model_verify: the model is NULL");
 
     if (report && (status == MEMO_OK || status == MEMO_ERR_CORRUPT || status == MEMO_ERR_VERIFY))
         *report = made;
