@@ -68,8 +68,8 @@ extern "C" {
 
 /* memo_db -- an open store. Threads: one thread at a time per handle; open one handle per thread.
  * A handle must not be carried across fork() (MEMO_ERR_USAGE). A callback may not use the handle
- * whose call it is in: MEMO_ERR_BUSY, and closing it there is as wrong as closing it twice. NULL for a handle or for an out-
- * parameter that is not said to be optional is MEMO_ERR_USAGE everywhere. */
+ * whose call it is in: MEMO_ERR_BUSY, and closing it there is as wrong as closing it twice. NULL
+ * for a handle or for an out-parameter that is not said to be optional is MEMO_ERR_USAGE. */
 typedef struct memo_db memo_db;
 
 typedef enum memo_open_mode {

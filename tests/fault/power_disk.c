@@ -7,7 +7,7 @@
 
 #include "base/rng.h"
 
-enum { DISK_SECTOR = 512, DISK_BLOCK = 4096 };
+enum { DISK_SECTOR = 512, DISK_BLOCK = 4096, DISK_LATE_MARKS = 3 };
 
 /* ---- what is durable ----------------------------------------------------------------------- */
 
@@ -89,6 +89,24 @@ static void disk_measure(power_disk *disk)
     }
 }
 
+/* Before one more write to the mark of a lock file: nobody syncs those, so of many in a row the
+ * oldest are taken as written back by the kernel. */
+static void disk_age_marks(power_disk *disk, const power_event *mark)
+{
+    size_t n = 0, oldest = 0;
+    for (size_t i = disk->n_pending; i-- > 0;) {
+        const power_event *e = &disk->log->events[disk->pending[i]];
+        if (e->is_mark && e->file == mark->file)
+            n++, oldest = i;
+    }
+    if (n < DISK_LATE_MARKS)
+        return;
+    disk_apply_durably(&disk->contents[mark->file], &disk->log->events[disk->pending[oldest]]);
+    disk->n_pending--;
+    memmove(disk->pending + oldest, disk->pending + oldest + 1,
+            (disk->n_pending - oldest) * sizeof *disk->pending);
+}
+
 void power_disk_init(power_disk *disk, const power_log *log, size_t point)
 {
     *disk = (power_disk){.log = log, .point = point};
@@ -105,6 +123,8 @@ void power_disk_init(power_disk *disk, const power_log *log, size_t point)
     disk->n_names = log->start.n;
     for (size_t i = 0; i < point; i++) {
         const power_event *e = &log->events[i];
+        if (e->is_mark)
+            disk_age_marks(disk, e);
         if (e->kind == POWER_SYNC || e->kind == POWER_SYNC_FOLDER)
             disk_settle(disk, e);
         else if (e->kind < POWER_BEGIN)

@@ -9,6 +9,7 @@
  *     grew leaves zeros or, as some file systems do, old rubbish; the size may have grown without
  *     the data, and the data be there without the size (then it is lost)
  *   - a rename happens or not; a sector is whole; bytes of it outside a write keep their value
+ *   - of the marks in a lock file, which are not synced, only the last three may be missing
  *
  * State number 0, 1, 2 ... of a point is a function of the record, the point, the seed and the
  * number: first nothing and everything, then by turns systematic ones (each pending call dropped,

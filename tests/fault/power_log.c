@@ -17,6 +17,7 @@
 
 #include "base/hash.h"
 #include "base/rng.h"
+#include "store/mark.h"
 
 enum { LOG_MAX_FD = 4096, LOG_MAX_NAMES = 64, LOG_NO_FILE = -1, LOG_FOLDER = -2 };
 
@@ -57,7 +58,7 @@ static int log_ends_with(const char *name, const char *end)
 
 static int log_leaves_out(const char *name)
 {
-    return log_ends_with(name, "-shm") || log_ends_with(name, "-lock");
+    return log_ends_with(name, "-shm");
 }
 
 /* ---- the content of a folder --------------------------------------------------------------- */
@@ -88,7 +89,13 @@ static void log_read_file(power_files *out, const char *folder, const char *name
     if (pread(fd, bytes, (size_t)st.st_size, 0) != st.st_size)
         power_die("cannot read %s: %s", path, strerror(errno));
     close(fd);
-    power_files_add(out, name, bytes, (size_t)st.st_size);
+    size_t n = (size_t)st.st_size, n_lines = 0;
+    if (log_ends_with(name, "-lock")) { /* lines alone are written nowhere in a record */
+        n = n > MEMO_MARK_OFFSET ? n : 0;
+        n_lines = n ? MEMO_MARK_OFFSET : 0;
+    }
+    memset(bytes, 0, n_lines);
+    power_files_add(out, name, bytes, n);
 }
 
 void power_files_read(power_files *out, const char *folder)
@@ -112,7 +119,7 @@ static void log_clear_folder(const power_files *keep, const char *folder)
         power_die("cannot read %s: %s", folder, strerror(errno));
     for (struct dirent *e; (e = readdir(dir));) {
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-            log_ends_with(e->d_name, "-lock") || power_files_find(keep, e->d_name))
+            power_files_find(keep, e->d_name))
             continue;
         snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
         if (unlink(path) != 0)
@@ -267,24 +274,25 @@ static int log_file_of(int fd)
     return recorder.log && fd >= 0 && fd < LOG_MAX_FD ? recorder.fds[fd] : LOG_NO_FILE;
 }
 
+static int log_name_ends_with(int file, const char *end)
+{
+    for (int i = 0; i < recorder.n_names; i++)
+        if (recorder.names[i].file == file)
+            return log_ends_with(recorder.names[i].name, end);
+    return 0;
+}
+
 static void log_note_write(int fd, const void *bytes, ssize_t n, int64_t offset)
 {
-    int file = log_file_of(fd);
-    if (file < 0 || n <= 0)
+    int file = log_file_of(fd), is_lock = file >= 0 && log_name_ends_with(file, "-lock");
+    if (file < 0 || n <= 0 || (is_lock && offset < MEMO_MARK_OFFSET))
         return;
     power_event *e = log_add(POWER_WRITE, file);
+    e->is_mark = is_lock;
     e->offset = offset;
     e->n_bytes = (size_t)n;
     e->bytes = power_alloc((size_t)n);
     memcpy(e->bytes, bytes, (size_t)n);
-}
-
-static int log_is_wal(int file)
-{
-    for (int i = 0; i < recorder.n_names; i++)
-        if (recorder.names[i].file == file)
-            return log_ends_with(recorder.names[i].name, "-wal");
-    return 0;
 }
 
 static void log_note_sync(int fd)
@@ -293,7 +301,7 @@ static void log_note_sync(int fd)
     if (file == LOG_FOLDER && !(recorder.lies & POWER_NO_FOLDER_SYNC))
         log_add(POWER_SYNC_FOLDER, LOG_NO_FILE);
     if (file >= 0 && !(recorder.lies & POWER_NO_SYNC) &&
-        !((recorder.lies & POWER_NO_WAL_SYNC) && log_is_wal(file)))
+        !((recorder.lies & POWER_NO_WAL_SYNC) && log_name_ends_with(file, "-wal")))
         log_add(POWER_SYNC, file);
 }
 

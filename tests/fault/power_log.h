@@ -4,8 +4,9 @@
  *
  * The program is linked with functions of the C library's names (open, pwrite, fsync, rename ...)
  * that stand in front of the real ones, so calls of SQLite are seen like our own, and a sync of a
- * folder is seen as that. Files ending in "-shm" and "-lock" are left out: their content never has
- * to survive. One folder without subfolders, one thread, no memory-mapped writes.
+ * folder is seen as that. Files ending in "-shm" are left out: their content never has to survive.
+ * Of those ending in "-lock" the two lines that name processes are (they read as zeros), the mark
+ * after them is not. One folder without subfolders, one thread, no memory-mapped writes.
  *
  * While recording random bytes come from the seed, so that the same program records the same log. */
 #ifndef MEMO_TESTS_POWER_LOG_H
@@ -55,6 +56,7 @@ typedef struct power_event {
     int64_t offset;
     unsigned char *bytes; /* [n_bytes] */
     size_t n_bytes;
+    int is_mark; /* a write to the mark in a lock file, which is not meant to be synced */
     char name[POWER_NAME_BYTES], to[POWER_NAME_BYTES];
 } power_event;
 
