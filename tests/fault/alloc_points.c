@@ -6,8 +6,9 @@
  * again; and a store that holds what it held before the call or what the call was to write, with
  * nothing for its doctor to find.
  *
- *   alloc_points                            all points, on all processors
- *   alloc_points --stride 20                every 20th of them
+ *   alloc_points                            all points, on two processors
+ *   alloc_points --stride 20 --seed 7       every 20th of them from a random first one on, and all of
+ *                                           the scenarios that have few
  *   alloc_points --scale 4                  also pairs of failures 1, 2, 3 apart
  *   alloc_points --point "search hybrid" 117 once    one of them, with the place of the allocation
  *
@@ -26,6 +27,7 @@ enum {
     POINTS_OUT_BYTES = 1 << 17,
     POINTS_MAX_PRINTED = 40,
     POINTS_HANG_SECONDS = 60,
+    POINTS_FEW = 64, /* allocations of a scenario of which none is left out */
 };
 
 #define POINTS_N_MODEL (sizeof alloc_model_scenarios / sizeof *alloc_model_scenarios)
@@ -51,6 +53,7 @@ typedef struct points_worker {
     size_t turn; /* all scenarios of a fresh process come before the others */
     size_t scenario;
     int mode;
+    uint64_t stride; /* of this scenario */
     uint64_t n;
     uint64_t n_points[3]; /* once, sticky, pairs */
     uint64_t n_refused, n_survived, n_poisoned, n_failed;
@@ -62,7 +65,7 @@ typedef struct points_worker {
 typedef struct points_plan {
     const char *program, *only;
     size_t n_jobs;
-    uint64_t stride;
+    uint64_t stride, seed;
     int max_gap;
     points_worker *workers; /* [n_jobs], shared */
     alloc_env env;
@@ -409,12 +412,13 @@ static int points_one(points_plan *p, points_worker *w, const alloc_scenario *s)
 static void points_sweep(points_plan *p, size_t job, const alloc_scenario *s)
 {
     points_worker *w = &p->workers[job];
-    uint64_t stride = s->flags & ALLOC_CONTROL ? 1 : p->stride;
+    w->stride = w->truth.n_allocations <= POINTS_FEW ? 1 : p->stride;
     for (; w->mode <= p->max_gap; w->mode++, w->n = 0) {
         if (w->n == 0)
-            w->n = 1 + job * stride;
+            w->n =
+                1 + memo_xxh64(&p->seed, sizeof p->seed, w->scenario) % w->stride + job * w->stride;
         while (points_one(p, w, s))
-            w->n += p->n_jobs * stride;
+            w->n += p->n_jobs * w->stride;
     }
     w->mode = SEAM_STICKY;
     w->n = 0;
@@ -475,7 +479,7 @@ static int points_after(points_plan *p, size_t job, int how)
     }
     snprintf(why, sizeof why, "ended by signal %d", WTERMSIG(how));
     points_report(p, w, why);
-    w->n += p->n_jobs * p->stride;
+    w->n += p->n_jobs * w->stride;
     return 1;
 }
 
@@ -546,7 +550,7 @@ static uint64_t points_sum(const points_plan *p, size_t offset)
 }
 
 /* Every control must have been caught at some point; returns how many were not. */
-static int points_check_controls(const points_plan *p)
+static int points_check_controls(const points_plan *p, size_t *n_controls)
 {
     int n_missed = 0;
     for (size_t i = 0; i < POINTS_N; i++) {
@@ -559,6 +563,7 @@ static int points_check_controls(const points_plan *p)
         printf("%s: %s (%llu points)\n", s->name, n ? "detected" : "NOT DETECTED",
                (unsigned long long)n);
         n_missed += n == 0;
+        ++*n_controls;
     }
     return n_missed;
 }
@@ -569,8 +574,8 @@ static int points_summary(const points_plan *p)
     uint64_t sticky = points_sum(p, offsetof(points_worker, n_points[1]));
     uint64_t pairs = points_sum(p, offsetof(points_worker, n_points[2]));
     uint64_t n_failed = points_sum(p, offsetof(points_worker, n_failed));
-    int n_missed = points_check_controls(p);
-    size_t n_scenarios = 0, n_bad = 0;
+    size_t n_scenarios = 0, n_bad = 0, n_controls = 0;
+    int n_missed = points_check_controls(p, &n_controls);
     for (size_t i = 0; i < POINTS_N; i++) {
         const alloc_scenario *s = points_scenario(i);
         uint64_t n = 0;
@@ -584,18 +589,18 @@ static int points_summary(const points_plan *p)
     if (n_failed && !n_bad)
         n_bad = 1;
     printf("allocation failures: %zu scenarios, %llu distinct points (%llu once, %llu from there "
-           "on, %llu pairs), no seed: every %llu%s allocation\n",
+           "on, %llu pairs); of scenarios with more than %d allocations one in %llu, seed %llu\n",
            n_scenarios, (unsigned long long)(once + sticky + pairs), (unsigned long long)once,
-           (unsigned long long)sticky, (unsigned long long)pairs, (unsigned long long)p->stride,
-           p->stride == 1 ? "st" : "th");
+           (unsigned long long)sticky, (unsigned long long)pairs, POINTS_FEW,
+           (unsigned long long)p->stride, (unsigned long long)p->seed);
     printf("refused with NOMEM %llu, same result all the same %llu, handle to be reopened %llu, "
            "failed %llu\n",
            (unsigned long long)points_sum(p, offsetof(points_worker, n_refused)),
            (unsigned long long)points_sum(p, offsetof(points_worker, n_survived)),
            (unsigned long long)points_sum(p, offsetof(points_worker, n_poisoned)),
            (unsigned long long)n_failed);
-    printf("%zu passed, %zu failed, 0 skipped\n", n_scenarios - n_bad + 3 - (size_t)n_missed,
-           n_bad + (size_t)n_missed);
+    printf("%zu passed, %zu failed, 0 skipped\n",
+           n_scenarios - n_bad + n_controls - (size_t)n_missed, n_bad + (size_t)n_missed);
     return n_failed || n_missed;
 }
 
@@ -642,7 +647,7 @@ static int points_list(void)
 
 int main(int argc, char **argv)
 {
-    points_plan p = {.program = argv[0], .n_jobs = 2, .stride = 1};
+    points_plan p = {.program = argv[0], .n_jobs = 2, .stride = 1, .seed = 1};
     const char *point[3] = {NULL, NULL, NULL};
     int failed;
     for (int i = 1; i < argc; i++) {
@@ -650,6 +655,8 @@ int main(int argc, char **argv)
             return points_list();
         if (strcmp(argv[i], "--stride") == 0 && i + 1 < argc)
             p.stride = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
+            p.seed = strtoull(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--scale") == 0 && i + 1 < argc)
             p.max_gap = atoi(argv[++i]) - 1;
         else if (strcmp(argv[i], "--jobs") == 0 && i + 1 < argc)
@@ -662,9 +669,13 @@ int main(int argc, char **argv)
         else
             p.stride = 0;
     }
-    if (p.stride < 1 || p.n_jobs < 1 || p.n_jobs > POINTS_MAX_JOBS || p.max_gap < 0) {
-        fprintf(stderr, "alloc_points [--stride N] [--scale N] [--jobs N] [--only NAME] [--list]\n"
-                        "             [--point NAME N once|sticky|+GAP]\n");
+    if (p.n_jobs > POINTS_MAX_JOBS)
+        p.n_jobs = POINTS_MAX_JOBS;
+    if (p.stride < 1 || p.n_jobs < 1 || p.max_gap < 0) {
+        fprintf(
+            stderr,
+            "alloc_points [--stride N] [--seed S] [--scale N] [--jobs N] [--only NAME] [--list]\n"
+            "             [--point NAME N once|sticky|+GAP]\n");
         return 2;
     }
     p.workers = mmap(NULL, p.n_jobs * sizeof *p.workers, PROT_READ | PROT_WRITE,

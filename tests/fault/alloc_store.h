@@ -303,6 +303,17 @@ static memo_status alloc_run_control_wrong(alloc_env *e, const alloc_scenario *s
     return MEMO_OK;
 }
 
+/* The failure is noticed and told as something else. */
+static memo_status alloc_run_control_swallowed(alloc_env *e, const alloc_scenario *s, memo_err *err)
+{
+    void *block = memo_malloc(8);
+    (void)e, (void)s;
+    if (!block)
+        return memo_fail(err, MEMO_ERR_NOTFOUND, "there is nothing");
+    memo_free(block);
+    return MEMO_OK;
+}
+
 static memo_status alloc_run_control_crash(alloc_env *e, const alloc_scenario *s, memo_err *err)
 {
     volatile char *p = memo_malloc(8);
@@ -400,6 +411,7 @@ static const alloc_scenario alloc_store_scenarios[] = {
     {"doctor read-only", ALLOC_DB | ALLOC_READ_ONLY | ALLOC_LOG, alloc_run_doctor, NULL, 0, 0},
     {"control: leak", ALLOC_CONTROL, alloc_run_control_leak, NULL, 0, 0},
     {"control: wrong result", ALLOC_CONTROL, alloc_run_control_wrong, NULL, 0, 0},
+    {"control: swallowed", ALLOC_CONTROL, alloc_run_control_swallowed, NULL, 0, 0},
     {"control: crash", ALLOC_CONTROL, alloc_run_control_crash, NULL, 0, 0},
 };
 
