@@ -361,7 +361,9 @@ memo_status memo_store_forget_where(memo_store *store, int64_t ns, const memo_fi
         return status;
     if (!filter)
         return memo_fail(err, MEMO_ERR_USAGE, "forgetting everything needs a filter that says so");
-    memo_buf_puts(&text, "SELECT " MEMO_ROW_COLUMNS " FROM records r WHERE r.rid > ?3 AND ");
+    /* By row id: the index by namespace would sort what is left once for each record. */
+    memo_buf_puts(&text,
+                  "SELECT " MEMO_ROW_COLUMNS " FROM records r NOT INDEXED WHERE r.rid > ?3 AND ");
     memo_scope_sql(&text, &scope);
     memo_buf_puts(&text, " ORDER BY r.rid LIMIT 1");
     do {
