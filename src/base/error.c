@@ -103,6 +103,8 @@ memo_status memo_fail(memo_err *err, memo_status status, const char *fmt, ...)
 
 memo_status memo_fail_nomem(memo_err *err, const char *what, uint64_t n_bytes)
 {
+    if (!n_bytes) /* nobody knows */
+        return memo_fail(err, MEMO_ERR_NOMEM, "out of memory: %s", what);
     return memo_fail(err, MEMO_ERR_NOMEM, "out of memory: %s needs %" PRIu64 " bytes", what,
                      n_bytes);
 }

@@ -7,6 +7,8 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/machine.h"
+#include "cli/limits.h"
 
 void cli_app_fini(cli_app *app)
 {
@@ -47,15 +49,21 @@ memo_status cli_app_ctx(cli_app *app, memo_err *err)
     if (status)
         return status;
     const cli_setting *values = app->settings.values;
+    uint64_t mem_limit = values[OPT_MEM_LIMIT].number;
+    if (!mem_limit)
+        mem_limit = memo_memory_available() / 2; /* UINT64_MAX when nobody knows */
     memo_ctx_options options = {
         .size = sizeof options,
         .n_threads = (unsigned)values[OPT_THREADS].number,
         .cpu = (memo_cpu)values[OPT_CPU].number, /* the words stand in the order of memo_cpu */
-        .mem_limit_bytes = values[OPT_MEM_LIMIT].number,
+        .mem_limit_bytes = mem_limit,
         .log = app_log,
         .log_user = app,
     };
-    return memo_ctx_new(&options, &app->ctx, err);
+    status = memo_ctx_new(&options, &app->ctx, err);
+    if (status == MEMO_OK)
+        cli_limits_set(mem_limit, memo_ctx_n_threads(app->ctx));
+    return status;
 }
 
 static memo_status app_no_default_model(const char *path, memo_err *err)

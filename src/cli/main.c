@@ -50,6 +50,8 @@ int main(int argc, char **argv)
         status = written;
         err = lost;
     }
+    if (status == MEMO_ERR_NOMEM && !err.hint[0])
+        memo_hint(&err, status, "allow more memory with --mem-limit, or use fewer threads");
     if (status && err.status != status)
         memo_fail(&err, status, "%s", memo_status_text(status));
     if (status)

@@ -43,7 +43,8 @@ typedef enum cli_kind {
     X(THREADS, "threads", 0, CLI_COUNT, "N", 1, 256, "what affinity and cgroup allow",             \
       "threads that compute, the calling one included")                                            \
     X(MEM_LIMIT, "mem-limit", 0, CLI_SIZE, "SIZE", 1 << 20, UINT64_C(1) << 46,                     \
-      "half of what is available", "largest working memory that one call may plan")                \
+      "half of what is available",                                                                 \
+      "largest working memory that one call may plan; bounds SQLite and the process too")          \
     X(LOG, "log", 0, CLI_CHOICE, "error|warn|info|debug", 0, 0, "`warn`",                          \
       "least severe message that is written to stderr")
 

@@ -301,6 +301,12 @@ void cli_settings_put_markdown(memo_buf *out)
     memo_buf_puts(
         out,
         "\nSIZE is a number of bytes, or a number with K, M, G or T (powers of 1,024).\n\n"
+        "From `mem-limit` follow two more bounds, set once at the start. SQLite's heap has the "
+        "same "
+        "size, at least\n8 MiB: what one transaction changes, and page caches. The private data of "
+        "the process (`RLIMIT_DATA`) is\nboth, 8 MiB for each thread and 512 MiB for all else; "
+        "mapped models do not count, and a lower limit of\nthe caller's stays. Beyond them a call "
+        "fails with NOMEM and changes nothing.\n\n"
         "## Folders\n\n"
         "| what | where |\n"
         "| --- | --- |\n"

@@ -40,7 +40,7 @@ $ memolith help search
 >       --cpu auto|ref|avx2|avx512|avx512vnni|avx512bf16|amx|neon|neon_dot|neon_i8mm
 >                               highest instruction-set level to use
 >       --threads N             threads that compute, the calling one included, 1 to 256
->       --mem-limit SIZE        largest working memory that one call may plan
+>       --mem-limit SIZE        largest working memory that one call may plan; bounds SQLite and the process too
 >       --log error|warn|info|debug
 >                               least severe message that is written to stderr
 $ memolith search --help | head -1
@@ -79,7 +79,7 @@ $ memolith help model compile
 >       --cpu auto|ref|avx2|avx512|avx512vnni|avx512bf16|amx|neon|neon_dot|neon_i8mm
 >                               highest instruction-set level to use
 >       --threads N             threads that compute, the calling one included, 1 to 256
->       --mem-limit SIZE        largest working memory that one call may plan
+>       --mem-limit SIZE        largest working memory that one call may plan; bounds SQLite and the process too
 >       --log error|warn|info|debug
 >                               least severe message that is written to stderr
 $ memolith help serch

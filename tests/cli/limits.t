@@ -454,3 +454,26 @@ $ ls -A
 ## case 18: a locale with decimal commas
 $ memolith embed 'tea' > plain
 $ for l in de_DE.UTF-8 fr_FR.UTF-8 tr_TR.UTF-8; do LC_ALL=$l LANG=$l memolith embed 'tea' | cmp - plain; done
+
+## the memory of the process is bounded
+$ $PYTHON $HELPERS/process_limits.py 554696704 embed --ndjson - --mem-limit 1M --threads 1
+> as it must be
+$ $PYTHON $HELPERS/process_limits.py 2717908992 embed --ndjson - --mem-limit 1G --threads 4
+> as it must be
+# a lower bound of the caller's stays
+$ ulimit -S -d 300000; $PYTHON $HELPERS/process_limits.py 307200000 embed --ndjson - --mem-limit 1G --threads 1
+> as it must be
+
+## a change that needs more memory than allowed is refused and changes nothing
+$ $PYTHON -c 'for i in range(250): print("{\"_id\":\"n%d\",\"text\":\"%s\"}" % (i, "the cat sat behind the door %d " % i * 1500))' > long.ndjson
+$ memolith import long.ndjson --chunk none -o quiet
+$ MEMOLITH_MEM_LIMIT=1M memolith forget --where 'key exists' --yes
+! error[NOMEM]: out of memory: remove a record
+!   fix: allow more memory with --mem-limit, or use fewer threads
+? 1
+$ memolith list -k 1000 -o ndjson | wc -l
+> 250
+$ memolith doctor -o quiet && echo sound
+> sound
+$ memolith forget --where 'key exists' --yes
+> forgot 250 records
