@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Any bytes as an NDJSON file. The lines must be those of a naive split, and a line that becomes a
- * record must have text that the way in accepts or refuses with a message. */
+/* fuzz_import.c -- any bytes as an NDJSON file. The lines must be those of a naive split, and a line
+ * that becomes a record must have text that the way in accepts or refuses with a message. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

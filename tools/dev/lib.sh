@@ -66,6 +66,7 @@ build_preset() {
     shift
     dir=build/$preset
     [ "$preset" = release ] && dir=build
+    [ "$preset" = fuzz ] && dir=build/libfuzzer # build/fuzz holds the replay programs of release
     mkdir -p build/logs
     if ! { cmake --preset "$preset" && cmake --build "$dir" ${1:+--target "$@"}; } >"build/logs/$preset.log" 2>&1; then
         grep -E -A12 'error:|warning:|FAILED|CMake Error' "build/logs/$preset.log" | head -n 60 >&2
@@ -76,6 +77,27 @@ build_preset() {
 build_release() {
     install_packages $need_build
     build_preset release "$@"
+}
+
+# The fuzz targets, for libFuzzer: build/libfuzzer/fuzz/.
+build_fuzz() {
+    install_packages $need_check
+    runtime=libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev # a package of its own where it exists
+    ! apt-cache show "$runtime" >/dev/null 2>&1 || install_packages "$runtime"
+    build_preset fuzz
+}
+
+# Run targets, one on each core, and count: run_fuzz SECONDS PROGRAM...
+run_fuzz() {
+    n_seconds=$1
+    shift
+    mkdir -p build/logs
+    lines=build/logs/fuzz.txt
+    printf '%s\n' "$@" | xargs -P "$(nproc)" -n 1 sh tools/dev/fuzz_one.sh "$n_seconds" >"$lines" 2>&1 || true
+    cat "$lines"
+    good=$(grep -c ' ok$' "$lines") || true
+    echo "$good passed, $(($# - good)) failed, 0 skipped"
+    [ "$good" -eq $# ]
 }
 
 cache_dir() {
