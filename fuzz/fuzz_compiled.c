@@ -8,6 +8,7 @@
  *   u32 offset (little-endian), op, value
  *
  *   op bit 7: the offset counts in the header, else in the whole file (modulo its length)
+ *   op bit 6: in the first change: the model is the one of class int8, else the one of f32
  *   op & 3    0: the byte becomes value; 1: ^= value; 2: += value; 3: the file ends here
  *
  * An odd number of bytes leaves the checksums as they are: then whatever opens must be unchanged.
@@ -27,34 +28,47 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static memo_ctx *fuzz_ctx;
-static unsigned char *fuzz_good, *fuzz_work; /* [fuzz_n] 64-byte aligned */
-static size_t fuzz_n;
+/* The model as it was compiled, once for each class. */
+typedef struct fuzz_file {
+    unsigned char *bytes; /* [n] */
+    size_t n;
+} fuzz_file;
 
-/* Compile the command tests' model once. */
-static void fuzz_compiled_init(void)
+static memo_ctx *fuzz_ctx;
+static fuzz_file fuzz_good[2];   /* by class: f32, int8 */
+static unsigned char *fuzz_work; /* as long as the longer of them, 64-byte aligned */
+
+/* Compile the command tests' model into class `cls`. */
+static void fuzz_compile(memo_class cls, fuzz_file *good)
 {
     char path[64];
     char *bytes = NULL;
     memo_err err = {0};
-    memo_ctx_options options = {.size = sizeof options, .n_threads = 1};
-    memo_compile_options compile = {.size = sizeof compile, .overwrite = 1};
+    memo_compile_options compile = {.size = sizeof compile, .overwrite = 1, .cls = cls};
 
     snprintf(path, sizeof path, "/tmp/memo-fuzz-%ld.safetensors", (long)getpid());
-    if (memo_ctx_new(&options, &fuzz_ctx, &err) ||
-        memo_model_compile(fuzz_ctx, MEMO_SOURCE_DIR "/tests/cli/tiny-model", path, &compile, NULL,
+    if (memo_model_compile(fuzz_ctx, MEMO_SOURCE_DIR "/tests/cli/tiny-model", path, &compile, NULL,
                            &err) ||
-        memo_file_slurp(path, 1 << 22, &bytes, &fuzz_n, &err)) {
+        memo_file_slurp(path, 1 << 22, &bytes, &good->n, &err)) {
         fprintf(stderr, "fuzz_compiled: %s\n", err.message);
         abort();
     }
     unlink(path);
-    fuzz_good = memo_aligned_alloc(fuzz_n);
-    fuzz_work = memo_aligned_alloc(fuzz_n);
-    if (!fuzz_good || !fuzz_work)
+    good->bytes = (unsigned char *)bytes; /* for as long as the program runs */
+}
+
+static void fuzz_compiled_init(void)
+{
+    memo_ctx_options options = {.size = sizeof options, .n_threads = 1};
+
+    if (memo_ctx_new(&options, &fuzz_ctx, NULL))
         abort();
-    memcpy(fuzz_good, bytes, fuzz_n);
-    memo_free(bytes);
+    fuzz_compile(MEMO_CLASS_F32, &fuzz_good[0]);
+    fuzz_compile(MEMO_CLASS_INT8, &fuzz_good[1]);
+    fuzz_work =
+        memo_aligned_alloc(fuzz_good[0].n > fuzz_good[1].n ? fuzz_good[0].n : fuzz_good[1].n);
+    if (!fuzz_work)
+        abort();
 }
 
 static size_t fuzz_header_end(size_t n)
@@ -94,12 +108,12 @@ static void fuzz_sign(size_t n)
         memcpy(fuzz_work + at, digits, MEMO_HEADER_HASH_DIGITS);
 }
 
-/* Apply the changes; returns the length of the file. */
-static size_t fuzz_change(const uint8_t *data, size_t size)
+/* Apply the changes to a copy of `good`; returns the length of the file. */
+static size_t fuzz_change(const fuzz_file *good, const uint8_t *data, size_t size)
 {
-    size_t n = fuzz_n;
+    size_t n = good->n;
 
-    memcpy(fuzz_work, fuzz_good, fuzz_n);
+    memcpy(fuzz_work, good->bytes, n);
     size_t header = fuzz_header_end(n);
     for (size_t i = 0; i + 6 <= size && n; i += 6) {
         uint32_t offset = data[i] | (uint32_t)data[i + 1] << 8 | (uint32_t)data[i + 2] << 16 |
@@ -149,7 +163,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (!fuzz_ctx)
         fuzz_compiled_init();
-    size_t n = fuzz_change(data, size);
+    const fuzz_file *good = &fuzz_good[size >= 6 && (data[4] & 0x40)];
+    size_t n = fuzz_change(good, data, size);
     int sign = size % 2 == 0;
     if (sign)
         fuzz_sign(n);
@@ -158,7 +173,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         return 0;
     }
-    if (!sign && (n != fuzz_n || memcmp(fuzz_work, fuzz_good, n) != 0))
+    if (!sign && (n != good->n || memcmp(fuzz_work, good->bytes, n) != 0))
         abort();
     fuzz_run(model);
     memo_model_close(model);

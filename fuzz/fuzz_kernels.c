@@ -161,23 +161,46 @@ static void fuzz_rows(const memo_kernels *ref, const memo_kernels *kernels, cons
     free(rows);
 }
 
-static void fuzz_level(const memo_kernels *ref, const memo_kernels *kernels, const fuzz_block *b,
-                       float *c[2])
+/* By class: what level ref makes of the block, and room for another level's. */
+typedef struct fuzz_results {
+    float *ref[2], *c[2];
+} fuzz_results;
+
+static void fuzz_run(const memo_kernels *kernels, const fuzz_block *b, float *c[2])
 {
-    for (int int8 = 0; int8 < 2; int8++) {
-        for (size_t i = 0; i < b->m * b->ldc; i++)
-            c[0][i] = c[1][i] = 7;
-        (int8 ? fuzz_gemm_int8 : fuzz_gemm)(ref, b, c[0]);
-        (int8 ? fuzz_gemm_int8 : fuzz_gemm)(kernels, b, c[1]);
-        fuzz_compare(b, c[0], c[1], int8);
+    for (size_t i = 0; i < b->m * b->ldc; i++)
+        c[0][i] = c[1][i] = 7;
+    fuzz_gemm(kernels, b, c[0]);
+    fuzz_gemm_int8(kernels, b, c[1]);
+}
+
+static void fuzz_levels(const fuzz_block *b)
+{
+    const memo_kernels *ref = memo_kernels_for(MEMO_CPU_REF);
+    fuzz_results r;
+
+    for (int i = 0; i < 2; i++) {
+        r.ref[i] = fuzz_new(b->m * b->ldc * sizeof(float));
+        r.c[i] = fuzz_new(b->m * b->ldc * sizeof(float));
     }
-    fuzz_rows(ref, kernels, b);
+    fuzz_run(ref, b, r.ref);
+    for (memo_cpu cpu = MEMO_CPU_REF + 1; cpu < MEMO_CPU_COUNT; cpu++) {
+        const memo_kernels *kernels = memo_cpu_has(cpu) ? memo_kernels_for(cpu) : NULL;
+        if (!kernels)
+            continue;
+        fuzz_run(kernels, b, r.c);
+        for (int int8 = 0; int8 < 2; int8++)
+            fuzz_compare(b, r.ref[int8], r.c[int8], int8);
+        fuzz_rows(ref, kernels, b);
+    }
+    for (int i = 0; i < 2; i++) {
+        free(r.ref[i]);
+        free(r.c[i]);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const memo_kernels *ref = memo_kernels_for(MEMO_CPU_REF);
-
     if (size < 8)
         return 0;
     size_t extra = data[3] & 2 ? 3 : 0;
@@ -192,7 +215,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     b.w_scale = fuzz_new(b.n * sizeof *b.w_scale);
     b.w_sum = fuzz_new(b.n * sizeof *b.w_sum);
     float *bias = fuzz_new(b.n * sizeof *bias);
-    float *c[2] = {fuzz_new(b.m * b.ldc * sizeof **c), fuzz_new(b.m * b.ldc * sizeof **c)};
     fuzz_bytes = data + 4;
     fuzz_n_bytes = size - 4;
     fuzz_at = 0;
@@ -200,16 +222,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < b.n; i++)
         bias[i] = fuzz_float();
     b.bias = data[3] & 1 ? bias : NULL;
-    for (memo_cpu cpu = MEMO_CPU_REF; cpu < MEMO_CPU_COUNT; cpu++)
-        if (memo_cpu_has(cpu) && memo_kernels_for(cpu))
-            fuzz_level(ref, memo_kernels_for(cpu), &b, c);
+    fuzz_levels(&b);
     free(b.a);
     memo_aligned_free(b.w);
     memo_aligned_free(b.w8);
     free(b.w_scale);
     free(b.w_sum);
     free(bias);
-    free(c[0]);
-    free(c[1]);
     return 0;
 }
