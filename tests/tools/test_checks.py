@@ -16,6 +16,7 @@ import amalgamate  # noqa: E402
 import check_docs  # noqa: E402
 import check_exports  # noqa: E402
 import check_layers  # noqa: E402
+import check_limits  # noqa: E402
 import check_sizes  # noqa: E402
 import count_tests  # noqa: E402
 import extract_examples  # noqa: E402
@@ -151,6 +152,32 @@ class Amalgamation(Tree):
         with argv, contextlib.redirect_stderr(io.StringIO()) as told:
             self.assertEqual(amalgamate.main(), 2)
         self.assertIn("FOLDER", told.getvalue())
+
+
+class Limits(Tree):
+    def setUp(self):
+        super().setUp()
+        patch = unittest.mock.patch.object(check_limits, "AREAS", {"files": range(1, 5)})
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def test_each_number_is_tested_or_deferred(self):
+        self.write("tests/unit/test_a.c", "static void test_limits_1_2_short(void **state)\n{\n}\n")
+        self.write("tests/cli/a.t", "## limits 3: empty\n$ memolith\n")
+        self.write("docs/RELIABILITY.md", "## Deferred bad inputs\n\n| n | why |\n|---|---|\n| 4 | later |\n")
+        self.assertEqual(list(check_limits.breaches(self.top)), [])
+        self.assertEqual(check_limits.named_tests(self.top)[2], ["tests/unit/test_a.c: test_limits_1_2_short"])
+
+    def test_what_is_missing_or_unknown(self):
+        self.write("tests/unit/test_a.c", "/* test_limits_1_x( */\nvoid test_limits_2_x(void **state)\n")
+        self.write("tests/tools/test_b.py", "class B:\n    def test_limits_7_of_nothing(self):\n")
+        self.write("tests/cli/a.t", "## 3 without the word\n## limits 4, 3x: not a number\n")
+        self.write("docs/RELIABILITY.md", "| 4 | no list |\n## Deferred bad inputs\n| 3, 8-9 | x |\n## Other\n| 1 | y |\n")
+        self.assertEqual(list(check_limits.breaches(self.top)), [
+            "files: no test is named for 1, 4, and it is not deferred",
+            "docs/RELIABILITY.md: 8 is deferred, but no area has it",
+            "docs/RELIABILITY.md: 9 is deferred, but no area has it",
+            "tests/tools/test_b.py: test_limits_7_of_nothing: no area has number 7"])
 
 
 class Others(Tree):
