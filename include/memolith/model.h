@@ -229,7 +229,8 @@ typedef struct memo_compile_options {
     const char *name;     /* stored name; NULL: the last part of the folder's path */
     size_t max_tokens;    /* override the recipe; 0: the publisher's */
     memo_pooling pooling; /* override the recipe */
-    int allow_nonfinite;  /* keep NaN and infinite weights instead of MEMO_ERR_VALUE */
+    int allow_nonfinite;  /* keep NaN and infinite weights instead of MEMO_ERR_VALUE (class f32: a
+                             row of bytes would have no scale) */
     int overwrite;        /* replace an existing output; else MEMO_ERR_USAGE */
     memo_progress_fn progress;
     void *progress_user;

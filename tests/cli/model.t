@@ -241,7 +241,7 @@ $ TMPDIR=/nowhere memolith embed --ndjson - -o npy < t.ndjson | wc -c
 > 0
 ! error[IO]: /nowhere: cannot create a temporary file: No such file or directory
 
-## a model that is cut short while it is mapped
+## limits 108: a model that is cut short while it is mapped
 $ cp model.safetensors short.safetensors; $PYTHON $HELPERS/cut_model.py short.safetensors
 > exit 1, 0 bytes of output
 > error[IO]: a file that is mapped was cut short, or its disk failed, while it was read
@@ -311,7 +311,7 @@ $ $PYTHON -c 'd = bytearray(open("model.safetensors", "rb").read()); d[len(d) //
 ! error[CORRUPT]: 1 of 9 findings is bad
 ? 7
 
-## 109 a source that has changed since it was compiled is named with both hashes
+## limits 109: a source that has changed since it was compiled is named with both hashes
 $ cp -r "$TINY" source; chmod -R u+w source; memolith model compile source -o m.safetensors --name tiny --format quiet; memolith model show m.safetensors --source source | grep -E '^tiny|source'
 > tiny (bert, class f32, made by memolith <version>)
 >   source                 <sha256>
@@ -321,4 +321,29 @@ $ printf ' ' >> source/config.json; memolith model show m.safetensors --source s
 $ rm source/config.json; memolith model show m.safetensors --source source --format quiet
 ! error[IO]: source/config.json: cannot open: No such file or directory
 !   fix: a model folder holds config.json, tokenizer.json or vocab.txt, and model.safetensors
+? 1
+
+## limits 101: what no file says has its documented default, shown with its origin
+$ cp -r "$TINY" source; chmod -R u+w source; rm source/modules.json source/1_Pooling/config.json; memolith model compile source -o m.safetensors --format quiet; memolith model show m.safetensors | grep -E 'pooling|normalize'
+>   pooling                "mean"  (default)
+>   normalize              true  (default)
+
+## limits 36: weights that are not finite
+$ cp -r "$TINY" source; chmod -R u+w source; $PYTHON -c 'f = open("source/model.safetensors", "r+b"); f.seek(-4, 2); f.write(bytes([0, 0, 192, 127]))'
+$ memolith model compile source -o m.safetensors --format quiet
+! error[VALUE]: model.safetensors: tensor "encoder.layer.1.output.LayerNorm.bias" holds NaN at index 31
+!   fix: the file is damaged or was saved during training; --allow-nonfinite keeps such weights
+? 1
+$ memolith model compile source -o m.safetensors --format quiet --class int8
+! error[VALUE]: model.safetensors: tensor "encoder.layer.1.output.LayerNorm.bias" holds NaN at index 31
+!   fix: the file is damaged or was saved during training; --allow-nonfinite keeps such weights
+? 1
+$ memolith model compile source -o m.safetensors --format quiet --allow-nonfinite
+$ ls
+> home
+> m.safetensors
+> model.safetensors
+> source
+$ memolith embed tea --model m.safetensors
+! error[VALUE]: text 0: its vector is not finite or has no length; the model's weights cannot represent it
 ? 1

@@ -194,10 +194,13 @@ static void test_limits_78_gaps_below_the_rows(void **state)
     static const config_case cases[] = {
         {TOKENIZER("", "\"[UNK]\":3,\"a\":70"), MEMO_OK, ""},
         {TOKENIZER("", "\"[UNK]\":3,\"a\":71"), MEMO_ERR_VALUE, "ids up to 71"},
+        {TOKENIZER("\"added_tokens\":[" FIXTURE_ADDED("<x>", 2, SMALL_PLAIN) "],",
+                   "\"[UNK]\":0,\"a\":70"),
+         MEMO_OK, ""},
     };
     config_env *e = *state;
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bert_write_text(e->source, "tokenizer.json", cases[i].text);
         assert_int_equal(compile_folder(e), cases[i].status);
         assert_contains(e->says, cases[i].says);
@@ -216,21 +219,24 @@ static void test_limits_79_ids_against_rows(void **state)
     CHECK("config.json", cases);
 }
 
+/* tokenizer.json and config.json stand for all that is JSON, vocab.txt for what is lines. */
 static void test_limits_90_file_of_200_mb(void **state)
 {
+    static const char *const files[] = {"tokenizer.json", "vocab.txt", "config.json"};
     config_env *e = *state;
     char path[512];
 
-    memo_test_write_file(memo_test_path(path, e->source, "tokenizer.json"), "{", 1);
-    assert_int_equal(truncate(path, 200 << 20), 0); /* a hole: nothing is read of it */
-    assert_int_equal(compile_folder(e), MEMO_ERR_LIMIT);
-    assert_contains(e->says, "tokenizer.json");
-    assert_contains(e->says, "209715200");
-    unlink(path);
-    memo_test_write_file(memo_test_path(path, e->source, "config.json"), "{", 1);
-    assert_int_equal(truncate(path, 200 << 20), 0);
-    assert_int_equal(compile_folder(e), MEMO_ERR_LIMIT);
-    assert_contains(e->says, "config.json");
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        memo_test_write_file(memo_test_path(path, e->source, files[i]), "{", 1);
+        assert_int_equal(truncate(path, 200 << 20), 0); /* a hole: nothing is read of it */
+        assert_int_equal(compile_folder(e), MEMO_ERR_LIMIT);
+        assert_contains(e->says, files[i]);
+        assert_contains(e->says, "209715200");
+        if (i == 0)
+            unlink(path); /* it would be taken before vocab.txt */
+        else
+            write_folder(e, (bert_spec){0});
+    }
 }
 
 static size_t max_tokens_of(config_env *e, const char **origin)
@@ -292,7 +298,13 @@ static void test_limits_93_sizes(void **state)
         {ROWS("2000001"), MEMO_ERR_VALUE, "config.json.vocab_size: is 2000001"},
         {CONFIG(", \"type_vocab_size\": 0"), MEMO_ERR_VALUE, "config.json.type_vocab_size: is 0"},
     };
+    static const config_case lengths[] = {
+        {"{\"max_seq_length\": 0}", MEMO_ERR_VALUE, "max_seq_length: is 0"},
+        {"{\"max_seq_length\": -1}", MEMO_ERR_VALUE, "max_seq_length: is -1"},
+        {"{\"max_seq_length\": \"48\"}", MEMO_ERR_VALUE, "max_seq_length: is a string"},
+    };
     CHECK("config.json", cases);
+    CHECK("sentence_bert_config.json", lengths);
 }
 
 static void test_limits_94_heads(void **state)
@@ -423,7 +435,17 @@ static void test_limits_102_not_json(void **state)
         {CONFIG(", \"vocab_size\": 71"), MEMO_ERR_FORMAT, "config.json: line 1 column"},
         {"", MEMO_ERR_FORMAT, "config.json: empty"},
     };
+    static const config_case others[] = {
+        {"{\"pooling_mode_mean_tokens\": true,}", MEMO_ERR_FORMAT, "line 1 column 35"},
+        {"{\n  \"pooling_mode_mean_tokens\": NaN}", MEMO_ERR_FORMAT, "line 2 column 31"},
+        {"# comment\n{}", MEMO_ERR_FORMAT, "line 1 column 1"},
+    };
     CHECK("config.json", cases);
+    CHECK("1_Pooling/config.json", others);
+    CHECK("modules.json", others);
+    CHECK("sentence_bert_config.json", others);
+    CHECK("tokenizer_config.json", others);
+    CHECK("config_sentence_transformers.json", others);
 }
 
 int main(void)

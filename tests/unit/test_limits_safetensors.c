@@ -12,6 +12,8 @@
  *   26  test_limits_26_dtypes                  34  test_limits_34_a_million_tensors
  *   27  test_limits_27_shapes                  35  test_limits_35_nested_metadata
  *   36, 37, 38  test_limits_config.c */
+#include <pthread.h>
+
 #include "limits_gauge.h"
 #include "safetensors_sample.h"
 
@@ -140,6 +142,12 @@ static void test_limits_22_not_json(void **state)
         {"{\"t\" " U8_1 "}", 1, MEMO_ERR_FORMAT, "expected ':', at byte 13"},
     };
     CHECK(cases);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        memo_safetensors *st = NULL;
+        memo_err err = {0};
+        st_sample_parse(cases[i].header, cases[i].data, &st, &err);
+        assert_contains(err.message, ", at byte "); /* each has its offset */
+    }
 }
 
 static void test_limits_23_padding_is_accepted(void **state)
@@ -352,23 +360,82 @@ static void test_limits_34_a_million_tensors(void **state)
         fail_msg("200,000 tensors take %.1f ms, 1,000,000 are refused in %.1f", large, million);
 }
 
+/* A value nested `depth` deep, closed again, between two pieces of a header. */
+static char *nested_header(const char *before, const char *open, char close, const char *after)
+{
+    const size_t depth = 100000, n_open = strlen(open);
+    char *header = malloc(depth * (n_open + 1) + strlen(before) + strlen(after) + 1), *at = header;
+
+    assert_non_null(header);
+    at += sprintf(at, "%s", before);
+    for (size_t i = 0; i < depth; i++, at += n_open)
+        memcpy(at, open, n_open);
+    memset(at, close, depth);
+    strcpy(at + depth, after);
+    return header;
+}
+
+typedef struct nested_parse {
+    char *header;
+    memo_status status;
+    memo_err err;
+} nested_parse;
+
+static void *parse_nested(void *user)
+{
+    nested_parse *p = user;
+    memo_safetensors *st = NULL;
+    p->status = st_sample_parse(p->header, 0, &st, &p->err);
+    return st;
+}
+
+/* On a stack that 100,000 calls of any function would leave. */
+static void check_nested(nested_parse *p)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    void *st = NULL;
+
+    assert_int_equal(pthread_attr_init(&attr), 0);
+    assert_int_equal(pthread_attr_setstacksize(&attr, (size_t)256 << 10), 0);
+    limits_gauge g = limits_begin();
+    assert_int_equal(pthread_create(&thread, &attr, parse_nested, p), 0);
+    assert_int_equal(pthread_join(thread, &st), 0);
+    limits_end(g, "nested");
+    assert_null(st);
+    pthread_attr_destroy(&attr);
+}
+
+/* Nothing in a header is deeper than a list in an object in the object: refused at the first byte
+ * that is, wherever it stands. */
 static void test_limits_35_nested_metadata(void **state)
 {
-    const size_t depth = 100000;
-    char *header = malloc(depth * 2 + 100);
-    size_t n = (size_t)sprintf(header, "{\"__metadata__\":{\"a\":");
-    memo_safetensors *st = NULL;
-    memo_err err = {0};
+    static const struct {
+        const char *before, *open;
+        char close;
+        const char *after, *says;
+    } cases[] = {
+        {"{\"__metadata__\":{\"a\":", "[", ']', "}}", "'__metadata__' is not a string, at byte 29"},
+        {"{\"__metadata__\":{\"a\":", "{\"a\":", '}', "}}",
+         "'__metadata__' is not a string, at byte 29"},
+        {"{\"__metadata__\":", "[", ']', "}", "at byte 24"},
+        {"{\"t\":", "[", ']', "}", "'t': expected an object"},
+        {"{\"t\":", "{\"t\":", '}', "}", "'t'"},
+        {"{\"t\":{\"dtype\":\"U8\",\"shape\":", "[", ']', "}}", "'t'"},
+        {"{\"t\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":", "[", ']', "}}", "'t'"},
+        {"", "[", ']', "", "expected a JSON object, at byte 8"},
+    };
 
     (void)state;
-    memset(header + n, '[', depth);
-    memset(header + n + depth, ']', depth);
-    strcpy(header + n + 2 * depth, "}}");
-    limits_gauge g = limits_begin();
-    assert_memo_status(st_sample_parse(header, 0, &st, &err), MEMO_ERR_FORMAT, err);
-    assert_contains(err.message, "'__metadata__' is not a string, at byte 29"); /* at once */
-    limits_end(g, "nested");
-    free(header);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        nested_parse p = {0};
+        p.header = nested_header(cases[i].before, cases[i].open, cases[i].close, cases[i].after);
+        check_nested(&p);
+        if (p.status != MEMO_ERR_FORMAT || !strstr(p.err.message, cases[i].says))
+            fail_msg("%s%s...: gives %s \"%s\", expected \"%s\"", cases[i].before, cases[i].open,
+                     memo_status_name(p.status), p.err.message, cases[i].says);
+        free(p.header);
+    }
 }
 
 /* Names of 300 bytes, so that 200,000 tensors make 64 MiB of header. */

@@ -2,7 +2,7 @@
 /* Bad tokenizer.json files, by number.
  *
  *   77  test_limits_77_model_missing_or_unknown     89  test_limits_89_nested_normalizer
- *   78  test_limits_78_ids_and_tokens_are_unique    90  test_limits_90_200_mb
+ *   78  test_limits_78_ids_and_tokens_are_unique    90  test_limits_90_two_hundred_mb
  *   79  test_limits_79_ids_out_of_range             91  test_limits_91_not_unicode
  *   82  test_limits_82_no_unknown_token
  *   83  test_limits_83_empty_added_token, test_limits_83_longest_added_token_wins,
@@ -79,6 +79,16 @@ static void test_limits_78_ids_and_tokens_are_unique(void **state)
         {WITH_VOCAB("\"[UNK]\":0,\"a\":1,\"a\":2"), MEMO_ERR_FORMAT, "line 1 column"},
         {WITH_VOCAB("\"[UNK]\":0,\"a\":1,\"\\u0061\":2"), MEMO_ERR_FORMAT, "duplicate"},
         {WITH_VOCAB("\"[UNK]\":5,\"a\":9"), MEMO_OK, ""}, /* gaps: the embedding's rows decide */
+        {SMALL_WITH(FIXTURE_ADDED("x", 1, SMALL_PLAIN), "null", "null"), MEMO_ERR_FORMAT,
+         "added token 'x' has id 1, its place in the vocabulary is 3"},
+        {SMALL_WITH(FIXTURE_ADDED("x", 3, SMALL_PLAIN) "," FIXTURE_ADDED("y", 3, SMALL_PLAIN),
+                    "null", "null"),
+         MEMO_ERR_FORMAT, "'x' and 'y' both have id 3"},
+        {SMALL_WITH(FIXTURE_ADDED("a", 3, SMALL_PLAIN), "null", "null"), MEMO_ERR_FORMAT,
+         "added token 'a' has id 3, its place in the vocabulary is 1"},
+        {SMALL_WITH(FIXTURE_ADDED("x", 3, SMALL_PLAIN) "," FIXTURE_ADDED("x", 4, SMALL_PLAIN),
+                    "null", "null"),
+         MEMO_ERR_FORMAT, "added token 'x' is there twice"},
     };
     CHECK(cases);
 }
@@ -95,6 +105,10 @@ static void test_limits_79_ids_out_of_range(void **state)
          "tokenizer.json.b: line 1 column"},
         {WITH_VOCAB("\"[UNK]\":0,\"b\":1e400"), MEMO_ERR_VALUE, "tokenizer.json.b: line 1 column"},
         {WITH_VOCAB("\"[UNK]\":2000000"), MEMO_ERR_LIMIT, "id 2000000, allowed below 2000000"},
+        {SMALL_WITH(FIXTURE_ADDED("x", -1, SMALL_PLAIN), "null", "null"), MEMO_ERR_VALUE, "-1"},
+        {SMALL_WITH(FIXTURE_ADDED("x", 3.0, SMALL_PLAIN), "null", "null"), MEMO_ERR_VALUE, "id"},
+        {SMALL_WITH(FIXTURE_ADDED("x", 2147483648, SMALL_PLAIN), "null", "null"), MEMO_ERR_VALUE,
+         "2147483648"},
     };
     CHECK(cases);
 }
@@ -110,7 +124,17 @@ static void test_limits_82_no_unknown_token(void **state)
         {WITH_VOCAB("\"a\":0"), MEMO_ERR_VALUE, "unknown token '[UNK]' is not in the vocabulary"},
         {WITH_VOCAB(""), MEMO_ERR_VALUE, "unknown token '[UNK]' is not in the vocabulary"},
     };
+    static const char vocab[] = "[CLS]\n[SEP]\na\n";
+    memo_buf tables = {0};
+    memo_tokenizer_notes notes;
+    memo_err err = {0};
+
     CHECK(cases);
+    assert_memo_status(
+        memo_tokenizer_build_vocab(vocab, sizeof vocab - 1, 1, "vocab.txt", &tables, &notes, &err),
+        MEMO_ERR_VALUE, err);
+    assert_contains(err.message, "vocab.txt: the unknown token '[UNK]' is not in the vocabulary");
+    memo_buf_fini(&tables);
 }
 
 /* ---- added tokens ---------------------------------------------------------------------------- */
@@ -181,16 +205,15 @@ static void test_limits_83_a_hundred_thousand_added_tokens(void **state)
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
-static void test_limits_89_nested_normalizer(void **state)
+static void check_nested(size_t depth)
 {
     memo_buf json = {0};
     memo_err err = {0};
 
-    (void)state;
     memo_buf_puts(&json, "{\"normalizer\":");
-    for (size_t i = 0; i < 1000; i++)
+    for (size_t i = 0; i < depth; i++)
         memo_buf_puts(&json, "{\"type\":\"Sequence\",\"normalizers\":[");
-    for (size_t i = 0; i < 1000; i++)
+    for (size_t i = 0; i < depth; i++)
         memo_buf_puts(&json, "]}");
     memo_buf_puts(&json, "}");
     limits_gauge g = limits_begin();
@@ -201,7 +224,15 @@ static void test_limits_89_nested_normalizer(void **state)
     memo_buf_fini(&json);
 }
 
-static void test_limits_90_200_mb(void **state)
+static void test_limits_89_nested_normalizer(void **state)
+{
+    (void)state;
+    check_nested(16); /* two levels each, in the object: 33 */
+    check_nested(1000);
+    check_nested(100000);
+}
+
+static void test_limits_90_two_hundred_mb(void **state)
 {
     const size_t n = (size_t)200 << 20;
     char *large = calloc(1, n); /* its pages are never touched */
@@ -291,7 +322,7 @@ int main(void)
         cmocka_unit_test(test_limits_83_longest_added_token_wins),
         cmocka_unit_test(test_limits_83_a_hundred_thousand_added_tokens),
         cmocka_unit_test(test_limits_89_nested_normalizer),
-        cmocka_unit_test(test_limits_90_200_mb),
+        cmocka_unit_test(test_limits_90_two_hundred_mb),
         cmocka_unit_test(test_limits_91_not_unicode),
         cmocka_unit_test(test_limits_tokenizer_is_linear),
     };

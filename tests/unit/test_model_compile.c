@@ -3,7 +3,7 @@
  *
  *   36   test_limits_36_nonfinite_weights
  *   95   test_limits_95_missing_and_surplus_tensors (and test_limits_config.c)
- *   111  test_limits_111_killed_at_each_call */
+ *   111  test_limits_111_killed_at_each_call, test_limits_111_killed_on_a_full_disk */
 #include "memo_test.h"
 
 #include <errno.h>
@@ -174,32 +174,52 @@ static void test_model_compile_fingerprint(void **state)
     assert_string_not_equal(hex, first);
 }
 
-static void test_limits_36_nonfinite_weights(void **state)
+static void check_nonfinite(compile_env *e, memo_class cls)
 {
-    compile_env *e = *state;
     bert_spec spec = {
         .poisoned = "encoder.layer.0.attention.self.key.weight", .poison_at = 1234, .poison = NAN};
     memo_compile_options o = defaults();
     memo_err err = {0};
 
-    assert_memo_status(compile_poisoned(e, spec, &err), MEMO_ERR_VALUE, err);
+    o.cls = cls;
+    bert_write_model(e->source, spec);
+    assert_memo_status(memo_model_compile(e->ctx, e->source, e->out, &o, NULL, &err),
+                       MEMO_ERR_VALUE, err);
     assert_contains(err.message, "encoder.layer.0.attention.self.key.weight");
     assert_contains(err.message, "NaN at index 1234");
+    assert_contains(err.hint, "--allow-nonfinite");
+    assert_int_equal(access(e->out, F_OK), -1);
     spec.poison = -INFINITY;
-    assert_memo_status(compile_poisoned(e, spec, &err), MEMO_ERR_VALUE, err);
-    assert_contains(err.message, "infinity");
+    bert_write_model(e->source, spec);
+    assert_memo_status(memo_model_compile(e->ctx, e->source, e->out, &o, NULL, &err),
+                       MEMO_ERR_VALUE, err);
+    assert_contains(err.message, "an infinity at index 1234");
     /* Allowed on request: compiles, opens, and refuses to give out what comes of it. */
     o.allow_nonfinite = 1;
     memo_model *model = NULL;
     memo_text text = MEMO_TEXT("cat");
     float vector[40];
-    assert_memo_ok(memo_model_compile(e->ctx, e->source, e->out, &o, NULL, &err), err);
+    memo_status status = memo_model_compile(e->ctx, e->source, e->out, &o, NULL, &err);
+    if (cls == MEMO_CLASS_INT8) { /* there is no scale for the bytes of such a row */
+        assert_memo_status(status, MEMO_ERR_VALUE, err);
+        assert_contains(err.message, "key.weight\": row 30 has no scale in class int8");
+        assert_int_equal(access(e->out, F_OK), -1);
+        return;
+    }
+    assert_memo_ok(status, err);
     assert_memo_ok(memo_model_open(e->ctx, e->out, NULL, &model, &err), err);
     assert_memo_status(memo_model_embed(model, NULL, &text, 1, vector, NULL, &err), MEMO_ERR_VALUE,
                        err);
     assert_contains(err.message, "text 0");
     assert_memo_ok(memo_model_verify(model, NULL, &err), err);
     memo_model_close(model);
+    unlink(e->out);
+}
+
+static void test_limits_36_nonfinite_weights(void **state)
+{
+    check_nonfinite(*state, MEMO_CLASS_F32);
+    check_nonfinite(*state, MEMO_CLASS_INT8);
 }
 
 static void test_limits_95_missing_and_surplus_tensors(void **state)
@@ -269,10 +289,11 @@ static void test_model_compile_cancels(void **state)
 
 /* ---- failures of the system ---------------------------------------------------------------- */
 
-/* Call number `at` fails with EIO, or the process dies there. */
+/* Call number `at` fails with EIO, or the process dies there. The disk is full from write number
+ * `full` on (0: never). */
 static struct {
     const memo_sys *real;
-    size_t n, at;
+    size_t n, at, n_writes, full;
     int die;
 } fault;
 
@@ -306,7 +327,19 @@ static ssize_t fault_pread(int fd, void *buf, size_t n, off_t offset)
 
 static ssize_t fault_pwrite(int fd, const void *buf, size_t n, off_t offset)
 {
-    return fault_now() ? -1 : fault.real->pwrite(fd, buf, n, offset);
+    if (fault_now())
+        return -1;
+    fault.n_writes++;
+    if (fault.full && fault.n_writes >= fault.full) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return fault.real->pwrite(fd, buf, n, offset);
+}
+
+static int fault_unlink(const char *path)
+{
+    return fault_now() ? -1 : fault.real->unlink(path);
 }
 
 static int fault_fsync(int fd)
@@ -336,7 +369,7 @@ static memo_status compile_with_fault(compile_env *e, size_t at, int die, memo_e
 
     o.overwrite = 0;
     fault.real = memo_sys_get();
-    fault.n = 0;
+    fault.n = fault.n_writes = 0;
     fault.at = at;
     fault.die = die;
     sys = *fault.real;
@@ -347,6 +380,7 @@ static memo_status compile_with_fault(compile_env *e, size_t at, int die, memo_e
     sys.fsync = fault_fsync;
     sys.rename = fault_rename;
     sys.rename_new = fault_rename_new;
+    sys.unlink = fault_unlink;
     sys.mmap = fault_mmap;
     memo_sys_set(&sys);
     memo_status status = memo_model_compile(e->ctx, e->source, e->out, &o, NULL, err);
@@ -421,6 +455,42 @@ static void test_limits_111_killed_at_each_call(void **state)
     }
 }
 
+/* The disk is full from any write on, and the process dies at one of the last calls before it would
+ * give up: there is nothing under the final name, then or after the failure itself. */
+static void test_limits_111_killed_on_a_full_disk(void **state)
+{
+    compile_env *e = *state;
+    size_t step = getenv("MEMO_QUICK") ? 7 : 1, n_full = 0;
+
+    for (fault.full = 1;; fault.full += step) {
+        memo_err err = {0};
+        memo_status status = compile_with_fault(e, 0, 0, &err);
+        size_t n_calls = fault.n;
+        if (fault.n_writes < fault.full) {
+            assert_memo_ok(status, err);
+            break;
+        }
+        assert_memo_status(status, MEMO_ERR_IO, err);
+        assert_contains(err.message, "No space left on device");
+        assert_int_equal(access(e->out, F_OK), -1);
+        n_full++;
+        for (size_t at = n_calls; at && at + 3 > n_calls; at--) {
+            int rc;
+            fflush(NULL);
+            pid_t pid = fork();
+            assert_true(pid >= 0);
+            if (pid == 0)
+                _exit(compile_with_fault(e, at, 1, &err) == MEMO_OK ? 0 : 1);
+            assert_int_equal(waitpid(pid, &rc, 0), pid);
+            assert_true(WIFEXITED(rc) && WEXITSTATUS(rc) == 9);
+            assert_int_equal(access(e->out, F_OK), -1);
+        }
+    }
+    fault.full = 0;
+    printf("a disk that is full from each of %zu writes on\n", n_full);
+    assert_true(n_full > 0);
+}
+
 static memo_status compile_once(void *user, memo_err *err)
 {
     compile_env *e = user;
@@ -460,6 +530,7 @@ int main(void)
         IN_ENV(test_model_compile_cancels),
         IN_ENV(test_model_compile_each_failing_call),
         IN_ENV(test_limits_111_killed_at_each_call),
+        IN_ENV(test_limits_111_killed_on_a_full_disk),
         IN_ENV(test_model_compile_each_failing_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

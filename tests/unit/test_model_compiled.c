@@ -3,8 +3,8 @@
  *
  *   103  test_limits_103_each_truncation
  *   104  test_limits_104_each_flip, test_limits_104_damage_found_at_first_use
- *   105  test_limits_105_106_hostile_headers, test_limits_105_hostile_probes,
- *        test_limits_105_random_tables
+ *   105  test_limits_105_106_hostile_headers, test_limits_105_int8_headers,
+ *        test_limits_105_hostile_probes, test_limits_105_random_tables
  *   106  test_limits_105_106_hostile_headers, test_limits_106_names_both_versions
  *   107 to 110  test_limits_compiled.c; 111 test_model_compile.c */
 #include "memo_test.h"
@@ -22,11 +22,11 @@ typedef struct bytes_env {
     size_t n;
 } bytes_env;
 
-static int setup(void **state)
+static int setup_class(void **state, memo_class cls, bert_spec spec)
 {
     bytes_env *e = calloc(1, sizeof *e);
     memo_ctx_options options = {.size = sizeof options, .n_threads = 1};
-    memo_compile_options o = {.size = sizeof o};
+    memo_compile_options o = {.size = sizeof o, .cls = cls};
     memo_err err = {0};
     char source[300], *bytes = NULL;
 
@@ -34,7 +34,7 @@ static int setup(void **state)
     snprintf(source, sizeof source, "%.255s/source", e->dir);
     memo_test_path(e->path, e->dir, "model.safetensors");
     mkdir(source, 0700);
-    bert_write_model(source, (bert_spec){.hidden = 20, .n_heads = 4, .intermediate = 24});
+    bert_write_model(source, spec);
     assert_memo_ok(memo_ctx_new(&options, &e->ctx, &err), err);
     assert_memo_ok(memo_model_compile(e->ctx, source, e->path, &o, NULL, &err), err);
     assert_memo_ok(memo_file_slurp(e->path, 1 << 24, &bytes, &e->n, &err), err);
@@ -45,6 +45,25 @@ static int setup(void **state)
     memo_free(bytes);
     *state = e;
     return 0;
+}
+
+static const bert_spec small_spec = {.hidden = 20, .n_heads = 4, .intermediate = 24};
+
+static int setup(void **state)
+{
+    return setup_class(state, MEMO_CLASS_F32, small_spec);
+}
+
+static int setup_int8(void **state)
+{
+    return setup_class(state, MEMO_CLASS_INT8, small_spec);
+}
+
+/* Weights of several blocks of the checksums, also as bytes. */
+static int setup_blocks(void **state)
+{
+    return setup_class(state, MEMO_CLASS_INT8,
+                       (bert_spec){.hidden = 160, .n_heads = 4, .intermediate = 160});
 }
 
 static int teardown(void **state)
@@ -84,14 +103,33 @@ static void test_limits_103_each_truncation(void **state)
     bytes_env *e = *state;
     memo_err err = {0};
     memo_model *model = NULL;
+    size_t n_cut = 0;
 
-    for (size_t n = 0; n < e->n; n += stride(31)) {
+    for (size_t n = 0; n < e->n; n += stride(31), n_cut++) {
         memo_status status = open_work(e, n, 0, &model, &err);
         if (status != MEMO_ERR_FORMAT)
             fail_msg("%zu of %zu bytes: %s: %s", n, e->n, memo_status_name(status), err.message);
     }
     assert_memo_ok(open_work(e, e->n, 1, &model, &err), err);
     memo_model_close(model);
+    printf("%zu truncations, all found\n", n_cut);
+}
+
+/* Does the message name the section that byte `at` lies in? Beyond the header that is the range of
+ * bytes, and the tensors in it; the checksums have checksums of their own. */
+static int names_section(const char *message, size_t at, size_t header)
+{
+    unsigned long long begin, end;
+    const char *bytes = strstr(message, "damaged at bytes ");
+    char first[64];
+
+    if (at < header)
+        return strstr(message, "the header ") != NULL;
+    if (!bytes)
+        return strstr(message, "memolith.checksums is damaged") != NULL;
+    return sscanf(bytes, "damaged at bytes %llu to %llu (%63[a-z0-9_.]", &begin, &end, first) ==
+               3 &&
+           begin <= at && at < end;
 }
 
 /* Every bit of the header and of the file's end, and a bit of every third byte between. */
@@ -114,6 +152,8 @@ static void test_limits_104_each_flip(void **state)
             if (status != MEMO_ERR_CORRUPT && !(status == MEMO_ERR_FORMAT && at < dense))
                 fail_msg("bit %d of byte %zu: %s: %s", bit, at, memo_status_name(status),
                          err.message);
+            if (status == MEMO_ERR_CORRUPT && !names_section(err.message, at, dense))
+                fail_msg("bit %d of byte %zu: no section is named: %s", bit, at, err.message);
             if (status == MEMO_ERR_FORMAT && at >= 8 &&
                 !memmem(e->work + (at < 64 ? 0 : at - 64), 128, MEMO_KEY_HEADER_HASH,
                         strlen(MEMO_KEY_HEADER_HASH)))
@@ -128,7 +168,7 @@ static void test_limits_104_damage_found_at_first_use(void **state)
     bytes_env *e = *state;
     memo_safetensors *st = NULL;
     memo_text text = MEMO_TEXT("the cat");
-    float vector[20];
+    float vector[160];
     memo_err err = {0};
     static const char *const names[] = {"layer.000.attention.qkv.weight", "embeddings.word",
                                         "embeddings.position"};
@@ -136,13 +176,15 @@ static void test_limits_104_damage_found_at_first_use(void **state)
     assert_memo_ok(memo_safetensors_parse(e->good, e->n, "model", &st, &err), err);
     for (size_t i = 0; i < 3; i++) {
         const memo_st_tensor *t = memo_safetensors_find(st, names[i]);
+        size_t row_bytes = (size_t)((t->end - t->begin) / t->shape[0]);
         /* the row of token "the" in the word embeddings, else the first value */
-        size_t at = (size_t)t->begin + (i == 1 ? (5 + 52) * 20 * sizeof(float) : 0);
+        size_t at = (size_t)t->begin + (i == 1 ? (5 + 52) * row_bytes : 0);
         memo_model *model = NULL;
         e->work[at] ^= 4;
         assert_memo_ok(open_work(e, e->n, 0, &model, &err), err);
         assert_memo_status(memo_model_embed(model, NULL, &text, 1, vector, NULL, &err),
                            MEMO_ERR_CORRUPT, err);
+        assert_true(names_section(err.message, at, header_end(e)));
         memo_verify_report report;
         assert_memo_status(memo_model_verify(model, &report, &err), MEMO_ERR_CORRUPT, err);
         memo_model_close(model);
@@ -193,12 +235,35 @@ static void edit_header(bytes_env *e, const char *from, const char *to)
 /* A field of the recipe, which lies in the header as JSON in JSON. */
 #define FIELD(name, value) name "\\\":{\\\"value\\\":" value
 
+typedef struct header_edit {
+    const char *from, *to;
+    memo_status status;
+} header_edit;
+
+static void check_edits(bytes_env *e, const header_edit *edits, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const header_edit *edit = &edits[i];
+        memo_model *model = NULL;
+        memo_err err = {0};
+        memcpy(e->work, e->good, e->n);
+        if (strlen(edit->from) == strlen(edit->to))
+            edit_header(e, edit->from, edit->to);
+        else /* one byte of the value gives way */
+            memcpy(memmem(e->work, header_end(e), edit->from, strlen(edit->from)), edit->to,
+                   strlen(edit->to));
+        sign_work(e);
+        memo_status status = open_work(e, e->n, 1, &model, &err);
+        if (status != edit->status)
+            fail_msg("%s: %s: %s", edit->to, memo_status_name(status), err.message);
+        if (status == MEMO_ERR_UNSUPPORTED && strstr(edit->to, "format"))
+            assert_contains(err.hint, "recompile");
+    }
+}
+
 static void test_limits_105_106_hostile_headers(void **state)
 {
-    static const struct {
-        const char *from, *to;
-        memo_status status;
-    } cases[] = {
+    static const header_edit edits[] = {
         {FIELD("hidden_size", "20"), FIELD("hidden_size", "24"), MEMO_ERR_FORMAT},
         {FIELD("hidden_size", "20"), FIELD("hidden_size", "16"), MEMO_ERR_FORMAT},
         {FIELD("hidden_size", "20"), FIELD("hidden_size", "-1"), MEMO_ERR_FORMAT},
@@ -231,24 +296,29 @@ static void test_limits_105_106_hostile_headers(void **state)
         {"\"memolith.checksums\":", "\"memolith.checksoms\":", MEMO_ERR_FORMAT},
         {"\"memolith.fingerprint\":\"", "\"memolith.fingerprint\":\" ", MEMO_ERR_FORMAT},
     };
-    bytes_env *e = *state;
+    check_edits(*state, edits, sizeof edits / sizeof *edits);
+}
 
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        memo_model *model = NULL;
-        memo_err err = {0};
-        memcpy(e->work, e->good, e->n);
-        if (strlen(cases[i].from) == strlen(cases[i].to))
-            edit_header(e, cases[i].from, cases[i].to);
-        else /* one byte of the value gives way */
-            memcpy(memmem(e->work, header_end(e), cases[i].from, strlen(cases[i].from)),
-                   cases[i].to, strlen(cases[i].to));
-        sign_work(e);
-        memo_status status = open_work(e, e->n, 1, &model, &err);
-        if (status != cases[i].status)
-            fail_msg("%s: %s: %s", cases[i].to, memo_status_name(status), err.message);
-        if (status == MEMO_ERR_UNSUPPORTED && strstr(cases[i].to, "format"))
-            assert_contains(err.hint, "recompile");
-    }
+/* What only a file of class int8 has. */
+static void test_limits_105_int8_headers(void **state)
+{
+    static const header_edit edits[] = {
+        {"\"memolith.class\":\"int8\"", "\"memolith.class\":\"int4\"", MEMO_ERR_UNSUPPORTED},
+        {"\"embeddings.word\":{\"dtype\":\"I8\"", "\"embeddings.word\":{\"dtype\":\"U8\"",
+         MEMO_ERR_FORMAT},
+        {"\"embeddings.word.scale\":{\"dtype\":\"F32\"",
+         "\"embeddings.word.scale\":{\"dtype\":\"I32\"", MEMO_ERR_FORMAT},
+        {"\"layer.000.ffn.up.weight\":{\"dtype\":\"I8\"",
+         "\"layer.000.ffn.up.weight\":{\"dtype\":\"U8\"", MEMO_ERR_FORMAT},
+        {"\"layer.001.ffn.up.weight.sum\":{\"dtype\":\"I32\"",
+         "\"layer.001.ffn.up.weight.sum\":{\"dtype\":\"F32\"", MEMO_ERR_FORMAT},
+        {"\"layer.001.ffn.up.weight.sum\":", "\"layer.001.ffn.up.weight.som\":", MEMO_ERR_FORMAT},
+        {"\"layer.001.ffn.up.weight.scale\":", "\"layer.001.ffn.up.weight.skale\":",
+         MEMO_ERR_FORMAT},
+        {"\"embeddings.word.scale\":{\"dtype\":\"F32\",\"shape\":[71]",
+         "\"embeddings.word.scale\":{\"dtype\":\"F32\",\"shape\":[70]", MEMO_ERR_FORMAT},
+    };
+    check_edits(*state, edits, sizeof edits / sizeof *edits);
 }
 
 static void test_limits_106_names_both_versions(void **state)
@@ -452,14 +522,20 @@ static void test_model_compiled_each_failing_allocation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define IN_ENV(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define IN_ENV(test)            cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define IN_INT8(test, setup_it) {#test "_int8", test, setup_it, teardown, NULL}
         IN_ENV(test_limits_103_each_truncation),
+        IN_INT8(test_limits_103_each_truncation, setup_int8),
         IN_ENV(test_limits_104_each_flip),
+        IN_INT8(test_limits_104_each_flip, setup_int8),
         IN_ENV(test_limits_104_damage_found_at_first_use),
+        IN_INT8(test_limits_104_damage_found_at_first_use, setup_blocks),
         IN_ENV(test_limits_105_106_hostile_headers),
+        IN_INT8(test_limits_105_int8_headers, setup_int8),
         IN_ENV(test_limits_106_names_both_versions),
         IN_ENV(test_limits_105_hostile_probes),
         IN_ENV(test_limits_105_random_tables),
+        IN_INT8(test_limits_105_random_tables, setup_int8),
         IN_ENV(test_model_compiled_refuses_other_files),
         IN_ENV(test_model_compiled_memory_equals_file),
         IN_ENV(test_model_compiled_verify_recomputes_fingerprint),
