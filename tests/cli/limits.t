@@ -1,7 +1,7 @@
 Bad input on the command line and the right behaviour, case by case: a defined error class, a status
 that is not 0, nothing written.
 
-## case 1: no arguments
+## limits 1: no arguments
 $ memolith
 ! memolith add 'the spare key is under the third flower pot'
 ! memolith search 'how do I get into the house'
@@ -32,7 +32,7 @@ $ memolith
 ! error[USAGE]: no verb is given
 ? 2
 
-## case 2: unknown verb or option
+## limits 2: unknown verb or option
 $ memolith serach tea
 ! error[USAGE]: there is no verb "serach"
 !   fix: memolith search?   (memolith help lists the verbs)
@@ -81,7 +81,7 @@ $ memolith serach tea -o json
 ! {"error":{"name":"USAGE","exit":2,"message":"there is no verb \"serach\"","fix":"memolith search?   (memolith help lists the verbs)"}}
 ? 2
 
-## case 3: option without value, or given twice with different values
+## limits 3: option without value, or given twice with different values
 $ memolith search tea -k
 ! error[USAGE]: -k needs a value: N
 ? 2
@@ -110,7 +110,7 @@ $ memolith search tea -k 3 -k3
 !   fix: memolith add 'something to remember'   or   memolith import FOLDER   or   -f FILE for another store
 ? 3
 
-## case 4: counts that are not plain numbers
+## limits 4: counts that are not plain numbers
 $ memolith list -k -1
 ! error[USAGE]: --limit is "-1"; allowed is a whole number from 1 to 1,000,000,000
 ? 2
@@ -163,7 +163,7 @@ $ memolith add tea --meta color
 ! error[USAGE]: --meta is "color"; allowed is NAME=VALUE
 ? 2
 
-## case 5: threads out of range
+## limits 5: threads out of range
 $ memolith embed tea --threads 0
 ! error[USAGE]: --threads is "0"; allowed is a whole number from 1 to 256
 ? 2
@@ -174,7 +174,7 @@ $ MEMOLITH_THREADS=0 memolith embed tea
 ! error[USAGE]: MEMOLITH_THREADS is "0"; allowed is a whole number from 1 to 256
 ? 2
 
-## case 6: empty strings
+## limits 6: empty strings
 $ memolith get ''
 ! error[USAGE]: ID is empty
 ? 2
@@ -203,7 +203,7 @@ $ memolith embed tea --model ''
 ! error[USAGE]: --model is empty
 ? 2
 
-## case 7: a path that is not a regular file
+## limits 7: a path that is not a regular file
 $ mkdir folder; mkfifo fifo
 $ memolith add --file folder
 ! error[IO]: folder: not a regular file but a folder
@@ -244,7 +244,7 @@ $ memolith model compile "$TINY" -o folder --force
 ! error[IO]: folder: not a regular file but a folder
 ? 1
 
-## case 8: a file that is missing or may not be read
+## limits 8: a file that is missing or may not be read
 # root may read every file, so the file without permission is not shown here: it takes the same way
 $ memolith add --file nowhere.txt
 ! error[IO]: nowhere.txt: cannot open: No such file or directory
@@ -272,7 +272,7 @@ $ ls
 > home
 > model.safetensors
 
-## case 9: invalid UTF-8
+## limits 9: invalid UTF-8
 $ printf 'tea is in the pot' > "$(printf 'a\377b.txt')"
 $ memolith add --file "$(printf 'a\377b.txt')" -f "$(printf 's\377.memo')"
 > <id>
@@ -302,7 +302,7 @@ $ printf 'tea \377' | memolith add - -f s.memo
 ! error[VALUE]: text is not UTF-8 at byte 4
 ? 1
 
-## case 10: large arguments
+## limits 10: large arguments
 $ memolith tokenize $(seq 10000) -o ndjson | wc -l
 > 10000
 $ memolith add $(seq 10000) -f s.memo | wc -l
@@ -316,7 +316,7 @@ $ head -c 70000000 /dev/zero | memolith add - -f s.memo
 ! error[LIMIT]: stdin holds more than 67108864 bytes
 ? 1
 
-## case 11: the output is the input
+## limits 11: the output is the input
 $ cp -r "$TINY" source; chmod -R u+w source
 $ memolith model compile source -o source/model.safetensors --force
 ! error[USAGE]: source/model.safetensors is a file of the source folder source
@@ -336,7 +336,7 @@ $ ln source/1_Pooling/config.json pooling; memolith model compile source -o pool
 ? 2
 $ cmp source/model.safetensors "$TINY/model.safetensors"
 
-## case 12: the output exists
+## limits 12: the output exists
 $ echo old > out.safetensors
 $ memolith model compile "$TINY" -o out.safetensors
 ! error[USAGE]: out.safetensors exists
@@ -357,7 +357,7 @@ $ ls
 > model.safetensors
 > out.safetensors
 
-## case 13: stdout closed or full
+## limits 13: stdout closed or full
 $ memolith version > /dev/full
 ! error[IO]: stdout: cannot write: No space left on device
 ? 1
@@ -384,7 +384,7 @@ $ (memolith tokenize $(seq 20000) -o ndjson; echo "exit $?" >&2) | head -c 8
 ! {"error":{"name":"IO","exit":1,"message":"stdout: cannot write: Broken pipe","fix":null}}
 ! exit 1
 
-## case 14: stdin closed, or a terminal, when data are expected
+## limits 14: stdin closed, or a terminal, when data are expected
 $ memolith add - <&-
 ! error[USAGE]: the text would come from stdin, which is closed
 ? 2
@@ -410,7 +410,7 @@ $ $PYTHON $HELPERS/on_terminal.py stdout -- memolith embed tea -o npy
 !   fix: write > FILE.npy behind the command
 ? 2
 
-## case 15: SIGINT or SIGTERM in the middle of an import
+## limits 15: SIGINT or SIGTERM in the middle of an import
 $ $PYTHON $HELPERS/stop_import.py SIGINT
 > exit 1, CANCELLED
 > the count is the truth
@@ -420,7 +420,7 @@ $ $PYTHON $HELPERS/stop_import.py SIGTERM
 > the count is the truth
 > some were stored, not all
 
-## case 16: a text that begins with -
+## limits 16: a text that begins with -
 $ memolith tokenize -- -5 | cut -c 1-14
 >        2  [CLS
 >       17  -  0
@@ -434,7 +434,7 @@ $ memolith add -f s.memo -5
 !   fix: memolith help add; a text that begins with - is written after --
 ? 2
 
-## case 17: no space while compiling
+## limits 17: no space while compiling
 $ echo old > out.safetensors
 $ (ulimit -f 16; memolith model compile "$TINY" -o out.safetensors --force)
 ! compiling <tests>/tiny-model needs about 8.5 MB of disk and 50.3 MB of memory
@@ -451,7 +451,7 @@ $ ls -A
 > model.safetensors
 > out.safetensors
 
-## case 18: a locale with decimal commas
+## limits 18: a locale with decimal commas
 $ memolith embed 'tea' > plain
 $ for l in de_DE.UTF-8 fr_FR.UTF-8 tr_TR.UTF-8; do LC_ALL=$l LANG=$l memolith embed 'tea' | cmp - plain; done
 
