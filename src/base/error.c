@@ -123,9 +123,14 @@ static const char *errno_text(int e, char *buf, size_t cap)
 
 memo_status memo_fail_errno(memo_err *err, int e, const char *path, const char *doing)
 {
+    enum {
+        SHOWN = 320
+    }; /* of a longer path its end, by which people know it; the reason must fit */
     char buf[128];
-    return memo_fail(err, e == ENOMEM ? MEMO_ERR_NOMEM : MEMO_ERR_IO, "%s: cannot %s: %s", path,
-                     doing, errno_text(e, buf, sizeof buf));
+    size_t n = strlen(path);
+    return memo_fail(err, e == ENOMEM ? MEMO_ERR_NOMEM : MEMO_ERR_IO, "%s%s: cannot %s: %s",
+                     n > SHOWN ? "..." : "", n > SHOWN ? path + n - SHOWN : path, doing,
+                     errno_text(e, buf, sizeof buf));
 }
 
 memo_status memo_hint(memo_err *err, memo_status status, const char *fmt, ...)

@@ -158,9 +158,13 @@ memo_status memo_file_open(memo_file *file, const char *path, memo_err *err)
         return memo_fail(err, MEMO_ERR_USAGE, "the name of the file to read is empty");
     /* O_NONBLOCK: opening a FIFO that nobody writes to must not hang. */
     int fd = memo_sys_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-    if (fd < 0)
-        return memo_fail_errno(err, errno, path, "open");
     struct stat st;
+    if (fd < 0) {
+        int e = errno;
+        if (e == ENXIO && stat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+            return fail_not_regular(path, st.st_mode, err);
+        return memo_fail_errno(err, e, path, "open");
+    }
     memo_status status = MEMO_OK;
     if (fstat(fd, &st) != 0)
         status = memo_fail_errno(err, errno, path, "stat");

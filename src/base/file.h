@@ -86,6 +86,8 @@ memo_status memo_replace_commit(memo_replace *out, memo_err *err);
 void memo_replace_fini(memo_replace *out);
 
 char *memo_path_join(const char *folder, const char *name); /* memo_free(); NULL: out of memory */
+/* 0: surely nothing is there. What cannot be looked at (no permission, name too long) counts as there:
+ * opening it will say why it cannot be had. */
 int memo_path_exists(const char *path);
 /* Everything before the last name: "a/b" -> "a", "b" -> ".", "/b" -> "/". memo_free(). */
 char *memo_path_folder(const char *path);

@@ -44,7 +44,7 @@ char *memo_path_folder(const char *path)
 int memo_path_exists(const char *path)
 {
     struct stat st;
-    return stat(path, &st) == 0;
+    return stat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 int memo_same_file(const char *a, const char *b)

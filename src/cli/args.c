@@ -67,7 +67,8 @@ static memo_status args_unknown_option(const cli_verb *verb, const char *arg, me
     if (s.name && s.n_name < sizeof name)
         memcpy(name, s.name, s.n_name);
     const char *near = cli_nearest(name, CLI_MAX_VERB_OPTIONS, args_candidate, verb);
-    memo_fail(err, MEMO_ERR_USAGE, "%s has no option %s", verb->name, arg);
+    char found[CLI_SHORT_BYTES];
+    memo_fail(err, MEMO_ERR_USAGE, "%s has no option %s", verb->name, cli_shorten(arg, found));
     if (near)
         return memo_hint(err, MEMO_ERR_USAGE, "--%s?   (memolith help %s lists them)", near,
                          verb->name);
@@ -123,9 +124,10 @@ static memo_status args_take_option(cli_args *args, int argc, char *const *argv,
     if (status)
         return status;
     const cli_given *before = option->many ? NULL : cli_args_find(args, id);
+    char one[CLI_SHORT_BYTES], two[CLI_SHORT_BYTES];
     if (before && strcmp(before->text, value) != 0)
         return memo_fail(err, MEMO_ERR_USAGE, "%s is given twice, as \"%s\" and as \"%s\"", name,
-                         before->text, value);
+                         cli_shorten(before->text, one), cli_shorten(value, two));
     if (!before)
         args->given[args->n_given++] = given;
     return MEMO_OK;
@@ -138,6 +140,7 @@ static memo_status args_take_verb(cli_args *args, int argc, char *const *argv, i
                                   memo_err *err)
 {
     char name[64] = {0};
+    char found[CLI_SHORT_BYTES];
     const char *first = argc > 1 ? argv[1] : "", *second = argc > 2 ? argv[2] : "";
     *at = 2;
     if (strcmp(first, "-h") == 0 || strcmp(first, "--help") == 0)
@@ -149,8 +152,9 @@ static memo_status args_take_verb(cli_args *args, int argc, char *const *argv, i
         return MEMO_OK;
     if (first[0] == '-')
         return memo_hint(err,
-                         memo_fail(err, MEMO_ERR_USAGE, "\"%s\" stands where the verb does", first),
-                         "memolith VERB %s ...   (memolith help lists the verbs)", first);
+                         memo_fail(err, MEMO_ERR_USAGE, "\"%s\" stands where the verb does",
+                                   cli_shorten(first, found)),
+                         "memolith VERB %s ...   (memolith help lists the verbs)", found);
     int is_group = cli_verb_is_group(first);
     if (is_group && strlen(first) + strlen(second) + 2 <= sizeof name) {
         strcpy(name, first);
@@ -169,7 +173,8 @@ static memo_status args_take_verb(cli_args *args, int argc, char *const *argv, i
                              "memolith help %s", first);
     }
     const char *near = cli_nearest_verb(is_group ? name : first);
-    memo_fail(err, MEMO_ERR_USAGE, "there is no verb \"%s\"", is_group ? name : first);
+    memo_fail(err, MEMO_ERR_USAGE, "there is no verb \"%s\"",
+              cli_shorten(is_group && name[0] ? name : first, found));
     return near ? memo_hint(err, MEMO_ERR_USAGE, "memolith %s?   (memolith help lists the verbs)",
                             near)
                 : memo_hint(err, MEMO_ERR_USAGE, "memolith help");
@@ -178,6 +183,7 @@ static memo_status args_take_verb(cli_args *args, int argc, char *const *argv, i
 static memo_status args_check_words(const cli_args *args, memo_err *err)
 {
     const cli_verb *verb = args->verb;
+    char extra[CLI_SHORT_BYTES];
     memo_status status = MEMO_OK;
     uint64_t unused;
     if (cli_args_has(args, OPT_HELP))
@@ -190,7 +196,7 @@ static memo_status args_check_words(const cli_args *args, memo_err *err)
         return memo_hint(err,
                          memo_fail(err, MEMO_ERR_USAGE, "%s takes %s, and \"%s\" is one too many",
                                    verb->name, verb->max_words ? verb->words : "no word",
-                                   args->words[verb->max_words]),
+                                   cli_shorten(args->words[verb->max_words], extra)),
                          "memolith help %s", verb->name);
     cli_option word = {.kind = verb->word_kind};
     char name[32] = {0}; /* "QUERY..." or "[FILE]" without its marks */

@@ -54,7 +54,7 @@ int main(int argc, char **argv)
         memo_hint(&err, status, "allow more memory with --mem-limit, or use fewer threads");
     if (status && err.status != status)
         memo_fail(&err, status, "%s", memo_status_text(status));
-    if (status)
+    if (status && !(status == MEMO_ERR_IO && app.out.reader_gone)) /* ... | head */
         cli_error_print(&err, errors);
     cli_app_fini(&app);
     return memo_status_exit_code(status);

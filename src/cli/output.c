@@ -80,6 +80,7 @@ memo_status cli_out_flush(cli_out *out, memo_err *err)
             continue;
         if (n <= 0) {
             int e = n < 0 ? errno : EIO;
+            out->reader_gone |= e == EPIPE;
             memo_buf_clear(&out->buf);
             return memo_fail_errno(err, e, "stdout", "write");
         }

@@ -26,7 +26,8 @@ typedef struct cli_out {
     cli_format format;
     int is_terminal; /* stdout */
     int colour;
-    size_t width; /* of the terminal in columns, 80 when there is none */
+    size_t width;    /* of the terminal in columns, 80 when there is none */
+    int reader_gone; /* stdout is a pipe that nobody reads any more: `memolith list | head` */
 } cli_out;
 
 /* Give the closed ones among descriptors 0, 1 and 2 a stand-in, so that no file opened later takes
@@ -39,7 +40,8 @@ void cli_out_fini(cli_out *out);
 /* The format asked for by a command line that may be wrong otherwise; for its error message. */
 cli_format cli_format_guess(int argc, char *const *argv);
 
-/* Write what has gathered; with quiet it is dropped. MEMO_ERR_IO, MEMO_ERR_NOMEM. */
+/* Write what has gathered; with quiet it is dropped. MEMO_ERR_IO, MEMO_ERR_NOMEM. A broken pipe is
+ * MEMO_ERR_IO too, and noted in reader_gone: whoever closed it needs no message. */
 memo_status cli_out_flush(cli_out *out, memo_err *err);
 /* The same once more than 64 KiB have gathered. Call only where a result is complete. */
 memo_status cli_out_drain(cli_out *out, memo_err *err);

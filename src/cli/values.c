@@ -136,6 +136,18 @@ void cli_put_grouped(memo_buf *out, uint64_t number)
     }
 }
 
+const char *cli_shorten(const char *text, char out[CLI_SHORT_BYTES])
+{
+    static const char more[] = "...";
+    size_t n = strlen(text), room = CLI_SHORT_BYTES - sizeof more;
+    size_t kept = n > room ? memo_utf8_floor(text, n, room) : n;
+    memcpy(out, text, kept);
+    memcpy(out + kept, more, kept < n ? sizeof more : 0);
+    if (kept == n)
+        out[n] = '\0';
+    return out;
+}
+
 void cli_put_bytes(memo_buf *out, uint64_t n_bytes)
 {
     static const char *const units[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
@@ -197,6 +209,14 @@ memo_status cli_meta_object(memo_buf *out, const char *const *pairs, size_t n, m
 
 /* ---- one option ---------------------------------------------------------------------------- */
 
+static memo_status value_refused(const char *name, const char *text, const char *allowed,
+                                 memo_err *err)
+{
+    char found[CLI_SHORT_BYTES];
+    return memo_fail(err, MEMO_ERR_USAGE, "%s is \"%s\"; allowed is %s", name,
+                     cli_shorten(text, found), allowed);
+}
+
 static memo_status value_number(const cli_option *option, const char *name, const char *text,
                                 uint64_t *number, memo_err *err)
 {
@@ -206,12 +226,12 @@ static memo_status value_number(const cli_option *option, const char *name, cons
                      : cli_digits_read(text, text + strlen(text), &value);
     if (!ok || value < option->min || value > option->max) {
         memo_buf range = {0};
+        memo_buf_printf(&range, "a whole number%s from ",
+                        is_size ? " of bytes, or one with K, M, G or T," : "");
         cli_put_grouped(&range, option->min);
         memo_buf_puts(&range, " to ");
         cli_put_grouped(&range, option->max);
-        memo_fail(err, MEMO_ERR_USAGE, "%s is \"%s\"; allowed is a whole number%s from %s", name,
-                  text, is_size ? " of bytes, or one with K, M, G or T," : "",
-                  range.data ? range.data : "");
+        value_refused(name, text, range.data ? range.data : "a smaller number", err);
         memo_buf_fini(&range);
         return MEMO_ERR_USAGE;
     }
@@ -237,8 +257,7 @@ memo_status cli_value_read(const cli_option *option, const char *name, const cha
     case CLI_CHOICE:
         choice = value_choice_index(option->value, text);
         if (choice < 0)
-            return memo_fail(err, MEMO_ERR_USAGE, "%s is \"%s\"; allowed is %s", name, text,
-                             option->value);
+            return value_refused(name, text, option->value, err);
         *number = (uint64_t)choice;
         return MEMO_OK;
     case CLI_EXPIRY:
@@ -246,22 +265,23 @@ memo_status cli_value_read(const cli_option *option, const char *name, const cha
         if (option->kind == CLI_EXPIRY && strcmp(text, "never") == 0)
             return MEMO_OK;
         if (!memo_date_parse(text, n_bytes, &ms))
-            return memo_fail(err, MEMO_ERR_USAGE,
-                             "%s is \"%s\"; allowed is YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ%s", name,
-                             text, option->kind == CLI_EXPIRY ? " or never" : "");
+            return value_refused(name, text,
+                                 option->kind == CLI_EXPIRY
+                                     ? "YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ or never"
+                                     : "YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ",
+                                 err);
         *number = (uint64_t)ms;
         return MEMO_OK;
     case CLI_PAIR:
         if (strchr(text, '=') == NULL || text[0] == '=')
-            return memo_fail(err, MEMO_ERR_USAGE, "%s is \"%s\"; allowed is NAME=VALUE", name,
-                             text);
+            return value_refused(name, text, "NAME=VALUE", err);
         return MEMO_OK;
     case CLI_CHUNK:
         if (!cli_chunk_read(text, &(cli_chunk_spec){0}))
-            return memo_fail(err, MEMO_ERR_USAGE,
-                             "%s is \"%s\"; allowed is none, md, plain or auto, the last three "
-                             "with :TOKENS or :TOKENS/OVERLAP, e.g. md:400/60",
-                             name, text);
+            return value_refused(name, text,
+                                 "none, md, plain or auto, the last three with :TOKENS or "
+                                 ":TOKENS/OVERLAP, e.g. md:400/60",
+                                 err);
         return MEMO_OK;
     case CLI_FLAG:
     case CLI_TEXT:

@@ -36,6 +36,11 @@ int cli_digits_read(const char *text, const char *end, uint64_t *number);
 /* "2025-07-01" or, with_time, "2025-07-01T09:30:00.000Z". */
 void cli_date_format(int64_t unix_ms, int with_time, char out[CLI_DATE_BYTES]);
 
+/* What the user wrote, for a message: whole, or its first bytes and "...", so that what is allowed
+ * still finds room behind it. Returns `out`. */
+#define CLI_SHORT_BYTES 84
+const char *cli_shorten(const char *text, char out[CLI_SHORT_BYTES]);
+
 /* "1,234,567" */
 void cli_put_grouped(memo_buf *out, uint64_t number);
 /* "90.9 MB" (powers of 1,000, as file managers show) */

@@ -121,6 +121,8 @@ static memo_status import_bad(import_work *w, const char *path, uint64_t line, c
         *err = *why;
     if (line)
         return memo_err_prefix(err, why->status, "%s:%llu", path, (unsigned long long)line);
+    if (strncmp(why->message, path, strlen(path)) == 0) /* from the file layer: names it already */
+        return why->status;
     return memo_err_prefix(err, why->status, "%s", path);
 }
 

@@ -177,6 +177,10 @@ memo_status memo_sql_fail(memo_sql *sql, int rc, const char *doing, memo_err *er
     case SQLITE_TOOBIG:
         return memo_fail(err, MEMO_ERR_LIMIT, "%s: cannot %s: a value is too large", sql->path,
                          doing);
+    case SQLITE_CANTOPEN:
+        if (sql->db && sqlite3_system_errno(sql->db))
+            return memo_fail_errno(err, sqlite3_system_errno(sql->db), sql->path, doing);
+        break;
     case SQLITE_INTERRUPT:
         return memo_fail(err, MEMO_ERR_CANCELLED, "%s: cannot %s: interrupted", sql->path, doing);
     case SQLITE_IOERR:

@@ -158,6 +158,7 @@ static void compile_put_report(cli_app *app, const char *path, const memo_compil
 static memo_status compile_check(cli_app *app, compile_source *source, memo_err *err)
 {
     const char *folder = app->args.words[0];
+    struct stat st;
     if (!source->out)
         return memo_hint(err, memo_fail(err, MEMO_ERR_USAGE, "model compile needs -o FILE"), "%s",
                          app->args.verb->example);
@@ -169,7 +170,7 @@ static memo_status compile_check(cli_app *app, compile_source *source, memo_err 
                          memo_fail(err, MEMO_ERR_USAGE, "%s is a file of the source folder %s",
                                    source->out, folder),
                          "-o with a name outside the folder");
-    if (memo_path_exists(source->out) && !cli_args_has(&app->args, OPT_FORCE))
+    if (stat(source->out, &st) == 0 && !cli_args_has(&app->args, OPT_FORCE))
         return memo_hint(err, memo_fail(err, MEMO_ERR_USAGE, "%s exists", source->out),
                          "--force to replace it");
     return MEMO_OK;

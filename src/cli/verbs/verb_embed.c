@@ -42,6 +42,9 @@ static memo_status embed_source_open(embed_source *source, cli_app *app, memo_er
     if (source->ndjson)
         return cli_lines_open(&source->lines, app, source->ndjson, err);
     source->n_texts = args->n_words;
+    for (size_t i = 0, n = 0; i < args->n_words; i++)
+        if (strcmp(args->words[i], "-") == 0 && n++)
+            return memo_fail(err, MEMO_ERR_USAGE, "- is given twice, and stdin holds one text");
     return MEMO_OK;
 }
 
