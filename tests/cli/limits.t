@@ -1,4 +1,4 @@
-Bad input on the command line and the right behaviour, case by case: a defined error class, a status
+Bad input on the command line and the right behaviour, by number: a defined error class, a status
 that is not 0, nothing written.
 
 ## limits 1: no arguments
@@ -80,6 +80,26 @@ $ memolith version extra
 $ memolith serach tea -o json
 ! {"error":{"name":"USAGE","exit":2,"message":"there is no verb \"serach\"","fix":"memolith search?   (memolith help lists the verbs)"}}
 ? 2
+$ memolith list --limti 3
+! error[USAGE]: list has no option --limti
+!   fix: --limit?   (memolith help list lists them)
+? 2
+$ memolith model verify x --frce
+! error[USAGE]: model verify has no option --frce
+!   fix: memolith help model verify; a text that begins with - is written after --
+? 2
+$ memolith get --key x
+! error[USAGE]: get has no option --key
+!   fix: memolith help get; a text that begins with - is written after --
+? 2
+$ memolith ''
+! error[USAGE]: there is no verb ""
+!   fix: memolith help
+? 2
+$ memolith model show a b
+! error[USAGE]: model show takes [FILE], and "b" is one too many
+!   fix: memolith help model show
+? 2
 
 ## limits 3: option without value, or given twice with different values
 $ memolith search tea -k
@@ -109,6 +129,22 @@ $ memolith search tea -k 3 -k3
 ! error[NOTFOUND]: there is no store at <folder>/home/.local/share/memolith/default.memo yet
 !   fix: memolith add 'something to remember'   or   memolith import FOLDER   or   -f FILE for another store
 ? 3
+# a value that looks like an option of the verb is one only after =
+$ memolith add tea --title=--key --key k -o quiet && memolith get k -o json | grep -o '"title":"[^"]*"'
+> "title":"--key"
+$ memolith add tea --title --key
+! error[USAGE]: --title needs a value: TITLE
+!   fix: --title=--key if that is the value
+? 2
+$ memolith add tea --file
+! error[USAGE]: --file needs a value: FILE
+? 2
+$ memolith list -o json -o text
+! {"error":{"name":"USAGE","exit":2,"message":"--format is given twice, as \"json\" and as \"text\"","fix":null}}
+? 2
+# tags and pairs may be given many times
+$ memolith add tea --tag a --tag b --tag a --key t -o quiet && memolith get t -o json | grep -o '"tags":[^]]*]'
+> "tags":["a","b","a"]
 
 ## limits 4: counts that are not plain numbers
 $ memolith list -k -1
@@ -162,6 +198,49 @@ $ memolith add tea --chunk md:10/10
 $ memolith add tea --meta color
 ! error[USAGE]: --meta is "color"; allowed is NAME=VALUE
 ? 2
+$ memolith list -k 1000000001
+! error[USAGE]: --limit is "1000000001"; allowed is a whole number from 1 to 1,000,000,000
+? 2
+$ memolith list -k +5
+! error[USAGE]: --limit is "+5"; allowed is a whole number from 1 to 1,000,000,000
+? 2
+$ memolith list -k 5.0
+! error[USAGE]: --limit is "5.0"; allowed is a whole number from 1 to 1,000,000,000
+? 2
+$ memolith list -k ٣
+! error[USAGE]: --limit is "٣"; allowed is a whole number from 1 to 1,000,000,000
+? 2
+$ memolith list -k 1,000
+! error[USAGE]: --limit is "1,000"; allowed is a whole number from 1 to 1,000,000,000
+? 2
+$ memolith embed tea --mem-limit -1
+! error[USAGE]: --mem-limit is "-1"; allowed is a whole number of bytes, or one with K, M, G or T, from 1,048,576 to 70,368,744,177,664
+? 2
+$ memolith embed tea --mem-limit 0
+! error[USAGE]: --mem-limit is "0"; allowed is a whole number of bytes, or one with K, M, G or T, from 1,048,576 to 70,368,744,177,664
+? 2
+$ memolith add tea --chunk md:99999999999999999999
+! error[USAGE]: --chunk is "md:99999999999999999999"; allowed is none, md, plain or auto, the last three with :TOKENS or :TOKENS/OVERLAP, e.g. md:400/60
+? 2
+$ memolith search tea --mode DENSE
+! error[USAGE]: --mode is "DENSE"; allowed is hybrid|dense|lexical
+? 2
+$ memolith list -o yaml
+! error[USAGE]: --format is "yaml"; allowed is text|json|ndjson|quiet
+? 2
+$ memolith add tea -o quiet; memolith list --after garbage
+! error[VALUE]: "garbage" is not a cursor of an earlier list
+? 1
+$ MEMOLITH_CPU=pentium memolith embed tea
+! error[USAGE]: MEMOLITH_CPU is "pentium"; allowed is auto|ref|avx2|avx512|avx512vnni|avx512bf16|amx|neon|neon_dot|neon_i8mm
+? 2
+$ memolith edit x --expires 2025-13-01
+! error[USAGE]: --expires is "2025-13-01"; allowed is YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ or never
+? 2
+# what is refused does not push what is allowed out of the message
+$ memolith list -k $(head -c 100000 /dev/zero | tr '\0' 9)
+! error[USAGE]: --limit is "99999999999999999999999999999999999999999999999999999999999999999999999999999999..."; allowed is a whole number from 1 to 1,000,000,000
+? 2
 
 ## limits 5: threads out of range
 $ memolith embed tea --threads 0
@@ -173,6 +252,11 @@ $ memolith embed tea --threads 100000
 $ MEMOLITH_THREADS=0 memolith embed tea
 ! error[USAGE]: MEMOLITH_THREADS is "0"; allowed is a whole number from 1 to 256
 ? 2
+$ memolith embed tea --threads 257
+! error[USAGE]: --threads is "257"; allowed is a whole number from 1 to 256
+? 2
+$ memolith embed tea --threads 256 | wc -l
+> 1
 
 ## limits 6: empty strings
 $ memolith get ''
@@ -202,6 +286,40 @@ $ memolith model compile "$TINY" -o ''
 $ memolith embed tea --model ''
 ! error[USAGE]: --model is empty
 ? 2
+$ memolith edit '' --title t
+! error[USAGE]: ID is empty
+? 2
+$ memolith forget ''
+! error[USAGE]: ID is empty
+? 2
+$ memolith forget a ''
+! error[USAGE]: ID is empty
+? 2
+$ memolith backup ''
+! error[USAGE]: OUT is empty
+? 2
+$ memolith model verify ''
+! error[USAGE]: FILE is empty
+? 2
+$ memolith model compile ''
+! error[USAGE]: FOLDER is empty
+? 2
+$ memolith search tea --queries ''
+! error[USAGE]: --queries is empty
+? 2
+$ memolith add tea --ns ''
+! error[USAGE]: --ns is empty
+? 2
+$ memolith add tea -o quiet
+$ memolith list --where ''
+! error[VALUE]: filter, byte 0: found the end, expected a field: id key title text source tags created updated expires version meta.NAME
+? 1
+$ memolith add ''
+! error[VALUE]: text is empty: it needs at least one character that is not white space
+? 1
+$ memolith search ''
+! error[VALUE]: the query is empty
+? 1
 
 ## limits 7: a path that is not a regular file
 $ mkdir folder; mkfifo fifo
@@ -235,17 +353,67 @@ $ memolith list -f fifo
 $ memolith import fifo -f s.memo
 ! error[IO]: fifo: not a regular file or a folder
 ? 1
-$ memolith search --queries fifo -f s.memo
-! error[NOTFOUND]: there is no store at s.memo yet
-!   fix: memolith add 'something to remember'   or   memolith import FOLDER   or   -f FILE for another store
-? 3
+$ memolith add tea -f /dev/null
+! error[IO]: /dev/null: a store is a regular file, this is a device
+? 1
+$ memolith model show fifo
+! error[IO]: fifo: not a regular file but a FIFO
+? 1
+$ memolith model verify /dev/zero
+! error[IO]: /dev/zero: not a regular file but a device
+? 1
+$ memolith tokenize --ndjson folder
+! error[IO]: folder: not a regular file but a folder
+? 1
+$ $PYTHON -c 'import socket; socket.socket(socket.AF_UNIX).bind("socket")'
+$ memolith add --file socket
+! error[IO]: socket: not a regular file but a socket
+? 1
+$ memolith list -f socket
+! error[IO]: socket: a store is a regular file, this is a socket
+? 1
+$ memolith embed tea --model socket
+! error[IO]: socket: not a regular file but a socket
+? 1
+$ memolith add tea -o quiet; memolith search --queries fifo
+! error[IO]: fifo: not a regular file but a FIFO
+? 1
+$ memolith backup fifo
+! error[IO]: fifo: not a regular file but a FIFO
+? 1
+$ memolith backup folder --force
+! error[IO]: folder: not a regular file but a folder
+? 1
+$ memolith backup /dev/null --force
+! error[IO]: /dev/null: not a regular file but a device
+? 1
+$ memolith model compile "$TINY/config.json" -o out
+! error[IO]: <tests>/tiny-model/config.json/config.json: cannot open: Not a directory
+!   fix: a model folder holds config.json, tokenizer.json or vocab.txt, and model.safetensors
+? 1
+$ cp -r "$TINY" source; chmod -R u+w source; rm source/config.json; mkfifo source/config.json; memolith model compile source -o out
+! compiling source needs about 8.5 MB of disk and 50.3 MB of memory
+! error[IO]: source/config.json: not a regular file but a FIFO
+!   fix: a model folder holds config.json, tokenizer.json or vocab.txt, and model.safetensors
+? 1
+$ rm -r source; cp -r "$TINY" source; chmod -R u+w source; rm source/model.safetensors; mkfifo source/model.safetensors; memolith model compile source -o out
+! error[IO]: source/model.safetensors: not a regular file but a FIFO
+? 1
+$ mkdir walked; mkfifo walked/a.txt; echo tea > walked/b.txt; memolith import walked -f s.memo
+> 1 new, 1 skipped (1 file, 1 chunk, 4 tokens) in <time> s
+$ mkdir -p home/.config/memolith; mkfifo home/.config/memolith/config; memolith list
+! error[IO]: <folder>/home/.config/memolith/config: not a regular file but a FIFO
+? 1
+$ rm home/.config/memolith/config; mkdir home/.config/memolith/config; memolith list
+! error[IO]: <folder>/home/.config/memolith/config: not a regular file but a folder
+? 1
+$ rmdir home/.config/memolith/config
 $ memolith model compile "$TINY" -o folder --force
 ! compiling <tests>/tiny-model needs about 8.5 MB of disk and 50.3 MB of memory
 ! error[IO]: folder: not a regular file but a folder
 ? 1
 
 ## limits 8: a file that is missing or may not be read
-# root may read every file, so the file without permission is not shown here: it takes the same way
 $ memolith add --file nowhere.txt
 ! error[IO]: nowhere.txt: cannot open: No such file or directory
 ? 1
@@ -271,6 +439,60 @@ $ memolith add tea -f nowhere/s.memo
 $ ls
 > home
 > model.safetensors
+
+## limits 8: permissions
+$ echo tea > closed.txt; chmod 000 closed.txt; cp model.safetensors closed.model; chmod 000 closed.model
+$ $PYTHON $HELPERS/unprivileged.py memolith add --file closed.txt
+! error[IO]: closed.txt: cannot open: Permission denied
+? 1
+$ $PYTHON $HELPERS/unprivileged.py memolith embed tea --model closed.model
+! error[IO]: closed.model: cannot open: Permission denied
+? 1
+$ $PYTHON $HELPERS/unprivileged.py memolith import closed.txt
+> 0 new, 1 failed (0 files, 0 chunks, 0 tokens) in <time> s
+! error[IO]: closed.txt: cannot open: Permission denied
+!   fix: mend it, or --skip-bad to name and leave out what is bad
+? 1
+$ memolith add tea -f s.memo -o quiet; chmod 000 s.memo; $PYTHON $HELPERS/unprivileged.py memolith list -f s.memo
+! error[IO]: <folder>/s.memo: cannot open it: Permission denied
+? 1
+$ chmod 444 s.memo; $PYTHON $HELPERS/unprivileged.py memolith add more -f s.memo
+! error[IO]: <folder>/s.memo: cannot make a namespace: it can only be read (attempt to write a readonly database)
+? 1
+$ mkdir sealed; chmod 555 sealed; $PYTHON $HELPERS/unprivileged.py memolith add tea -f sealed/s.memo
+! error[IO]: <folder>/sealed/s.memo-lock: cannot open the writer lock: Permission denied
+? 1
+$ $PYTHON $HELPERS/unprivileged.py memolith model compile "$TINY" -o sealed/out
+! compiling <tests>/tiny-model needs about 8.5 MB of disk and 50.3 MB of memory
+! error[IO]: sealed/out: cannot create a temporary file beside it: Permission denied
+? 1
+$ chmod 644 s.memo; $PYTHON $HELPERS/unprivileged.py memolith backup sealed/copy.memo -f s.memo
+! error[IO]: sealed/copy.memo: cannot create a temporary file beside it: Permission denied
+? 1
+$ mkdir -p home/.config/memolith; echo threads=1 > home/.config/memolith/config; chmod 000 home/.config/memolith/config; $PYTHON $HELPERS/unprivileged.py memolith list -f s.memo
+! error[IO]: <folder>/home/.config/memolith/config: cannot open: Permission denied
+? 1
+$ ls sealed
+$ rm home/.config/memolith/config; mkdir hidden; memolith add tea -f hidden/s.memo -o quiet; chmod 000 hidden; $PYTHON $HELPERS/unprivileged.py memolith list -f hidden/s.memo
+! error[IO]: hidden/s.memo: cannot look at the store: Permission denied
+? 1
+$ $PYTHON $HELPERS/unprivileged.py memolith model compile "$TINY" -o hidden/out
+! compiling <tests>/tiny-model needs about 8.5 MB of disk and 50.3 MB of memory
+! error[IO]: hidden/out: cannot stat: Permission denied
+? 1
+
+## limits 8: no HOME
+$ env -u HOME memolith list
+! error[USAGE]: HOME is not set, so there is no default for --db
+!   fix: --db FILE or MEMOLITH_DB=FILE
+? 2
+$ env -u HOME memolith add tea -f s.memo -o quiet
+$ env -u HOME memolith list -f s.memo -o ndjson | wc -l
+> 1
+$ env -u HOME -u MEMOLITH_MODEL memolith embed tea
+! error[USAGE]: HOME is not set, so there is no default for --model
+!   fix: --model FILE or MEMOLITH_MODEL=FILE
+? 2
 
 ## limits 9: invalid UTF-8
 $ printf 'tea is in the pot' > "$(printf 'a\377b.txt')"
@@ -301,6 +523,41 @@ $ memolith model inspect "$(printf 'no\377where')" -o json
 $ printf 'tea \377' | memolith add - -f s.memo
 ! error[VALUE]: text is not UTF-8 at byte 4
 ? 1
+$ memolith add tea --title "$(printf 'a\377')" -f s.memo
+! error[VALUE]: --title is not valid UTF-8 at byte 1
+? 1
+$ memolith add tea --tag "$(printf '\377')" -f s.memo
+! error[VALUE]: --tag is not valid UTF-8 at byte 0
+? 1
+$ memolith add tea --meta "a=$(printf '\377')" -f s.memo
+! error[VALUE]: --meta is not valid UTF-8 at byte 2
+? 1
+$ memolith add tea --source "$(printf '\377')" -f s.memo
+! error[VALUE]: --source is not valid UTF-8 at byte 0
+? 1
+$ memolith add tea --ns "$(printf '\377')" -f s.memo
+! error[VALUE]: --ns is not valid UTF-8 at byte 0
+? 1
+$ memolith search "$(printf 'tea\300')" -f s.memo
+! error[VALUE]: QUERY is not valid UTF-8 at byte 3
+? 1
+$ memolith list --where "title = '$(printf '\377')'" -f s.memo
+! error[VALUE]: --where is not valid UTF-8 at byte 9
+? 1
+$ memolith forget "$(printf '\377')" -f s.memo
+! error[VALUE]: ID is not valid UTF-8 at byte 0
+? 1
+$ memolith "$(printf 'l\377st')"
+! error[USAGE]: there is no verb "l?st"
+!   fix: memolith list?   (memolith help lists the verbs)
+? 2
+$ memolith list "--$(printf 'l\377st')"
+! error[USAGE]: list has no option --l?st
+!   fix: memolith help list; a text that begins with - is written after --
+? 2
+$ printf '{"_id":"q","text":"tea \377"}\n' | memolith search --queries - -f s.memo
+! error[FORMAT]: stdin: line 1: line 1 column 24: not UTF-8
+? 1
 
 ## limits 10: large arguments
 $ memolith tokenize $(seq 10000) -o ndjson | wc -l
@@ -315,6 +572,49 @@ $ yes 'the key is behind the door' | head -c 2097152 | memolith tokenize - -o js
 $ head -c 70000000 /dev/zero | memolith add - -f s.memo
 ! error[LIMIT]: stdin holds more than 67108864 bytes
 ? 1
+# one argument holds at most 128 KiB on Linux
+$ memolith add "$(head -c 131000 /dev/zero | tr '\0' x)" -f s.memo | wc -l
+> 1
+$ memolith add tea --key "$(head -c 131000 /dev/zero | tr '\0' x)" -f s.memo
+! error[LIMIT]: key has 131000 bytes, at most 512 are allowed
+? 1
+$ memolith get "$(head -c 131000 /dev/zero | tr '\0' x)" -f s.memo
+! error[NOTFOUND]: no record "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+? 3
+$ memolith add tea --meta "a=$(head -c 131000 /dev/zero | tr '\0' x)" -f s.memo
+! error[LIMIT]: metadata has 131008 bytes, at most 65536 are allowed
+? 1
+$ memolith list --where "title = '$(head -c 131000 /dev/zero | tr '\0' x)'" -f s.memo
+! error[LIMIT]: filter, byte 0: more than 65536 bytes
+? 1
+$ memolith list -f "$(head -c 131000 /dev/zero | tr '\0' x)"
+! error[IO]: ...xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx: cannot look at the store: File name too long
+? 1
+$ memolith list -f "$(head -c 300 /dev/zero | tr '\0' x)"
+! error[IO]: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx: cannot look at the store: File name too long
+? 1
+$ memolith "$(head -c 131000 /dev/zero | tr '\0' x)"
+! error[USAGE]: there is no verb "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx..."
+!   fix: memolith help
+? 2
+$ memolith list "--$(head -c 131000 /dev/zero | tr '\0' x)"
+! error[USAGE]: list has no option --xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...
+!   fix: memolith help list; a text that begins with - is written after --
+? 2
+$ memolith add tea $(seq -f '--tag=%g' 9000) --key many -f s.memo -o quiet && memolith get many -f s.memo -o json | tr , '\n' | wc -l
+> 9012
+$ memolith add tea $(seq -f '--tag=number-%g' 10000) -f s.memo
+! error[LIMIT]: the 10000 tags have 138895 bytes as JSON; at most 65536 are allowed
+? 1
+$ memolith add tea $(seq -f '--meta=n%g=1' 9000) -f s.memo
+! error[LIMIT]: metadata has 88894 bytes, at most 65536 are allowed
+? 1
+$ memolith list $(yes -- -k1 | head -n 10000) -f s.memo -o ndjson | wc -l
+> 1
+$ memolith forget $(seq 10000) -f s.memo
+> forgot 0 records, 10000 not there
+! error[NOTFOUND]: no record has one of these ids or keys
+? 3
 
 ## limits 11: the output is the input
 $ cp -r "$TINY" source; chmod -R u+w source
@@ -378,11 +678,55 @@ $ memolith tokenize $(seq 3000) > /dev/full
 ? 1
 $ memolith version > /dev/full 2>&-
 ? 1
-# a reader that goes away early
+# the record is stored all the same; the command says that its id was lost
+$ memolith add tea > /dev/full
+! error[IO]: stdout: cannot write: No space left on device
+? 1
+$ memolith list -o ndjson | wc -l
+> 1
+$ memolith list > /dev/full
+! error[IO]: stdout: cannot write: No space left on device
+? 1
+$ memolith search tea -o json > /dev/full
+! {"error":{"name":"IO","exit":1,"message":"stdout: cannot write: No space left on device","fix":null}}
+? 1
+$ memolith import "$TOP/LICENSE" > /dev/full
+! error[IO]: stdout: cannot write: No space left on device
+? 1
+$ memolith help > /dev/full
+! error[IO]: stdout: cannot write: No space left on device
+? 1
+# nothing is written, so nothing is lost
+$ memolith list -o quiet > /dev/full
+# closed descriptors are never taken by the store
+$ memolith add more <&- >&- 2>&-
+? 1
+$ memolith serach 2>&-
+? 2
+$ memolith serach 2> /dev/full
+? 2
+$ memolith doctor -o json | $PYTHON -c 'import json, sys; print(json.load(sys.stdin)["worst"])'
+> ok
+
+## limits 13: a reader that goes away early
+# no message: whoever closed the pipe knows; the status tells a script
 $ (memolith tokenize $(seq 20000) -o ndjson; echo "exit $?" >&2) | head -c 8
 > {"ids":[\
-! {"error":{"name":"IO","exit":1,"message":"stdout: cannot write: Broken pipe","fix":null}}
 ! exit 1
+$ seq 2000 | sed 's/.*/{"text":"tea number &"}/' > many.ndjson; memolith import many.ndjson -o quiet
+$ (memolith list -k 2000; echo "exit $?" >&2) | head -n 1 | wc -l
+> 1
+! exit 1
+$ (memolith list -k 2000 -o json; echo "exit $?" >&2) | head -c 1
+> {\
+! exit 1
+$ (memolith search tea -k 1000 --mode lexical -o ndjson; echo "exit $?" >&2) | head -n 1 | wc -l
+> 1
+! exit 1
+# what fails for another reason is said
+$ (memolith list -k 0; echo "exit $?" >&2) | true
+! error[USAGE]: --limit is "0"; allowed is a whole number from 1 to 1,000,000,000
+! exit 2
 
 ## limits 14: stdin closed, or a terminal, when data are expected
 $ memolith add - <&-
@@ -409,6 +753,26 @@ $ $PYTHON $HELPERS/on_terminal.py stdout -- memolith embed tea -o npy
 ! error[USAGE]: npy is binary and stdout is a terminal
 !   fix: write > FILE.npy behind the command
 ? 2
+$ memolith edit x --text - <&-
+! error[USAGE]: the text would come from stdin, which is closed
+? 2
+$ memolith add tea -f s.memo -o quiet; memolith search - -f s.memo <&-
+! error[USAGE]: the text would come from stdin, which is closed
+? 2
+$ $PYTHON $HELPERS/on_terminal.py stdin -- memolith search - -f s.memo
+! error[USAGE]: the text would come from stdin, which is a terminal
+!   fix: write < FILE behind the command, or a pipe before it
+? 2
+$ memolith import -
+! error[USAGE]: import reads files, not stdin
+!   fix: write the lines to a file.ndjson, or memolith add - for one text
+? 2
+$ memolith add - < .
+! error[IO]: stdin: cannot read: Is a directory
+? 1
+$ memolith embed - -
+! error[USAGE]: - is given twice, and stdin holds one text
+? 2
 
 ## limits 15: SIGINT or SIGTERM in the middle of an import
 $ $PYTHON $HELPERS/stop_import.py SIGINT
@@ -433,6 +797,25 @@ $ memolith add -f s.memo -5
 ! error[USAGE]: add has no option -5
 !   fix: memolith help add; a text that begins with - is written after --
 ? 2
+# after -- nothing is an option, not even for the form of an error message
+$ memolith add -f s.memo --key k -o quiet -- tea --key j -o json -- x
+$ memolith get k -f s.memo | tail -n 1
+> tea --key j -o json -- x
+$ memolith frob -- -o json
+! error[USAGE]: there is no verb "frob"
+!   fix: memolith help
+? 2
+$ memolith get -f s.memo -- -k
+! error[NOTFOUND]: no record "-k" in namespace "default"
+? 3
+$ memolith search -f s.memo -k 1 --mode lexical -o quiet -- --the
+# options may stand behind the words
+$ memolith get k -f s.memo -o quiet
+# -- is the value of no option
+$ memolith add tea --title --
+! error[USAGE]: --title needs a value: TITLE
+!   fix: --title=-- if that is the value
+? 2
 
 ## limits 17: no space while compiling
 $ echo old > out.safetensors
@@ -450,6 +833,23 @@ $ ls -A
 > home
 > model.safetensors
 > out.safetensors
+
+## limits 18: a terminal or none, with colour or without
+$ memolith add tea --key k --created 2025-01-02 -o quiet
+$ $PYTHON $HELPERS/on_terminal.py stdout -- memolith search tea --mode lexical | grep -c '\^\['
+> 2
+! 1 of 1 chunks, <time> ms
+$ NO_COLOR=1 $PYTHON $HELPERS/on_terminal.py stdout -- memolith search tea --mode lexical | grep -c '\^\['
+> 0
+! 1 of 1 chunks, <time> ms
+? 1
+$ $PYTHON $HELPERS/on_terminal.py stdout -- env TERM=dumb memolith search tea --mode lexical | grep -c '\^\['
+> 0
+! 1 of 1 chunks, <time> ms
+? 1
+$ memolith search tea --mode lexical | grep -c "$(printf '\033')"
+> 0
+? 1
 
 ## limits 18: a locale with decimal commas
 $ memolith embed 'tea' > plain

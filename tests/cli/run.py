@@ -152,6 +152,21 @@ def lacks_terminal():
     return False
 
 
+def lacks_permissions():
+    """Whether root cannot be made to obey the permissions of files here."""
+    helper = HERE / "helpers" / "unprivileged.py"
+    return subprocess.run([sys.executable, str(helper), "--check"], check=False).returncode != 0
+
+
+def why_skipped(test, options):
+    """The reason for which this machine cannot run the test, or None."""
+    if options.no_terminal and any("on_terminal.py" in line for line in test.lines):
+        return "no pseudo-terminal is to be had here"
+    if options.no_permissions and any("unprivileged.py" in line for line in test.lines):
+        return "root may not drop the right to read every file here"
+    return None
+
+
 def run_file(path, options, model):
     """(passed, failed, skipped) tests of one case file."""
     preamble, tests = read(path)
@@ -160,9 +175,10 @@ def run_file(path, options, model):
         wanted = not options.tests or test.name in options.tests or path.name in options.tests
         if not wanted:
             continue
-        if options.no_terminal and any("on_terminal.py" in line for line in test.lines):
+        reason = why_skipped(test, options)
+        if reason:
             skipped += 1
-            print(f"SKIPPED {path.stem}: {test.name}: no pseudo-terminal is to be had here")
+            print(f"SKIPPED {path.stem}: {test.name}: {reason}")
             continue
         have = run_test(test, options.memolith, model)
         want = test.lines
@@ -194,6 +210,7 @@ def main():
                 print(f"{path.stem}: {test.name}")
         return 0
     options.no_terminal = lacks_terminal()
+    options.no_permissions = lacks_permissions()
     passed = failed = skipped = 0
     with tempfile.TemporaryDirectory(prefix="memolith-cli-model-") as folder:
         model = compile_model(options.memolith, pathlib.Path(folder))
