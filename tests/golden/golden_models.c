@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Token ids, hidden states, vectors and neighbours against the reference implementation's.
  *
- *     golden_models COMPILED_MODEL FOLDER [--sts FILE]
+ *     golden_models F32_MODEL INT8_MODEL FOLDER [--sts FILE]
  *
- * FOLDER has the form of data/models: all-minilm-l6-v2/ is compared with COMPILED_MODEL, each
+ * FOLDER has the form of data/models: all-minilm-l6-v2/ is compared with both compiled models, each
  * tiny/ARCH/ with its own model/, compiled here. FILE is a table of score, sentence, sentence; by
- * default FOLDER/../sts/stsb/dev.tsv. What is not supported or not there is skipped by name. */
+ * default FOLDER/../sts/stsb/dev.tsv. What is not supported or not there is skipped by name.
+ *
+ * Class f32 must be the reference but for rounding. Class int8 must be near it: by the cosine of
+ * every vector, and by what is lost on the sentence pairs; and its bits must be the same over batch
+ * sizes, orders, threads and the levels of this CPU. */
 #include <ctype.h>
 #include <dirent.h>
 #include <inttypes.h>
@@ -20,6 +24,7 @@
 #include <memolith/memolith.h>
 
 #include "base/alloc.h"
+#include "golden/golden_util.h"
 #include "golden/npy.h"
 #include "model/model_handle.h"
 
@@ -35,16 +40,11 @@
 #define MAX_COSINE_DIFF 2e-6
 #define TIE_GAP         1e-6
 
-static size_t n_passed, n_failed, n_skipped;
+/* Class int8, cosine to the reference over all texts. */
+#define INT8_MEAN_COSINE 0.997
+#define INT8_MIN_COSINE  0.985
 
-static void *need(void *p)
-{
-    if (!p) {
-        fprintf(stderr, "golden_models: out of memory\n");
-        exit(1);
-    }
-    return p;
-}
+static size_t n_passed, n_failed, n_skipped;
 
 static int check(int ok, const char *suite, const char *fmt, ...) MEMO_PRINTF(3, 4);
 static int check(int ok, const char *suite, const char *fmt, ...)
@@ -67,15 +67,6 @@ static void skip(const char *suite, const char *reason)
 {
     n_skipped++;
     printf("SKIPPED %s: %s\n", suite, reason);
-}
-
-#define PATH_BYTES 2048
-
-/* "folder/name"; longer ones are cut and then not found. */
-static const char *join(char out[PATH_BYTES], const char *folder, const char *name)
-{
-    snprintf(out, PATH_BYTES, "%.1500s/%.500s", folder, name);
-    return out;
 }
 
 static int exists(const char *folder, const char *name)
@@ -209,61 +200,88 @@ static void check_tokens(const golden_set *g)
     }
 }
 
-static double max_diff(const float *a, const float *b, size_t n)
+/* The tokens that a text was reported to have. */
+static void check_result(const golden_set *g, size_t r, const memo_embed_result *result)
 {
-    double worst = 0;
-    for (size_t i = 0; i < n; i++) {
-        double diff = fabs((double)a[i] - (double)b[i]);
-        if (!(diff <= worst))
-            worst = diff;
-    }
-    return worst;
+    const golden_row *row = &g->rows[r];
+
+    check(result->n_tokens_seen == row->n_ids && result->n_tokens_total == row->n_full &&
+              result->truncated == (row->n_ids < row->n_full),
+          g->suite, "row %zu: %zu of %zu tokens seen, not %zu of %zu", r, result->n_tokens_seen,
+          result->n_tokens_total, row->n_ids, row->n_full);
 }
 
-static double cosine(const float *a, const float *b, size_t n)
-{
-    double dot = 0, aa = 0, bb = 0;
-    for (size_t i = 0; i < n; i++) {
-        dot += (double)a[i] * (double)b[i];
-        aa += (double)a[i] * (double)a[i];
-        bb += (double)b[i] * (double)b[i];
-    }
-    return dot / sqrt(aa * bb);
-}
-
-static void check_vectors(golden_set *g)
+/* Class f32: every vector, to the rounding. */
+static void compare_f32(const golden_set *g)
 {
     size_t dim = g->info.dim;
+    double worst = 0, least = 1;
+
+    for (size_t r = 0; r < g->n; r++) {
+        const float *ours = g->vectors + r * dim, *want = g->want.data + r * dim;
+        double diff = max_diff(ours, want, dim), cos = cosine(ours, want, dim);
+        worst = fmax(worst, diff);
+        least = fmin(least, cos);
+        check(diff <= MAX_DIFF && cos >= MIN_COSINE, g->suite,
+              "row %zu: vector differs by %g, cosine %.9f", r, diff, cos);
+    }
+    printf("%s: %zu vectors, largest difference %.3g (allowed %.3g), least cosine %.12f\n",
+           g->suite, g->n, worst, MAX_DIFF, least);
+}
+
+/* Class int8: the mean and the least of the cosines. */
+static void compare_int8(const golden_set *g)
+{
+    size_t dim = g->info.dim, at = 0;
+    double sum = 0, least = 1;
+
+    for (size_t r = 0; r < g->n; r++) {
+        double cos = cosine(g->vectors + r * dim, g->want.data + r * dim, dim);
+        sum += cos;
+        if (!(cos >= least)) {
+            least = cos;
+            at = r;
+        }
+    }
+    double mean = sum / (double)g->n;
+    check(mean >= INT8_MEAN_COSINE, g->suite, "mean cosine %.6f, at least %g wanted", mean,
+          INT8_MEAN_COSINE);
+    check(least >= INT8_MIN_COSINE, g->suite, "row %zu: cosine %.6f, at least %g wanted", at, least,
+          INT8_MIN_COSINE);
+    printf("%s: %zu vectors, mean cosine %.5f (at least %g), least %.5f at row %zu (at least %g)\n",
+           g->suite, g->n, mean, INT8_MEAN_COSINE, least, at, INT8_MIN_COSINE);
+}
+
+static memo_text *row_texts(const golden_set *g)
+{
     memo_text *texts = need(calloc(g->n, sizeof *texts));
+
+    for (size_t r = 0; r < g->n; r++)
+        texts[r] = (memo_text){g->rows[r].text, g->rows[r].n_bytes};
+    return texts;
+}
+
+/* Returns whether there are vectors to go on with. */
+static int check_vectors(golden_set *g)
+{
+    memo_text *texts = row_texts(g);
     memo_embed_result *results = need(calloc(g->n, sizeof *results));
     memo_embed_options o = {.size = sizeof o, .role = MEMO_ROLE_NONE};
     memo_err err = {0};
-    double worst = 0, least = 1;
 
-    g->vectors = need(calloc(g->n, dim * sizeof *g->vectors));
-    for (size_t r = 0; r < g->n; r++)
-        texts[r] = (memo_text){g->rows[r].text, g->rows[r].n_bytes};
-    if (check(memo_model_embed(g->model, &o, texts, g->n, g->vectors, results, &err) == MEMO_OK,
-              g->suite, "%s", err.message)) {
-        for (size_t r = 0; r < g->n; r++) {
-            const float *ours = g->vectors + r * dim, *want = g->want.data + r * dim;
-            double diff = max_diff(ours, want, dim), cos = cosine(ours, want, dim);
-            worst = fmax(worst, diff);
-            least = fmin(least, cos);
-            check(diff <= MAX_DIFF && cos >= MIN_COSINE, g->suite,
-                  "row %zu: vector differs by %g, cosine %.9f", r, diff, cos);
-            check(results[r].n_tokens_seen == g->rows[r].n_ids &&
-                      results[r].n_tokens_total == g->rows[r].n_full &&
-                      results[r].truncated == (g->rows[r].n_ids < g->rows[r].n_full),
-                  g->suite, "row %zu: %zu of %zu tokens seen, not %zu of %zu", r,
-                  results[r].n_tokens_seen, results[r].n_tokens_total, g->rows[r].n_ids,
-                  g->rows[r].n_full);
-        }
-        printf("%s: %zu vectors, largest difference %.3g (allowed %.3g), least cosine %.12f\n",
-               g->suite, g->n, worst, MAX_DIFF, least);
-    }
+    g->vectors = need(calloc(g->n, g->info.dim * sizeof *g->vectors));
+    int ok =
+        check(memo_model_embed(g->model, &o, texts, g->n, g->vectors, results, &err) == MEMO_OK,
+              g->suite, "%s", err.message);
+    for (size_t r = 0; ok && r < g->n; r++)
+        check_result(g, r, &results[r]);
+    if (ok && g->info.cls == MEMO_CLASS_INT8)
+        compare_int8(g);
+    else if (ok)
+        compare_f32(g);
     free(results);
     free(texts);
+    return ok;
 }
 
 /* ---- hidden states ------------------------------------------------------------------------- */
@@ -420,6 +438,74 @@ static void check_neighbours(const golden_set *g)
     json_decref(top);
 }
 
+/* ---- bits ---------------------------------------------------------------------------------- */
+
+/* One way of embedding the texts. */
+typedef struct bits_run {
+    size_t batch;
+    unsigned n_threads;
+    int backwards;
+} bits_run;
+
+/* Embed the first n texts as `run` says and compare every bit with g->vectors. */
+static void check_bits_run(const golden_set *g, memo_model *model, const memo_text *texts, size_t n,
+                           bits_run run, const char *level)
+{
+    memo_embed_options o = {.size = sizeof o, .role = MEMO_ROLE_NONE, .n_threads = run.n_threads};
+    size_t dim = g->info.dim, n_other = 0;
+    memo_text *some = need(calloc(run.batch, sizeof *some));
+    float *v = need(calloc(run.batch, dim * sizeof *v));
+    memo_status status = MEMO_OK;
+    memo_err err = {0};
+
+    for (size_t first = 0; first < n && status == MEMO_OK; first += run.batch) {
+        size_t n_some = n - first < run.batch ? n - first : run.batch;
+        for (size_t i = 0; i < n_some; i++)
+            some[i] = texts[run.backwards ? n - 1 - first - i : first + i];
+        status = memo_model_embed(model, &o, some, n_some, v, NULL, &err);
+        for (size_t i = 0; i < n_some; i++) {
+            size_t r = run.backwards ? n - 1 - first - i : first + i;
+            n_other += memcmp(v + i * dim, g->vectors + r * dim, dim * sizeof *v) != 0;
+        }
+    }
+    check(status == MEMO_OK && n_other == 0, g->suite,
+          "level %s, batch %zu, %u threads, %s: %zu of %zu vectors have other bits %s", level,
+          run.batch, run.n_threads, run.backwards ? "backwards" : "in order", n_other, n,
+          err.message);
+    free(some);
+    free(v);
+}
+
+/* Batches, orders and threads at the best level, then the other levels with vector instructions:
+ * the same bits everywhere. Level ref has its own exp and erf; prop_embed says how near it is. */
+static void check_bits(const golden_set *g, const char *path)
+{
+    static const bits_run runs[] = {{1, 1, 0}, {7, 2, 1}, {32, 4, 0}, {300, 1, 1}};
+    enum { N_RUNS = sizeof runs / sizeof *runs, N_BELOW = 100 };
+    memo_text *texts = row_texts(g);
+    size_t n_below = g->n < N_BELOW ? g->n : N_BELOW;
+
+    for (size_t i = 0; i < N_RUNS; i++)
+        check_bits_run(g, g->model, texts, g->n, runs[i], memo_cpu_name(memo_ctx_cpu(g->ctx)));
+    printf("%s: bits of %zu texts in %d batches, orders and threads; other levels:", g->suite, g->n,
+           N_RUNS);
+    for (memo_cpu cpu = MEMO_CPU_REF + 1; cpu <= MEMO_CPU_NEON_I8MM; cpu++) {
+        memo_ctx_options o = {.size = sizeof o, .cpu = cpu, .n_threads = 2};
+        memo_ctx *ctx = NULL;
+        memo_model *model = NULL;
+        if (cpu == memo_ctx_cpu(g->ctx) || memo_ctx_new(&o, &ctx, NULL))
+            continue; /* this CPU lacks it */
+        if (check(memo_model_open(ctx, path, NULL, &model, NULL) == MEMO_OK, g->suite, "%s",
+                  memo_cpu_name(cpu)))
+            check_bits_run(g, model, texts, n_below, (bits_run){32, 2, 1}, memo_cpu_name(cpu));
+        printf(" %s", memo_cpu_name(cpu));
+        memo_model_close(model);
+        memo_ctx_free(ctx);
+    }
+    printf(" (%zu texts each)\n", n_below);
+    free(texts);
+}
+
 /* ---- suites -------------------------------------------------------------------------------- */
 
 static void run_set(memo_ctx *ctx, const char *suite, const char *folder, const char *path)
@@ -437,10 +523,15 @@ static void run_set(memo_ctx *ctx, const char *suite, const char *folder, const 
                   g.want.shape[0] == g.n && g.want.shape[1] == g.info.dim,
               suite, "%s: no rows with vectors of %zu dimensions", folder, g.info.dim)) {
         check_tokens(&g);
-        check_vectors(&g);
-        check_hidden(&g);
-        check_batch(&g);
-        check_neighbours(&g);
+        int exact = g.info.cls == MEMO_CLASS_F32, ok = check_vectors(&g);
+        if (exact)
+            check_hidden(&g);
+        if (ok)
+            check_batch(&g);
+        if (ok && exact)
+            check_neighbours(&g);
+        else if (ok)
+            check_bits(&g, path);
     }
     free_set(&g);
 }
@@ -487,7 +578,7 @@ static size_t list_folder(const char *folder, char ***names)
     return n;
 }
 
-static void run_folder(memo_ctx *ctx, const char *model, const char *folder)
+static void run_folder(memo_ctx *ctx, const char *f32, const char *int8, const char *folder)
 {
     char path[PATH_BYTES], suite[PATH_BYTES];
     char **names;
@@ -495,10 +586,12 @@ static void run_folder(memo_ctx *ctx, const char *model, const char *folder)
 
     for (size_t i = 0; i < n; i++) {
         join(path, folder, names[i]);
-        if (!strcmp(names[i], "all-minilm-l6-v2"))
-            run_set(ctx, names[i], path, model);
-        else if (exists(path, "emb_f64.npy"))
+        if (!strcmp(names[i], "all-minilm-l6-v2")) {
+            run_set(ctx, names[i], path, f32);
+            run_set(ctx, "all-minilm-l6-v2 int8", path, int8);
+        } else if (exists(path, "emb_f64.npy")) {
             skip(names[i], "its weights are not part of the golden data");
+        }
         free(names[i]);
     }
     free(names);
@@ -522,107 +615,59 @@ static void run_folder(memo_ctx *ctx, const char *model, const char *folder)
 #define STS_WANT 0.867164
 #define STS_TOL  0.0002
 
-typedef struct ranked {
-    double value;
-    size_t index;
-} ranked;
+/* 0.2 points. */
+#define STS_INT8_LOSS 0.002
 
-static int by_value(const void *a, const void *b)
+/* Spearman of one model on the pairs, or NaN. */
+static double run_pairs(memo_ctx *ctx, const char *model_path, const memo_text *texts,
+                        const double *scores, size_t n)
 {
-    double x = ((const ranked *)a)->value, y = ((const ranked *)b)->value;
-    return (x > y) - (x < y);
-}
-
-/* Ranks from 1; equal values share the mean of their ranks. */
-static void average_ranks(const double *values, size_t n, double *ranks)
-{
-    ranked *r = need(calloc(n, sizeof *r));
-
-    for (size_t i = 0; i < n; i++)
-        r[i] = (ranked){values[i], i};
-    qsort(r, n, sizeof *r, by_value);
-    for (size_t i = 0, j; i < n; i = j) {
-        for (j = i + 1; j < n && r[j].value == r[i].value; j++)
-            ;
-        for (size_t k = i; k < j; k++)
-            ranks[r[k].index] = (double)(i + 1 + j) / 2;
-    }
-    free(r);
-}
-
-static double spearman(const double *a, const double *b, size_t n)
-{
-    double *x = need(calloc(2 * n, sizeof *x)), *y = x + n;
-    double mean = (double)(n + 1) / 2, xy = 0, xx = 0, yy = 0;
-
-    average_ranks(a, n, x);
-    average_ranks(b, n, y);
-    for (size_t i = 0; i < n; i++) {
-        xy += (x[i] - mean) * (y[i] - mean);
-        xx += (x[i] - mean) * (x[i] - mean);
-        yy += (y[i] - mean) * (y[i] - mean);
-    }
-    free(x);
-    return xy / sqrt(xx * yy);
-}
-
-/* Lines of score, tab, sentence, tab, sentence. */
-static size_t read_sts(FILE *f, size_t max, double *scores, memo_text *texts)
-{
-    char *line = NULL;
-    size_t cap = 0, n = 0;
-    ssize_t got;
-
-    while (n < max && (got = getline(&line, &cap, f)) > 0) {
-        line[strcspn(line, "\r\n")] = '\0';
-        char *first = strchr(line, '\t');
-        char *second = first ? strchr(first + 1, '\t') : NULL;
-        if (!second)
-            continue;
-        *second = '\0';
-        scores[n] = strtod(line, NULL);
-        texts[2 * n] = (memo_text){need(strdup(first + 1)), strlen(first + 1)};
-        texts[2 * n + 1] = (memo_text){need(strdup(second + 1)), strlen(second + 1)};
-        n++;
-    }
-    free(line);
-    return n;
-}
-
-static void run_sts(memo_ctx *ctx, const char *model_path, const char *path)
-{
-    enum { MAX_PAIRS = 20000 };
     memo_model *model = NULL;
     memo_model_info info;
     memo_err err = {0};
+    double rho = NAN;
+
+    if (!check(memo_model_open(ctx, model_path, NULL, &model, &err) == MEMO_OK, "sts", "%s",
+               err.message))
+        return rho;
+    memo_model_get_info(model, &info);
+    float *v = need(calloc(2 * n + 1, info.dim * sizeof *v));
+    double *cosines = need(calloc(n + 1, sizeof *cosines));
+    if (check(memo_model_embed(model, NULL, texts, 2 * n, v, NULL, &err) == MEMO_OK, "sts", "%s",
+              err.message)) {
+        for (size_t i = 0; i < n; i++)
+            cosines[i] = cosine(v + 2 * i * info.dim, v + (2 * i + 1) * info.dim, info.dim);
+        rho = spearman(scores, cosines, n);
+    }
+    free(cosines);
+    free(v);
+    memo_model_close(model);
+    return rho;
+}
+
+static void run_sts(memo_ctx *ctx, const char *f32, const char *int8, const char *path)
+{
+    enum { MAX_PAIRS = 20000 };
     FILE *f = fopen(path, "r");
 
     if (!f) {
         skip("sts", "no table of sentence pairs beside the golden data");
         return;
     }
-    double *scores = need(calloc(2 * MAX_PAIRS, sizeof *scores));
-    double *cosines = scores + MAX_PAIRS;
+    double *scores = need(calloc(MAX_PAIRS, sizeof *scores));
     memo_text *texts = need(calloc(2 * MAX_PAIRS, sizeof *texts));
     size_t n = read_sts(f, MAX_PAIRS, scores, texts);
     fclose(f);
-    if (check(memo_model_open(ctx, model_path, NULL, &model, &err) == MEMO_OK, "sts", "%s",
-              err.message)) {
-        memo_model_get_info(model, &info);
-        float *v = need(calloc(2 * n + 1, info.dim * sizeof *v));
-        if (check(memo_model_embed(model, NULL, texts, 2 * n, v, NULL, &err) == MEMO_OK, "sts",
-                  "%s", err.message)) {
-            for (size_t i = 0; i < n; i++)
-                cosines[i] = cosine(v + 2 * i * info.dim, v + (2 * i + 1) * info.dim, info.dim);
-            double rho = spearman(scores, cosines, n);
-            check(fabs(rho - STS_WANT) <= STS_TOL, "sts", "Spearman %.6f, wanted %.6f +- %g", rho,
-                  STS_WANT, STS_TOL);
-            printf("sts: %zu pairs, Spearman %.6f (reference %.6f, allowed +- %g)\n", n, rho,
-                   STS_WANT, STS_TOL);
-        }
-        free(v);
-        memo_model_close(model);
-    }
+    double exact = run_pairs(ctx, f32, texts, scores, n);
+    check(fabs(exact - STS_WANT) <= STS_TOL, "sts", "Spearman %.6f, wanted %.6f +- %g", exact,
+          STS_WANT, STS_TOL);
+    printf("sts: %zu pairs, class f32: Spearman %.6f (reference %.6f, allowed +- %g)\n", n, exact,
+           STS_WANT, STS_TOL);
+    double rho = run_pairs(ctx, int8, texts, scores, n);
+    check(rho >= exact - STS_INT8_LOSS, "sts", "class int8: Spearman %.6f, class f32 %.6f", rho,
+          exact);
+    printf("sts: %zu pairs, class int8: Spearman %.6f (class f32 %.6f, allowed -%g)\n", n, rho,
+           exact, STS_INT8_LOSS);
     for (size_t i = 0; i < 2 * n; i++)
         free((char *)(uintptr_t)texts[i].bytes);
     free(texts);
@@ -631,22 +676,23 @@ static void run_sts(memo_ctx *ctx, const char *model_path, const char *path)
 
 int main(int argc, char **argv)
 {
+    memo_ctx_options o = {.size = sizeof o, .n_threads = 4};
     memo_ctx *ctx = NULL;
     memo_err err = {0};
     char sts[PATH_BYTES];
 
-    if (argc != 3 && !(argc == 5 && !strcmp(argv[3], "--sts"))) {
-        fprintf(stderr, "usage: golden_models COMPILED_MODEL FOLDER [--sts FILE]\n");
+    if (argc != 4 && !(argc == 6 && !strcmp(argv[4], "--sts"))) {
+        fprintf(stderr, "usage: golden_models F32_MODEL INT8_MODEL FOLDER [--sts FILE]\n");
         return 2;
     }
-    if (memo_ctx_new(NULL, &ctx, &err)) {
+    if (memo_ctx_new(&o, &ctx, &err)) {
         fprintf(stderr, "golden_models: %s\n", err.message);
         return 1;
     }
     printf("level %s\n", memo_cpu_name(memo_ctx_cpu(ctx)));
-    run_folder(ctx, argv[1], argv[2]);
-    join(sts, argv[2], "../sts/stsb/dev.tsv");
-    run_sts(ctx, argv[1], argc == 5 ? argv[4] : sts);
+    run_folder(ctx, argv[1], argv[2], argv[3]);
+    join(sts, argv[3], "../sts/stsb/dev.tsv");
+    run_sts(ctx, argv[1], argv[2], argc == 6 ? argv[5] : sts);
     memo_ctx_free(ctx);
     printf("%zu passed, %zu failed, %zu skipped\n", n_passed, n_failed, n_skipped);
     return n_failed != 0;

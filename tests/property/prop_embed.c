@@ -2,8 +2,10 @@
 /* Same text, same bits: whatever the batch, its order, the number of threads and the neighbours.
  *
  * 200 random texts, each embedded alone, then in batches of 1, 2, 7 and 32, on 1, 2 and 4 threads,
- * in order and shuffled: no bit may differ. Runs on a random BERT made here, and on the compiled
- * model that MEMO_MODEL_F32 names. MEMO_SEED chooses the texts. */
+ * in order and shuffled: no bit may differ. Then at every lower level of this CPU: again no bit may
+ * differ within the level, and none between levels with vector instructions; level ref has
+ * approximations of its own and must be near. Runs on a random BERT made here, and on the compiled
+ * models that MEMO_MODEL_F32 and MEMO_MODEL_INT8 name. MEMO_SEED chooses the texts. */
 #include "unit/memo_test.h"
 
 #include <memolith/memolith.h>
@@ -12,6 +14,10 @@
 
 #define N_TEXTS   200
 #define MAX_BYTES 2048
+
+/* Texts at lower levels, which are slower: of the random model and of the default one. */
+#define N_TEXTS_BELOW   64
+#define N_TEXTS_DEFAULT 16
 
 typedef struct prop_env {
     uint64_t seed;
@@ -35,75 +41,167 @@ static void make_text(memo_rng *rng, char out[MAX_BYTES])
                               some[memo_rng_below(rng, sizeof some / sizeof *some)]);
 }
 
-static void shuffle(memo_rng *rng, size_t *order)
+static void shuffle(memo_rng *rng, size_t *order, size_t n)
 {
-    for (size_t i = N_TEXTS - 1; i > 0; i--) {
+    for (size_t i = n - 1; i > 0; i--) {
         size_t j = memo_rng_below(rng, i + 1), keep = order[i];
         order[i] = order[j];
         order[j] = keep;
     }
 }
 
+/* One model at one level, and its vectors of the first n_texts texts. */
+typedef struct prop_level {
+    memo_cpu cpu;
+    memo_ctx *ctx;
+    memo_model *model;
+    memo_model_info info;
+    size_t n_texts, n_runs;
+    size_t order[N_TEXTS];
+    float *want, *got; /* [n_texts, dim]: each text alone on one thread; the run at hand */
+} prop_level;
+
+/* Returns 0 when this CPU lacks the level. */
+static int open_level(prop_level *l, const char *path, memo_cpu cpu, size_t n_texts)
+{
+    memo_ctx_options options = {.size = sizeof options, .n_threads = 4, .cpu = cpu};
+    memo_err err = {0};
+
+    *l = (prop_level){.n_texts = n_texts};
+    memo_status status = memo_ctx_new(&options, &l->ctx, &err);
+    if (status == MEMO_ERR_UNSUPPORTED)
+        return 0;
+    assert_memo_ok(status, err);
+    l->cpu = memo_ctx_cpu(l->ctx);
+    assert_memo_ok(memo_model_open(l->ctx, path, NULL, &l->model, &err), err);
+    memo_model_get_info(l->model, &l->info);
+    l->want = calloc(n_texts, l->info.dim * sizeof *l->want);
+    l->got = calloc(n_texts, l->info.dim * sizeof *l->got);
+    for (size_t i = 0; i < n_texts; i++)
+        l->order[i] = i;
+    return 1;
+}
+
+static void close_level(prop_level *l)
+{
+    free(l->want);
+    free(l->got);
+    memo_model_close(l->model);
+    memo_ctx_free(l->ctx);
+}
+
 /* Embed all texts in batches, in the given order; vectors land at their texts' places. */
-static void embed_batches(memo_model *model, const prop_env *e, const size_t *order, size_t batch,
-                          unsigned n_threads, size_t dim, float *vectors)
+static void embed_batches(const prop_level *l, const prop_env *e, size_t batch, unsigned n_threads,
+                          float *vectors)
 {
     memo_embed_options o = {.size = sizeof o, .n_threads = n_threads};
     memo_text texts[32];
+    size_t dim = l->info.dim;
     float *out = calloc(batch, dim * sizeof *out);
     memo_err err = {0};
 
-    for (size_t first = 0; first < N_TEXTS; first += batch) {
-        size_t n = N_TEXTS - first < batch ? N_TEXTS - first : batch;
+    for (size_t first = 0; first < l->n_texts; first += batch) {
+        size_t n = l->n_texts - first < batch ? l->n_texts - first : batch;
         for (size_t i = 0; i < n; i++)
-            texts[i] = e->texts[order[first + i]];
-        assert_memo_ok(memo_model_embed(model, &o, texts, n, out, NULL, &err), err);
+            texts[i] = e->texts[l->order[first + i]];
+        assert_memo_ok(memo_model_embed(l->model, &o, texts, n, out, NULL, &err), err);
         for (size_t i = 0; i < n; i++)
-            memcpy(vectors + order[first + i] * dim, out + i * dim, dim * sizeof *out);
+            memcpy(vectors + l->order[first + i] * dim, out + i * dim, dim * sizeof *out);
     }
     free(out);
 }
 
-static void check_model(const prop_env *e, const char *path)
+static size_t count_bits(const float *a, const float *b, size_t n)
+{
+    size_t n_bits = 0;
+    for (size_t i = 0; i < n * sizeof *a; i++)
+        n_bits += (size_t)__builtin_popcount(((const unsigned char *)a)[i] ^
+                                             ((const unsigned char *)b)[i]);
+    return n_bits;
+}
+
+static void check_run(prop_level *l, const prop_env *e, size_t batch, unsigned n_threads,
+                      memo_rng *shuffler)
+{
+    if (shuffler)
+        shuffle(shuffler, l->order, l->n_texts);
+    memset(l->got, 0, l->n_texts * l->info.dim * sizeof *l->got);
+    embed_batches(l, e, batch, n_threads, l->got);
+    size_t n_bits = count_bits(l->got, l->want, l->n_texts * l->info.dim);
+    if (n_bits)
+        fail_msg("level %s: batch %zu, %u threads, %s: %zu bits differ", memo_cpu_name(l->cpu),
+                 batch, n_threads, shuffler ? "shuffled" : "in order", n_bits);
+    l->n_runs++;
+}
+
+/* Level ref rounds exp, erf and the norms its own way. In class int8 such a difference can move a
+ * value that lies between two bytes by one step, 1/254 of its row's range. */
+static void check_near(const prop_level *best, const prop_level *l)
+{
+    double least = 1, wanted = best->info.cls == MEMO_CLASS_INT8 ? 0.999 : 0.999999;
+    size_t dim = l->info.dim;
+
+    for (size_t t = 0; t < l->n_texts; t++) {
+        double dot = 0; /* of unit vectors */
+        for (size_t i = 0; i < dim; i++)
+            dot += (double)l->want[t * dim + i] * (double)best->want[t * dim + i];
+        least = dot < least ? dot : least;
+    }
+    if (!(least >= wanted))
+        fail_msg("level %s: cosine %.9f to level %s, at least %g wanted", memo_cpu_name(l->cpu),
+                 least, memo_cpu_name(best->cpu), wanted);
+    printf("  level %s: %zu texts, least cosine to %s %.9f\n", memo_cpu_name(l->cpu), l->n_texts,
+           memo_cpu_name(best->cpu), least);
+}
+
+/* A level below the best one: runs of its own, and the best one's vectors. */
+static void check_level(const prop_env *e, const prop_level *best, const char *path, memo_cpu cpu,
+                        size_t n_texts)
+{
+    prop_level l;
+    memo_rng rng;
+
+    if (!open_level(&l, path, cpu, n_texts))
+        return;
+    embed_batches(&l, e, 1, 1, l.want);
+    memo_rng_init(&rng, e->seed + 2);
+    check_run(&l, e, 32, 4, NULL);
+    check_run(&l, e, 7, 2, &rng);
+    if (cpu == MEMO_CPU_REF) {
+        check_near(best, &l);
+    } else {
+        size_t n_bits = count_bits(l.want, best->want, n_texts * l.info.dim);
+        if (n_bits)
+            fail_msg("level %s: %zu bits differ from level %s", memo_cpu_name(cpu), n_bits,
+                     memo_cpu_name(best->cpu));
+        printf("  level %s: %zu texts, %zu runs, 0 bits differ within it or from %s\n",
+               memo_cpu_name(cpu), n_texts, l.n_runs, memo_cpu_name(best->cpu));
+    }
+    close_level(&l);
+}
+
+/* n_below: texts at the levels below the best. */
+static void check_model(const prop_env *e, const char *path, size_t n_below)
 {
     static const size_t batches[] = {1, 2, 7, 32};
     static const unsigned threads[] = {1, 2, 4};
-    memo_ctx_options options = {.size = sizeof options, .n_threads = 4};
-    memo_ctx *ctx = NULL;
-    memo_model *model = NULL;
-    memo_model_info info;
-    memo_err err = {0};
-    size_t order[N_TEXTS], n_runs = 0, n_bits = 0;
+    prop_level best;
     memo_rng rng;
 
-    assert_memo_ok(memo_ctx_new(&options, &ctx, &err), err);
-    assert_memo_ok(memo_model_open(ctx, path, NULL, &model, &err), err);
-    memo_model_get_info(model, &info);
-    float *want = calloc(N_TEXTS, info.dim * sizeof *want);
-    float *got = calloc(N_TEXTS, info.dim * sizeof *got);
-    for (size_t i = 0; i < N_TEXTS; i++)
-        order[i] = i;
-    embed_batches(model, e, order, 1, 1, info.dim, want);
+    assert_true(open_level(&best, path, MEMO_CPU_AUTO, N_TEXTS));
+    embed_batches(&best, e, 1, 1, best.want);
     memo_rng_init(&rng, e->seed + 1);
     for (size_t b = 0; b < 4; b++)
-        for (size_t t = 0; t < 3; t++)
-            for (int shuffled = 0; shuffled <= 1; shuffled++, n_runs++) {
-                if (shuffled)
-                    shuffle(&rng, order);
-                memset(got, 0, N_TEXTS * info.dim * sizeof *got);
-                embed_batches(model, e, order, batches[b], threads[t], info.dim, got);
-                for (size_t i = 0; i < N_TEXTS * info.dim * sizeof *got; i++)
-                    n_bits += (size_t)__builtin_popcount(((unsigned char *)got)[i] ^
-                                                         ((unsigned char *)want)[i]);
-                if (n_bits)
-                    fail_msg("batch %zu, %u threads, %s: %zu bits differ", batches[b], threads[t],
-                             shuffled ? "shuffled" : "in order", n_bits);
-            }
-    printf("%s: %d texts, %zu runs, 0 differing bits\n", info.name, N_TEXTS, n_runs);
-    free(got);
-    free(want);
-    memo_model_close(model);
-    memo_ctx_free(ctx);
+        for (size_t t = 0; t < 3; t++) {
+            check_run(&best, e, batches[b], threads[t], NULL);
+            check_run(&best, e, batches[b], threads[t], &rng);
+        }
+    printf("%s, class %s, level %s: %d texts, %zu runs, 0 differing bits\n", best.info.name,
+           memo_class_name(best.info.cls), memo_cpu_name(best.cpu), N_TEXTS, best.n_runs);
+    for (memo_cpu cpu = MEMO_CPU_REF; cpu <= MEMO_CPU_NEON_I8MM; cpu++)
+        if (cpu != best.cpu)
+            check_level(e, &best, path, cpu, n_below);
+    close_level(&best);
 }
 
 static int setup(void **state)
@@ -129,9 +227,9 @@ static int teardown(void **state)
     return 0;
 }
 
-static void prop_embed_bits_on_random_weights(void **state)
+static void check_random_weights(const prop_env *e, memo_class cls)
 {
-    memo_compile_options o = {.size = sizeof o, .overwrite = 1};
+    memo_compile_options o = {.size = sizeof o, .cls = cls, .name = "random", .overwrite = 1};
     memo_ctx *ctx = NULL;
     char dir[256], source[300], path[512];
     memo_err err = {0};
@@ -144,23 +242,45 @@ static void prop_embed_bits_on_random_weights(void **state)
     assert_memo_ok(memo_ctx_new(NULL, &ctx, &err), err);
     assert_memo_ok(memo_model_compile(ctx, source, path, &o, NULL, &err), err);
     memo_ctx_free(ctx);
-    check_model(*state, path);
+    check_model(e, path, N_TEXTS_BELOW);
     memo_test_remove_tree(dir);
+}
+
+static void prop_embed_bits_on_random_weights(void **state)
+{
+    check_random_weights(*state, MEMO_CLASS_F32);
+}
+
+static void prop_embed_bits_on_random_weights_int8(void **state)
+{
+    check_random_weights(*state, MEMO_CLASS_INT8);
+}
+
+static void check_named_model(const prop_env *e, const char *variable)
+{
+    const char *path = getenv(variable);
+    if (!path || access(path, R_OK) != 0)
+        memo_test_skip("%s does not name a compiled model", variable);
+    check_model(e, path, N_TEXTS_DEFAULT);
 }
 
 static void prop_embed_bits_on_default_model(void **state)
 {
-    const char *path = getenv("MEMO_MODEL_F32");
-    if (!path || access(path, R_OK) != 0)
-        memo_test_skip("MEMO_MODEL_F32 does not name a compiled model");
-    check_model(*state, path);
+    check_named_model(*state, "MEMO_MODEL_F32");
+}
+
+static void prop_embed_bits_on_default_model_int8(void **state)
+{
+    check_named_model(*state, "MEMO_MODEL_INT8");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(prop_embed_bits_on_random_weights, setup, teardown),
+        cmocka_unit_test_setup_teardown(prop_embed_bits_on_random_weights_int8, setup, teardown),
         cmocka_unit_test_setup_teardown(prop_embed_bits_on_default_model, setup, teardown),
+        cmocka_unit_test_setup_teardown(prop_embed_bits_on_default_model_int8, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -148,6 +148,15 @@ default_model() {
         die "compiling the model failed"
 }
 
+# The default model in every class, compiled by the build in use, for the tests that want real weights.
+export_models() {
+    default_model f32
+    MEMO_MODEL_F32=$PWD/$model
+    default_model int8
+    MEMO_MODEL_INT8=$PWD/$model
+    export MEMO_MODEL_F32 MEMO_MODEL_INT8
+}
+
 # All tests of a build folder, with counts of single tests: run_ctest DIR [CTEST OPTION...]
 run_ctest() {
     dir=$1
@@ -172,7 +181,9 @@ run_golden() {
     case $1 in
     models)
         default_model f32
-        "$programs/golden_models" "$model" "${2:-$data/models}"
+        f32=$model
+        default_model int8
+        "$programs/golden_models" "$f32" "$model" "${2:-$data/models}"
         ;;
     tokenizer)
         if [ -n "${2:-}" ]; then
