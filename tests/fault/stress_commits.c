@@ -101,14 +101,12 @@ static int commit_open(commit_work *w, memo_open_mode mode)
 }
 
 /* The lock file names the holder as long as it holds the lock. */
-static int commit_check_pid(commit_work *w)
+static void commit_check_pid(commit_work *w)
 {
     char text[24] = "";
     ssize_t n = pread(w->store->lock.fd, text, sizeof text - 1, 0);
-    if (n > 0 && strtol(text, NULL, 10) == (long)getpid())
-        return 0;
-    atomic_fetch_add(&w->world->shared->n_two_holders, 1);
-    return 0;
+    if (n <= 0 || strtol(text, NULL, 10) != (long)getpid())
+        atomic_fetch_add(&w->world->shared->n_two_holders, 1);
 }
 
 /* What the slot holds before `batch` goes in: the batch that was there, or `batch` itself when a
@@ -196,14 +194,15 @@ static int commit_batch(commit_work *w, uint64_t batch)
     commit_note_wait(w, since);
     stress_enter(world);
     atomic_store(&w->mine->n_begun, batch);
-    int bad = commit_check_pid(w) || commit_check_slot(w, batch, &occupied);
+    commit_check_pid(w);
+    int bad = commit_check_slot(w, batch, &occupied);
     for (unsigned part = 0; !bad && part < STRESS_PARTS; part++)
         bad = commit_put(w, batch, part, occupied);
     if (!bad && world->ack_early) {
         atomic_store(&w->mine->n_acked, batch);
         commit_sleep(COMMIT_SLEEP_US);
     }
-    (void)commit_check_pid(w);
+    commit_check_pid(w);
     stress_leave(world);
     since = fault_seconds();
     if (bad || stress_status(world, memo_store_commit(w->store, &err), "commit", &err))
@@ -231,7 +230,7 @@ static int commit_checkpoint_locked(commit_work *w, int mode)
             commit_sleep(COMMIT_PAUSE_US);
     } while (rc == SQLITE_BUSY && --tries > 0);
     (void)sqlite3_busy_timeout(w->store->sql.db, (int)w->store->busy_ms);
-    (void)commit_check_pid(w);
+    commit_check_pid(w);
     stress_leave(w->world);
     memo_lock_drop(&w->store->lock);
     if (rc != SQLITE_OK && rc != SQLITE_BUSY)

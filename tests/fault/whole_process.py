@@ -19,7 +19,7 @@ full from there on). After each point:
   - the same command again succeeds and leads to the same end, without left-overs
 
 Of all points a seeded sample runs (--points 0: all), at least one of every kind. Then the negative
-control: writes to the store that report success and do nothing must be noticed."""
+control: writes to a store or a model that report success and do nothing must be noticed."""
 import argparse
 import collections
 import itertools
@@ -63,6 +63,7 @@ MODES = {
 }
 SIGNALS = ("SIGINT", "SIGTERM")
 KILLS = ("kill", "middle", "after")
+CONTROLS = ("add", "compile")
 # What a signal or a busy disk does at any time to calls that move bytes: it must not show.
 HARMLESS = {(call, mode) for call in ("write", "pwrite", "writev", "read", "pread")
             for mode in ("short", "EINTR")}
@@ -84,13 +85,15 @@ class Failure(AssertionError):
 class Case:
     """One command line. `states` are the sets of records that it may leave, before to after."""
     store = "s.memo"
+    out = old = None     # a file that is written, and what a fault may leave of it besides the new
     may_miss = False     # no readable store is an allowed state while nothing was acknowledged
     reads = False        # exit 0 means: the same output as without a fault
+    cancels = False      # a signal asks it to stop and is not the end of it
     again_exits = (0,)
 
     def __init__(self, name, words, **other):
         self.name, self.words = name, words
-        self.template = self.calls = self.expected = None
+        self.template = self.calls = self.expected = self.new = None
         self.states = []
         vars(self).update(other)
 
@@ -203,18 +206,45 @@ class StoreCase(Case):
                 (folder / name).write_text(content, encoding="utf-8")
 
 
+class BackupCase(StoreCase):
+    """The copy is one moment of the store, or what was there before."""
+    out = "copy.memo"
+    cancels = True
+
+    def prepare(self, tools, folder):
+        super().prepare(tools, folder)
+        if "--force" in self.words:
+            tools.must(["backup", "-f", self.store, self.out], folder)
+            self.old = self.states[0]
+            tools.must(["add", "newer", "--key", "newer", "-f", self.store, *MODEL], folder)
+            self.states = [self.old | small([{"key": "newer", "text": "newer"}])]
+
+    def read_out(self, tools, folder):
+        if not (folder / self.out).exists():
+            return None
+        found, listed = tools.list(self.out, folder)
+        if found is None:
+            raise Failure(f"the copy does not open: {tail(listed.stderr)}")
+        tools.must(["doctor", "-f", self.out, "--model", str(tools.model)], folder)
+        return found
+
+
 class CompileCase(Case):
     store = None
-    old = None
+    out = "out.st"
+    cancels = True
 
     def prepare(self, tools, folder):
         super().prepare(tools, folder)
         (folder / "model.st").unlink()
         shutil.copytree(TINY, folder / "tiny")
-        self.old = None
         if "--force" in self.words:
-            tools.must(["model", "compile", "tiny", "-o", "out.st", "--name", "older"], folder)
-            self.old = (folder / "out.st").read_bytes()
+            tools.must(["model", "compile", "tiny", "-o", self.out, "--name", "older"], folder)
+            self.old = self.read_out(tools, folder)
+
+    def read_out(self, tools, folder):
+        path = folder / self.out
+        return path.read_bytes() if path.exists() else None
 
 
 def plus(*records):
@@ -244,9 +274,10 @@ def cases():
         StoreCase("add", [*add, "-f", "s.memo"], after=plus(new)),
         StoreCase("add-left-log", [*add, "-f", "s.memo"], after=plus(new), left_log=True),
         StoreCase("import-lines", ["import", "in.ndjson", "-f", "s.memo", "-o", "json", *MODEL],
-                  after=import_states, files={"in.ndjson": LINES}),
+                  cancels=True, after=import_states, files={"in.ndjson": LINES}),
         StoreCase("import-folder", ["import", "notes", "-f", "s.memo", "-o", "json", *MODEL],
-                  files={f"notes/{name}": text for name, text in NOTES.items()}, after=folder_states),
+                  cancels=True, after=folder_states,
+                  files={f"notes/{name}": text for name, text in NOTES.items()}),
         StoreCase("edit", ["edit", "b2", "--text", edited["text"], "-f", "s.memo", *MODEL],
                   after=plus(edited)),
         StoreCase("forget", ["forget", "b3", "b4", "-f", "s.memo"], again_exits=(0, NOTFOUND),
@@ -259,6 +290,8 @@ def cases():
         StoreCase("search", ["search", "the boat 3", "-f", "s.memo", "-o", "ndjson", *MODEL],
                   reads=True),
         StoreCase("doctor", ["doctor", "-f", "s.memo", *MODEL, "-o", "quiet"], reads=True),
+        BackupCase("backup", ["backup", "-f", "s.memo", "copy.memo"]),
+        BackupCase("backup-force", ["backup", "-f", "s.memo", "copy.memo", "--force"]),
         CompileCase("compile", ["model", "compile", "tiny", "-o", "out.st", "--name", "t"]),
         CompileCase("compile-force", ["model", "compile", "tiny", "-o", "out.st", "--name", "t",
                                       "--force"]),
@@ -288,7 +321,7 @@ def happens(case, call, mode):
 
 def points_of(case):
     for call in case.calls:
-        modes = MODES[call.call].split() + list(SIGNALS if case.words[0] == "import" else ())
+        modes = MODES[call.call].split() + list(SIGNALS if case.cancels else ())
         for mode in modes:
             if happens(case, call, mode):
                 yield Point(case.name, call.number, call.call, mode)
@@ -297,9 +330,10 @@ def points_of(case):
 
 
 def control_points(case):
-    """Every write of the case to the store's files, lost without a word."""
+    """Every write of the case to its store, or to the model it makes, lost without a word."""
     return [Point(case.name, c.number, c.call, "lose") for c in case.calls
-            if c.call == "pwrite" and c.name.startswith("s.memo") and c.n_bytes > 8]
+            if c.call in ("write", "pwrite") and c.n_bytes > 8
+            and c.name.startswith(("s.memo", f".{case.out}."))]
 
 
 def take_sample(points, wanted, chance):
@@ -362,9 +396,9 @@ def check_exit(case, done, point, call):
 
 def check_left_over(case, folder, before, done, point):
     """What a run that was not killed leaves: the store's own files, or a whole result."""
-    ours = {"out.st"}
+    ours = {case.out}
     if case.store:
-        ours = {case.store + end for end in ("", "-lock", "-wal", "-shm")}
+        ours |= {case.store + end for end in ("", "-lock", "-wal", "-shm")}
         if done.returncode:
             ours.add(case.store + "-journal")
     extra = files_of(folder) - before - ours
@@ -396,30 +430,34 @@ def check_state(case, tools, folder, done, point):
     tools.must(["doctor", "-f", case.store, "--model", str(tools.model)], folder)
 
 
-def check_output_file(case, folder, done):
-    path = folder / "out.st"
-    have = path.read_bytes() if path.exists() else None
-    if have != case.expected and (done.returncode == 0 or have != case.old):
-        raise Failure(f"the result is neither old nor new ({len(have or b'')} bytes)")
+def check_out(case, tools, folder, done):
+    have = case.read_out(tools, folder)
+    if have != case.new and (done.returncode == 0 or have != case.old):
+        raise Failure(f"{case.out} is neither old nor new: {have!r:.200}")
 
 
 def check_again(case, tools, folder, before):
     """The same without a fault: it works, the end is the same, nothing is left over."""
     words = case.words
-    if not case.store and (folder / "out.st").exists() and "--force" not in words:
+    if case.out and (folder / case.out).exists() and "--force" not in words:
         words = [*words, "--force"]
+    left = files_of(folder)  # a process that was killed cannot remove its temporary file
     done = tools.run(words, folder)
     if done.returncode not in case.again_exits:
         raise Failure(f"again: exit {done.returncode}: {tail(done.stderr)}")
-    if not case.store:
-        check_output_file(case, folder, done)
-        return
-    extra = files_of(folder) - before - {case.store, case.store + "-lock"}
+    ours = {case.store, f"{case.store}-lock", case.out}
+    if case.out:
+        ours |= {name for name in left if name.startswith(f".{case.out}.")}
+        ours |= {f"{name}-{end}" for name in (case.store, case.out) for end in ("wal", "shm")}
+    extra = files_of(folder) - before - ours
     if extra:
         raise Failure(f"again: left behind: {sorted(extra)}")
-    found, listed = tools.list(case.store, folder)
-    if found != case.states[-1]:
-        raise Failure(f"again: another end: {tail(listed.stderr)}")
+    if case.out:
+        check_out(case, tools, folder, done)
+    if case.store:
+        found, listed = tools.list(case.store, folder)
+        if found != case.states[-1]:
+            raise Failure(f"again: another end: {tail(listed.stderr)}")
 
 
 def run_point(case, tools, folder, point):
@@ -431,8 +469,8 @@ def run_point(case, tools, folder, point):
     check_left_over(case, work, before, done, point)
     if case.store:
         check_state(case, tools, work, done, point)
-    else:
-        check_output_file(case, work, done)
+    if case.out:
+        check_out(case, tools, work, done)
     if not case.reads:
         check_again(case, tools, work, before)
 
@@ -471,7 +509,9 @@ def prepare(case, tools):
     if done.returncode:
         raise Failure(f"{case.name}: exit {done.returncode}: {tail(done.stderr)}")
     case.calls = read_calls(report)
-    case.expected = done.stdout if case.store else (work / "out.st").read_bytes()
+    case.expected = done.stdout
+    if case.out:
+        case.new = case.read_out(tools, work)
     if case.store:
         found, _ = tools.list(case.store, work)
         if found != case.states[-1]:
@@ -500,19 +540,24 @@ def replay(text, tools, named):
     return 1 if failures else 0
 
 
+def counts_of(points):
+    kills, signals = (sum(p.mode in modes for p in points) for modes in (KILLS, SIGNALS))
+    return (f"{len(points):5d} points: {kills:4d} kills, {signals:4d} signals,"
+            f" {len(points) - kills - signals:5d} calls that fail")
+
+
 def report_cases(points):
     for name, group in itertools.groupby(sorted(points), key=lambda p: p.case):
-        group = list(group)
-        print(f"  {name:14s} {len(group):5d} points, {sum(p.mode in KILLS for p in group):4d} kills,"
-              f" {sum(p.mode in SIGNALS for p in group):3d} signals")
+        print(f"  {name:14s} {counts_of(list(group))}")
+    print(f"  {'all':14s} {counts_of(points)}")
 
 
-def run_control(tools, named):
+def run_control(case, tools, named):
     """0 when lost writes are noticed."""
-    tried = control_points(named["add"])
+    tried = control_points(case)
     caught = run_points(tried, tools, named)
-    print(f"negative control: {len(tried)} writes lost without a word, {len(caught)} noticed, e.g. "
-          + (caught[0][1] if caught else "none"))
+    print(f"negative control {case.name}: {len(tried)} writes lost without a word,"
+          f" {len(caught)} noticed, e.g. " + (caught[0][1] if caught else "none"))
     if len(caught) * 2 > len(tried):  # a page may be written twice, so not every loss shows
         return 0
     print("FAILED negative control: lost writes are not noticed")
@@ -535,9 +580,10 @@ def run_all(options, tools, named):
     print(f"{len(points)} points, {len(failures)} failed", flush=True)
     failed = len(failures)
     passed = len(points) - failed
-    if "add" in chosen:
-        control_failed = run_control(tools, named)
-        failed, passed = failed + control_failed, passed + 1 - control_failed
+    for name in CONTROLS:
+        if name in chosen:
+            control_failed = run_control(named[name], tools, named)
+            failed, passed = failed + control_failed, passed + 1 - control_failed
     print(f"{passed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Many processes on one store, with what must be noticed when it is broken. MEMO_SCALE multiplies the
-# seconds and rounds; ten minutes of the second: build/tests/stress commits --seconds 600
+# seconds and rounds; MEMO_STRESS_SECONDS=600 lets the four writers run for ten minutes.
 use_build werror
 scale=${MEMO_SCALE:-1}
-rounds=$((3 * scale)) adds=200 seconds=$((45 * scale)) kills=$((20 * scale)) widen=$((6 * scale))
-[ -z "${MEMO_QUICK:-}" ] || rounds=1 adds=20 seconds=4 kills=2 widen=1
+rounds=$((3 * scale)) seconds=$((75 * scale)) kills=$((20 * scale)) widen=$((6 * scale))
+[ -z "${MEMO_QUICK:-}" ] || rounds=1 seconds=3 kills=2 widen=1
+seconds=${MEMO_STRESS_SECONDS:-$seconds}
 stress=build/werror/tests/stress
 interpose=$PWD/build/werror/tests/libmemo_interpose.so
 unlocked="env LD_PRELOAD=$interpose MEMO_INTERPOSE_NO_FLOCK=1 $stress"
@@ -22,8 +23,9 @@ run() {
     fi
 }
 
-run "8 processes x $adds adds beside 4 readers, $rounds times" $stress adds --rounds $rounds --every $adds
-run "4 writers that checkpoint every 50 commits beside 2 readers" $stress commits --seconds $seconds
+run "8 processes x 200 adds beside 4 readers, $rounds times" $stress adds --rounds $rounds
+run "4 writers that checkpoint every 50 commits beside 2 readers, $seconds s" \
+    $stress commits --seconds $seconds
 run "the same, writers killed and started again" $stress commits --kills --seconds $kills
 run "the same, asleep where SQLite's race is open" $stress commits --widen --every 10 --seconds $widen
 run "a commit in the middle of a checkpoint" $stress race
