@@ -104,11 +104,11 @@ static memo_status backup_name_pages(memo_store *store, memo_err *err)
     memo_pages bad;
     memo_buf text = {0};
     memo_status status = memo_pages_check(&store->sql, &bad, NULL);
-    if (status || bad.n == 0) /* the log's: the message says it already */
-        return MEMO_ERR_CORRUPT;
-    memo_pages_put(&text, &bad, BACKUP_NAMED_PAGES);
-    backup_fail_damaged(store, text.data ? text.data : "pages", err);
-    memo_buf_fini(&text);
+    if (!status && bad.n > 0) { /* else the log's: the message says it already */
+        memo_pages_put(&text, &bad, BACKUP_NAMED_PAGES);
+        backup_fail_damaged(store, text.data ? text.data : "pages", err);
+        memo_buf_fini(&text);
+    }
     memo_pages_fini(&bad);
     return MEMO_ERR_CORRUPT;
 }

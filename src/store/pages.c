@@ -6,9 +6,13 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/ctx.h"
 #include "base/error.h"
 
-enum { PAGES_TRIES = 40 }; /* a checkpoint writes a page in far less than as many ms */
+enum {
+    PAGES_WAIT_MS = 40, /* a checkpoint writes a page in far less */
+    PAGES_ROUNDS = 2,   /* and the second look may have met it as well */
+};
 
 void memo_pages_fini(memo_pages *pages)
 {
@@ -27,51 +31,27 @@ static void pages_add(memo_pages *pages, uint32_t number)
     pages->n++;
 }
 
-static int pages_sum_fits(const unsigned char *page, uint32_t number)
+static void pages_remove(memo_pages *pages, uint32_t number)
 {
-    uint64_t sum = memo_vfs_page_sum(page, number);
-    const unsigned char *at = page + MEMO_PAGE_BYTES - MEMO_PAGE_SUM;
-    for (int i = 0; i < MEMO_PAGE_SUM; i++)
-        if (at[i] != (unsigned char)(sum >> (8 * i)))
-            return 0;
-    return 1;
+    pages->bits[number / 8] &= (unsigned char)~(1u << (number % 8));
+    pages->n--;
 }
 
+/* *good: the page is there and its checksum matches. */
 static memo_status pages_look(memo_sql *sql, uint32_t number, unsigned char *page, int *good,
                               memo_err *err)
 {
-    const struct timespec nap = {0, 1000000};
     int64_t offset = (int64_t)(number - 1) * MEMO_PAGE_BYTES;
-    for (int tries = PAGES_TRIES;; tries--) {
-        int n_read = 0;
-        memo_status status =
-            memo_vfs_raw_read(sql->db, offset, page, MEMO_PAGE_BYTES, &n_read, err);
-        if (status)
-            return status;
-        *good = n_read && pages_sum_fits(page, number);
-        if (*good || tries == 1)
-            return MEMO_OK;
-        (void)nanosleep(&nap, NULL);
-    }
+    int n_read = 0;
+    memo_status status = memo_vfs_raw_read(sql->db, offset, page, MEMO_PAGE_BYTES, &n_read, err);
+    *good = !status && n_read && memo_vfs_page_good(page, number);
+    return status;
 }
 
-memo_status memo_pages_check(memo_sql *sql, memo_pages *bad, memo_err *err)
+static memo_status pages_look_at_all(memo_sql *sql, memo_pages *bad, unsigned char *page,
+                                     memo_err *err)
 {
-    int64_t n_bytes = memo_vfs_file_bytes(sql->db);
-    unsigned char *page = memo_malloc(MEMO_PAGE_BYTES);
     memo_status status = MEMO_OK;
-    *bad = (memo_pages){0};
-    if (n_bytes < 0)
-        status = memo_fail(err, MEMO_ERR_IO, "%s: its size cannot be told", sql->path);
-    else if (n_bytes / MEMO_PAGE_BYTES > UINT32_MAX - 1)
-        status = memo_fail(err, MEMO_ERR_LIMIT, "%s: %" PRId64 " bytes are too many", sql->path,
-                           n_bytes);
-    if (status)
-        goto done;
-    bad->n_pages = (uint32_t)(n_bytes / MEMO_PAGE_BYTES);
-    bad->bits = memo_calloc(bad->n_pages / 8 + 1, 1);
-    if (!page || !bad->bits)
-        status = memo_fail_nomem(err, "a list of pages", bad->n_pages / 8 + 1);
     for (uint32_t i = 1; !status && i <= bad->n_pages; i++) {
         int good = 1;
         if (i != MEMO_PAGES_LOCK)
@@ -79,7 +59,52 @@ memo_status memo_pages_check(memo_sql *sql, memo_pages *bad, memo_err *err)
         if (!status && !good)
             pages_add(bad, i);
     }
-done:
+    return status;
+}
+
+/* Look once more at those found bad, all of them after each nap: the time does not grow with their
+ * number. */
+static memo_status pages_look_again(memo_sql *sql, memo_pages *bad, unsigned char *page,
+                                    memo_err *err)
+{
+    const struct timespec nap = {0, 1000000};
+    double until = memo_monotonic_ms() + PAGES_WAIT_MS;
+    memo_status status = MEMO_OK;
+    for (int round = 0; !status && bad->n; round++) {
+        if (round >= PAGES_ROUNDS && memo_monotonic_ms() >= until)
+            break;
+        (void)nanosleep(&nap, NULL);
+        for (uint32_t i = 1; !status && i <= bad->n_pages; i++) {
+            int good = 0;
+            if (memo_pages_has(bad, i))
+                status = pages_look(sql, i, page, &good, err);
+            if (!status && good)
+                pages_remove(bad, i);
+        }
+    }
+    return status;
+}
+
+memo_status memo_pages_check(memo_sql *sql, memo_pages *bad, memo_err *err)
+{
+    int64_t n_bytes = memo_vfs_file_bytes(sql->db);
+    unsigned char *page = NULL;
+    memo_status status;
+    *bad = (memo_pages){0};
+    if (n_bytes < 0)
+        return memo_fail(err, MEMO_ERR_IO, "%s: its size cannot be told", sql->path);
+    if (n_bytes / MEMO_PAGE_BYTES > UINT32_MAX - 1)
+        return memo_fail(err, MEMO_ERR_LIMIT, "%s: %" PRId64 " bytes are too many", sql->path,
+                         n_bytes);
+    bad->n_pages = (uint32_t)(n_bytes / MEMO_PAGE_BYTES);
+    bad->bits = memo_calloc(bad->n_pages / 8 + 1, 1);
+    page = memo_malloc(MEMO_PAGE_BYTES);
+    if (page && bad->bits)
+        status = pages_look_at_all(sql, bad, page, err);
+    else
+        status = memo_fail_nomem(err, "a list of pages", bad->n_pages / 8 + 1);
+    if (!status)
+        status = pages_look_again(sql, bad, page, err);
     memo_free(page);
     if (status)
         memo_pages_fini(bad);

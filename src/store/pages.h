@@ -28,8 +28,8 @@ int memo_pages_has(const memo_pages *pages, uint32_t number);
 
 /* memo_pages_check() -- find all pages of the file whose checksum does not match.
  *
- * Reads each page through the connection's own descriptor. A page that another process is just
- * writing (a checkpoint) is read again until it is whole. The caller frees `bad`. */
+ * Reads each page through the connection's own descriptor. One that another process is just writing
+ * (a checkpoint) looks bad: what does is read again for a moment. The caller frees `bad`. */
 memo_status memo_pages_check(memo_sql *sql, memo_pages *bad, memo_err *err);
 
 /* Append "page 3" or "pages 3, 7-9": at most `max` numbers or ranges, then how many more. */

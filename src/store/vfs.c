@@ -137,11 +137,12 @@ static uint32_t vfs_le32(const unsigned char *p)
     return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
 }
 
-static int vfs_page_good(const unsigned char *page, uint32_t number)
+int memo_vfs_page_good(const void *page, uint32_t number)
 {
     unsigned char sum[MEMO_PAGE_SUM];
     vfs_put_le64(sum, memo_vfs_page_sum(page, number));
-    return memcmp(sum, page + MEMO_PAGE_BYTES - MEMO_PAGE_SUM, sizeof sum) == 0;
+    return memcmp(sum, (const unsigned char *)page + MEMO_PAGE_BYTES - MEMO_PAGE_SUM, sizeof sum) ==
+           0;
 }
 
 /* The log's running sum over n bytes (a multiple of 8). */
@@ -179,7 +180,7 @@ static int vfs_read_whole(sqlite3_file *under, unsigned char *page, uint32_t num
     int64_t offset = (int64_t)(number - 1) * MEMO_PAGE_BYTES;
     for (int tries = number == 1 ? PAGE_1_TRIES : 1;; tries--) {
         int rc = under->pMethods->xRead(under, page, MEMO_PAGE_BYTES, offset);
-        *good = rc == SQLITE_OK && vfs_page_good(page, number);
+        *good = rc == SQLITE_OK && memo_vfs_page_good(page, number);
         if (*good || tries == 1 || (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ))
             return rc;
         (void)nanosleep(&nap, NULL);

@@ -38,8 +38,10 @@ void memo_vfs_take_faults(sqlite3 *db, memo_vfs_faults *faults);
  * one: a page written back would get a fresh checksum. */
 void memo_vfs_set_lenient(sqlite3 *db);
 
-/* XXH64 of a page as it stands in its last bytes. */
+/* XXH64 of a page [MEMO_PAGE_BYTES], as its last bytes have it. */
 uint64_t memo_vfs_page_sum(const void *page, uint32_t number);
+/* Whether it is what stands there. */
+int memo_vfs_page_good(const void *page, uint32_t number);
 
 /* Raw access to the store file through SQLite's own descriptor (the process must never open and
  * close another: that would drop SQLite's locks). Page sums are not looked at. *n_read is n_bytes,

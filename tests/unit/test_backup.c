@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "base/ctx.h"
 #include "base/file.h"
 #include "memo_test.h"
 #include "store/vfs.h"
@@ -251,6 +252,62 @@ static void test_backup_of_a_damaged_store_is_refused(void **state)
     assert_int_equal(access(path, F_OK), -1);
     assert_int_equal(count_temporaries(env), 0);
     memo_store_close(store);
+}
+
+/* The message of a page in the log stands as it is; nothing is kept of the search for others. */
+static void test_backup_of_a_damaged_log_is_refused(void **state)
+{
+    util_env *env = *state;
+    memo_store *store = util_open(env, MEMO_OPEN_CREATE), *reader;
+    int64_t live;
+    char path[160], log[160];
+    struct stat st;
+    unsigned char byte;
+    int fd;
+    util_add(store, "a", "in the log only", 1);
+    reader = util_open(env, MEMO_OPEN_READ_ONLY);
+    snprintf(log, sizeof log, "%s-wal", env->path);
+    fd = open(log, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0 && fstat(fd, &st) == 0);
+    assert_int_equal(pread(fd, &byte, 1, st.st_size - 1000), 1);
+    byte ^= 4;
+    assert_int_equal(pwrite(fd, &byte, 1, st.st_size - 1000), 1);
+    assert_int_equal(close(fd), 0);
+    live = memo_alloc_live();
+    util_fails(MEMO_ERR_CORRUPT, "checksum of page",
+               backup(reader, beside(env, "c", path), 0, NULL, err));
+    assert_int_equal(memo_alloc_live(), live);
+    assert_int_equal(access(path, F_OK), -1);
+    memo_store_close(reader);
+    memo_store_close(store);
+}
+
+/* Hundreds of bad pages are named about as fast as one: each of them may be a page that is just
+ * being written, but they are waited for together. */
+static void test_backup_names_many_pages_in_no_time(void **state)
+{
+    enum { TEXT_BYTES = 4 << 20, FIRST = 20 };
+    util_env *env = *state;
+    memo_store *store = util_open(env, MEMO_OPEN_CREATE);
+    char *text = malloc(TEXT_BYTES + 1), path[160];
+    struct stat st;
+    double started;
+    assert_non_null(text);
+    memset(text, 'x', TEXT_BYTES);
+    text[TEXT_BYTES] = '\0';
+    util_add(store, "a", text, 1);
+    memo_store_close(store);
+    store = util_open(env, MEMO_OPEN_READ_ONLY);
+    assert_int_equal(stat(env->path, &st), 0);
+    unsigned n_pages = (unsigned)(st.st_size / MEMO_PAGE_BYTES);
+    assert_true(n_pages > 500);
+    for (unsigned page = FIRST; page <= n_pages; page++)
+        flip_page(env->path, page);
+    started = memo_monotonic_ms();
+    util_fails(MEMO_ERR_CORRUPT, "pages 20-", backup(store, beside(env, "c", path), 0, NULL, err));
+    assert_true(memo_monotonic_ms() - started < 5000);
+    memo_store_close(store);
+    free(text);
 }
 
 /* A copy in which a byte went wrong on its way to the disk is found out and not named. */
@@ -556,6 +613,8 @@ int main(void)
         CASE(test_backup_leaves_a_store_in_use_alone),
         CASE(test_backup_clears_the_place_durably),
         CASE(test_backup_of_a_damaged_store_is_refused),
+        CASE(test_backup_of_a_damaged_log_is_refused),
+        CASE(test_backup_names_many_pages_in_no_time),
         CASE(test_backup_reads_back_what_it_wrote),
         CASE(test_backup_every_failed_write_leaves_the_old_one),
         CASE(test_backup_that_cannot_be_synced_or_named_is_none),
