@@ -296,7 +296,8 @@ typedef struct memo_source_check {
 /* memo_model_check_source() -- compare a source folder with what an open model was compiled from.
  *
  * SHA-256 over the files that compiling reads, names included. A difference is MEMO_OK and says so
- * in `check`; a folder that cannot be compiled any more gives the error that compiling would.
+ * in `check`; a folder that cannot be compiled any more, with the pooling and the maximum length
+ * that were options of the model's compile, gives the error that compiling would.
  * Cost: reads the source's weights once. */
 MEMO_API memo_status memo_model_check_source(const memo_model *model, const char *folder,
                                              memo_source_check *check, memo_err *err);

@@ -243,6 +243,9 @@ memo_status memo_recipe_read(const char *json, memo_recipe *recipe, memo_err *er
                      ? recipe_read_field(pair, f, recipe, err)
                      : memo_fail(err, MEMO_ERR_FORMAT, "recipe: field \"%s\" is missing",
                                  recipe_rows[f].name);
+        const char *origin = json_string_value(json_object_get(pair, "origin"));
+        if (origin && !strcmp(origin, MEMO_RECIPE_OPTION))
+            recipe->origin[f] = MEMO_RECIPE_OPTION;
     }
     json_decref(root);
     return status ? status : memo_recipe_check(recipe, err);

@@ -24,6 +24,8 @@
 #define MEMO_RECIPE_MAX_TOKENS 1048576
 #define MEMO_RECIPE_MAX_PROMPT 4096 /* bytes */
 
+#define MEMO_RECIPE_OPTION "option" /* the origin of what the caller of compile set */
+
 /* X(field): the fields in the order in which they are stored and shown. */
 #define MEMO_RECIPE_MAP(X)                                                                         \
     X(architecture)                                                                                \
@@ -59,7 +61,8 @@ typedef struct memo_recipe {
     size_t pooling;                         /* memo_pooling */
     size_t normalize;                       /* 0 or 1 */
     char *prompt_query, *prompt_document;   /* put before a text of that role; "" for none */
-    const char *origin[MEMO_RECIPE_FIELDS]; /* static strings; NULL in a recipe that was parsed */
+    const char *origin[MEMO_RECIPE_FIELDS]; /* static strings; in a recipe that was parsed only
+                                               MEMO_RECIPE_OPTION is kept, else NULL */
 } memo_recipe;
 
 void memo_recipe_fini(memo_recipe *recipe); /* a zeroed recipe is an empty one */

@@ -5,7 +5,8 @@
  *   107  test_limits_107_every_cpu_level_or_refused
  *   108  test_limits_108_replaced_while_mapped, test_limits_108_cut_before_it_is_mapped
  *        (cut while it is mapped: tests/cli/model.t)
- *   109  test_limits_109_source_changed, test_limits_109_source_not_recorded
+ *   109  test_limits_109_source_changed, test_limits_109_source_of_a_model_with_options,
+ *        test_limits_109_source_not_recorded
  *   110  test_limits_110_extents_of_the_header, test_limits_110_sections_of_the_tables */
 #include <memolith/model.h>
 
@@ -196,6 +197,34 @@ static void test_limits_109_source_changed(void **state)
                        err);
     assert_contains(err.message, "model.safetensors");
     assert_memo_status(memo_model_check_source(e->model, "", &check, &err), MEMO_ERR_USAGE, err);
+    assert_memo_status(memo_model_check_source(e->model, e->source, NULL, &err), MEMO_ERR_USAGE,
+                       err);
+}
+
+/* What the caller of compile decided for the files is decided here as well: they alone could not be
+ * compiled. */
+static void test_limits_109_source_of_a_model_with_options(void **state)
+{
+    compiled_env *e = *state;
+    const memo_compile_options o = {
+        .size = sizeof o, .overwrite = 1, .pooling = MEMO_POOLING_CLS, .max_tokens = 20};
+    memo_model *model = NULL;
+    memo_source_check check;
+    memo_err err = {0};
+
+    tiny_model_put(e->source, "1_Pooling/config.json",
+                   "{\"word_embedding_dimension\":32,\"pooling_mode_max_tokens\":true}");
+    tiny_model_put(e->source, "sentence_bert_config.json", "{\"max_seq_length\":1000}");
+    assert_memo_status(memo_model_check_source(e->model, e->source, &check, &err),
+                       MEMO_ERR_UNSUPPORTED, err);
+    assert_memo_ok(memo_model_compile(e->ctx, e->source, e->path, &o, NULL, &err), err);
+    assert_memo_ok(memo_model_open(e->ctx, e->path, NULL, &model, &err), err);
+    assert_memo_ok(memo_model_check_source(model, e->source, &check, &err), err);
+    assert_int_equal(check.matches, 1);
+    tiny_model_put(e->source, "sentence_bert_config.json", "{\"max_seq_length\":1001}");
+    assert_memo_ok(memo_model_check_source(model, e->source, &check, &err), err);
+    assert_int_equal(check.matches, 0);
+    memo_model_close(model);
 }
 
 /* ---- hostile extents ------------------------------------------------------------------------- */
@@ -368,6 +397,7 @@ int main(void)
         IN_ENV(test_limits_108_replaced_while_mapped),
         IN_ENV(test_limits_108_cut_before_it_is_mapped),
         IN_ENV(test_limits_109_source_changed),
+        IN_ENV(test_limits_109_source_of_a_model_with_options),
         IN_ENV(test_limits_109_source_not_recorded),
         IN_ENV(test_limits_110_extents_of_the_header),
         IN_ENV(test_limits_110_sections_of_the_tables),

@@ -189,8 +189,10 @@ memo_status memo_compile_finish(memo_compile_job *job, const char *recipe_json, 
         return memo_fail_nomem(err, "checksums", job->sums.cap);
     memo_fingerprint_rest(job->sha, job->source.tokenizer.data, job->source.tokenizer.n,
                           &job->source.recipe);
-    memo_sha256_final(job->sha, digest);
+    int hashed = memo_sha256_final(job->sha, digest);
     job->sha = NULL;
+    if (!hashed)
+        return memo_fail(err, MEMO_ERR_IO, "libcrypto could not compute a SHA-256");
     memo_hex(digest, sizeof digest, job->fingerprint);
     compile_metadata(job, recipe_json, pairs);
     if ((status = memo_st_writer_append(job->writer, spec, job->sums.data, job->sums.n, err)))

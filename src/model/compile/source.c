@@ -270,7 +270,7 @@ static memo_status source_read_pooling(memo_source *source, memo_pooling overrid
         status = source_check_pooling(source, json, name, include_prompt, err);
     if (override != MEMO_POOLING_AUTO) {
         recipe->pooling = override;
-        recipe->origin[MEMO_RECIPE_pooling] = "option";
+        recipe->origin[MEMO_RECIPE_pooling] = MEMO_RECIPE_OPTION;
     } else if (json && status == MEMO_OK) {
         status = source_pooling_mode(json, name, &recipe->pooling, err);
     }
@@ -324,7 +324,7 @@ static memo_status source_read_length(memo_source *source, size_t override, memo
                            "the tokenizer is not supported");
     if (override) {
         recipe->max_tokens = override;
-        recipe->origin[MEMO_RECIPE_max_tokens] = "option";
+        recipe->origin[MEMO_RECIPE_max_tokens] = MEMO_RECIPE_OPTION;
     }
 done:
     json_decref(bert);

@@ -57,18 +57,29 @@ memo_status memo_source_digest(memo_source *source, char hex[MEMO_SOURCE_HASH_TE
     return MEMO_OK;
 }
 
+/* Where the caller of compile said better than the files, what the files say may be nothing that can
+ * be used. */
+static void source_hash_options(const memo_recipe *recipe, memo_compile_options *options)
+{
+    if (recipe->origin[MEMO_RECIPE_pooling])
+        options->pooling = (memo_pooling)recipe->pooling;
+    if (recipe->origin[MEMO_RECIPE_max_tokens])
+        options->max_tokens = recipe->max_tokens;
+}
+
 memo_status memo_model_check_source(const memo_model *model, const char *folder,
                                     memo_source_check *check, memo_err *err)
 {
-    const memo_compile_options options = {.size = sizeof options};
+    memo_compile_options options = {.size = sizeof options};
     memo_source_check made = {.matches = 0};
     memo_source source = {0};
     memo_status status;
 
-    if (!model)
-        return memo_fail(err, MEMO_ERR_USAGE, "memo_model_check_source: the model is NULL");
+    if (!model || !check)
+        return memo_fail(err, MEMO_ERR_USAGE, "memo_model_check_source: a needed argument is NULL");
     if (!folder || !*folder)
         return memo_fail(err, MEMO_ERR_USAGE, "a source is named by its folder");
+    source_hash_options(&model->file.recipe, &options);
     if (!(status = memo_source_open(&source, folder, &options, err)) &&
         !(status = memo_source_digest(&source, made.found, err))) {
         if (model->file.source)
