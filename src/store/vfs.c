@@ -145,8 +145,7 @@ int memo_vfs_page_good(const void *page, uint32_t number)
            0;
 }
 
-/* The log's running sum over n bytes (a multiple of 8). */
-static void vfs_wal_sum(const unsigned char *p, size_t n, int big_endian, uint32_t sum[2])
+void memo_vfs_wal_sum(const unsigned char *p, size_t n, int big_endian, uint32_t sum[2])
 {
     uint32_t s1 = sum[0], s2 = sum[1];
     for (size_t i = 0; i < n; i += 8) {
@@ -229,8 +228,8 @@ static int vfs_check_frame(vfs_file *f, sqlite3_file *under, const unsigned char
         return rc;
     sum[0] = vfs_be32(before);
     sum[1] = vfs_be32(before + 4);
-    vfs_wal_sum(frame, 8, magic[3] & 1, sum);
-    vfs_wal_sum(page, MEMO_PAGE_BYTES, magic[3] & 1, sum);
+    memo_vfs_wal_sum(frame, 8, magic[3] & 1, sum);
+    memo_vfs_wal_sum(page, MEMO_PAGE_BYTES, magic[3] & 1, sum);
     if (sum[0] == vfs_be32(frame + 16) && sum[1] == vfs_be32(frame + 20))
         return SQLITE_OK;
     if (!f->main)
@@ -537,6 +536,26 @@ memo_status memo_vfs_raw_read(sqlite3 *db, int64_t offset, void *out, int n_byte
         return memo_fail(err, MEMO_ERR_IO, "cannot read the store file: %s", sqlite3_errstr(rc));
     *n_read = rc == SQLITE_OK ? n_bytes : 0;
     return MEMO_OK;
+}
+
+memo_status memo_vfs_raw_write(sqlite3 *db, uint32_t number, const void *page, memo_err *err)
+{
+    sqlite3_file *file = vfs_find_file(db, SQLITE_FCNTL_FILE_POINTER);
+    int rc = file ? vfs_write(file, page, MEMO_PAGE_BYTES, (int64_t)(number - 1) * MEMO_PAGE_BYTES)
+                  : SQLITE_MISUSE;
+    if (rc == SQLITE_OK)
+        return MEMO_OK;
+    return memo_fail(err, MEMO_ERR_IO, "cannot write a page: %s",
+                     rc == SQLITE_FULL ? "the disk is full" : sqlite3_errstr(rc));
+}
+
+memo_status memo_vfs_raw_sync(sqlite3 *db, memo_err *err)
+{
+    sqlite3_file *file = vfs_find_file(db, SQLITE_FCNTL_FILE_POINTER);
+    int rc = file ? vfs_sync(file, SQLITE_SYNC_NORMAL) : SQLITE_MISUSE;
+    return rc == SQLITE_OK
+               ? MEMO_OK
+               : memo_fail(err, MEMO_ERR_IO, "cannot sync the file: %s", sqlite3_errstr(rc));
 }
 
 static int64_t vfs_bytes_of(sqlite3_file *file)

@@ -43,11 +43,18 @@ uint64_t memo_vfs_page_sum(const void *page, uint32_t number);
 /* Whether it is what stands there. */
 int memo_vfs_page_good(const void *page, uint32_t number);
 
+/* The running checksum of a write-ahead log, continued over n bytes (a multiple of 8). */
+void memo_vfs_wal_sum(const unsigned char *p, size_t n, int big_endian, uint32_t sum[2]);
+
 /* Raw access to the store file through SQLite's own descriptor (the process must never open and
  * close another: that would drop SQLite's locks). Page sums are not looked at. *n_read is n_bytes,
  * or 0 when the file ends before. */
 memo_status memo_vfs_raw_read(sqlite3 *db, int64_t offset, void *out, int n_bytes, int *n_read,
                               memo_err *err);
+/* Write a page with its checksum, past SQLite, and make what was written durable. For a file that
+ * no other connection has open (store/claim.h). */
+memo_status memo_vfs_raw_write(sqlite3 *db, uint32_t number, const void *page, memo_err *err);
+memo_status memo_vfs_raw_sync(sqlite3 *db, memo_err *err);
 int64_t memo_vfs_file_bytes(sqlite3 *db); /* -1: cannot be told */
 int64_t memo_vfs_wal_bytes(sqlite3 *db);
 

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+/* store/cells.h -- a row as a list of values, whatever is wrong with it: for rows that are taken out
+ * of service, and for rows read straight from a page. Knows the tables' columns by name. */
+#ifndef MEMO_STORE_CELLS_H
+#define MEMO_STORE_CELLS_H
+
+#include "store/rows.h"
+
+#define MEMO_CELLS_MAX MEMO_ROW_N_COLUMNS
+
+typedef enum memo_cell_kind {
+    MEMO_CELL_NULL,
+    MEMO_CELL_INT,
+    MEMO_CELL_REAL,
+    MEMO_CELL_TEXT,
+    MEMO_CELL_BLOB,
+} memo_cell_kind;
+
+typedef struct memo_cell {
+    memo_cell_kind kind;
+    int64_t integer;
+    double real;
+    memo_text bytes; /* of a text or a blob, borrowed; never NULL then */
+} memo_cell;
+
+/* A table as rows of it are moved about. */
+typedef struct memo_table {
+    const char *area; /* "record": what a row of it is called */
+    const char *name;
+    const char *columns;      /* for SQL, the row id first where it is a column */
+    const char *const *names; /* [n_columns] */
+    size_t n_columns;
+} memo_table;
+
+extern const memo_table memo_table_records, memo_table_versions, memo_table_chunks,
+    memo_table_vectors, memo_table_namespaces, memo_table_spaces, memo_table_tombstones,
+    memo_table_quarantine, memo_table_unknown; /* columns by position; for quarantine only */
+
+/* The first n columns of the row at which the statement stands. */
+void memo_cells_take(const memo_stmt *st, memo_cell *cells, size_t n);
+
+/* memo_cells_decode() -- the values of one record in SQLite's file format: a header of serial types,
+ * then the values. Returns their number, 0 when it does not follow the format or has more than
+ * `max`. Cells point into `payload`. */
+size_t memo_cells_decode(const unsigned char *payload, size_t n_bytes, memo_cell *cells,
+                         size_t max);
+
+/* A record's row of cells in the order of MEMO_ROW_COLUMNS; a value of another type becomes 0 or an
+ * absent text, which its checksum then tells. */
+void memo_cells_to_row(const memo_cell *cells, memo_row *row);
+void memo_cells_to_chunk(const memo_cell *cells, memo_chunk_row *chunk);
+
+void memo_cells_bind(memo_stmt *st, const memo_cell *cells, size_t n);
+
+/* Append the row as a JSON object {"column": value}. Text that is not UTF-8 and blobs are
+ * {"hex": "..."}: every byte can be had back. */
+void memo_cells_put_json(memo_buf *out, const memo_table *table, const memo_cell *cells);
+
+/* SQLite's variable-length integer at p (at most n bytes): its length, 0 when it is cut. */
+size_t memo_cells_varint(const unsigned char *p, size_t n, uint64_t *value);
+
+#endif
