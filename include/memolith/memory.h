@@ -13,7 +13,8 @@
  * Beside the file lie SQLite's `-wal` and `-shm` and a `-lock` file; never delete `-lock` or `-wal`
  * while a program has the store open. Look into the file with other SQLite programs read-only
  * (`sqlite3 -readonly`): they do not know the page checksums, and even one that only asks moves the
- * pages of a `-wal` into the file without them; the store is then refused as damaged.
+ * pages of a `-wal` into the file without them; the store is then refused as damaged until
+ * memo_db_repair() has checked every row and given the pages fresh ones.
  *
  * Example: remember three things and find one by meaning.
  *
@@ -461,6 +462,85 @@ typedef struct memo_findings {
  * against vectors. Reads only. MEMO_OK even when something is wrong: see findings->worst. */
 MEMO_API memo_status memo_db_doctor(memo_db *db, memo_findings **findings, memo_err *err);
 MEMO_API void memo_findings_free(memo_findings *findings);
+
+/* memo_db_check_pages() -- check the pages of a store that cannot be opened, past SQLite.
+ *
+ * Names every page whose checksum does not match, and a size that is not whole pages. Reads only;
+ * knows nothing of what is in a page. Findings as above. */
+MEMO_API memo_status memo_db_check_pages(const char *path, memo_findings **findings, memo_err *err);
+
+/* ---- repair -------------------------------------------------------------------------------- */
+
+typedef enum memo_repair_way {
+    MEMO_REPAIR_NOTHING, /* nothing was wrong; nothing was written */
+    MEMO_REPAIR_ROWS,    /* pages are right: rows, words or counters were put in order */
+    MEMO_REPAIR_PAGES,   /* pages had no valid checksum, but what is in them passes every other
+                            check (another SQLite program wrote the file): they got fresh ones */
+    MEMO_REPAIR_REBUILT, /* a new store of all the rows that can be read */
+} memo_repair_way;
+
+typedef struct memo_repair_options {
+    size_t size;
+    memo_model *model;       /* embeds again the texts whose vectors are lost; NULL: they stay
+                                without, found by their words only */
+    int64_t busy_timeout_ms; /* as in memo_db_options */
+    int dry_run;             /* do it all on a copy that is thrown away: say what would be done */
+} memo_repair_options;
+
+typedef struct memo_repair_report {
+    memo_repair_way way;
+    uint64_t n_kept;        /* records served now */
+    uint64_t n_quarantined; /* rows moved there by this repair (records and what belongs to them) */
+    uint64_t n_quarantined_records;
+    uint64_t n_lost;          /* records that are known to have been there, of which nothing is left
+                                 but the id or a part */
+    uint64_t n_lost_versions; /* earlier versions of kept records that could not be read */
+    uint64_t n_bad_pages, n_pages;
+    uint64_t n_reembedded; /* records whose vectors were made again */
+    uint64_t n_unembedded; /* records that lack a vector still */
+    const char *original;  /* where the file as it was has been kept; NULL: nothing changed */
+    const memo_findings *findings; /* what was found and done, in order */
+} memo_repair_report;
+
+/* memo_db_repair() -- make a damaged store whole again, without throwing anything away.
+ *
+ *   path    of a store that nobody has open, this process included
+ *   report  out, free with memo_repair_report_free()
+ *
+ * Works on a copy, under the writer lock: rows whose checksum fails, and what belongs to them, go
+ * to the quarantine with the reason and their bytes (memo_db_quarantine()); the full text is made
+ * again from the texts; where pages are damaged beyond that, every row that can still be read goes
+ * into a new file. Then the file as it was, byte for byte with its `-wal`, is kept as
+ * `<store>.before-repair-<N>`, and the new one takes its name. Interrupted at any moment it leaves
+ * the old store or the new one, and never the new one alone. At last `model` embeds again what lost
+ * its vectors. A second repair finds nothing to do.
+ *
+ * MEMO_OK when it was done, also when nothing was wrong: the report says what was lost. Any failure
+ * leaves the store as it was: MEMO_ERR_BUSY (somebody has it open), MEMO_ERR_IO, MEMO_ERR_NOTFOUND,
+ * MEMO_ERR_UNSUPPORTED (a newer schema), MEMO_ERR_CORRUPT (it is no store, or not one row is left;
+ * a log beside it belongs to another store). Disk: twice the file's size. */
+MEMO_API memo_status memo_db_repair(memo_ctx *ctx, const char *path,
+                                    const memo_repair_options *options, memo_repair_report **report,
+                                    memo_err *err);
+MEMO_API void memo_repair_report_free(memo_repair_report *report);
+
+/* A row that was taken out of service. Strings are borrowed for the call. */
+typedef struct memo_quarantined {
+    int64_t number;   /* of the entry */
+    const char *area; /* "record", "version", "chunk", "vector" ... */
+    int64_t row;      /* its row id */
+    const char *id;   /* of the record it is or belongs to, "" when that is not known */
+    const char *reason;
+    int64_t moved_ms;
+    const char *content; /* the row as a JSON object of its columns; bytes that are no text are
+                            {"hex": "..."} */
+} memo_quarantined;
+
+/* memo_db_quarantine() -- give each row in quarantine, oldest first; non-zero from `fn` stops.
+ * memo_db_forget() by id deletes a record's rows there, too. `fn` must not use the handle. */
+MEMO_API memo_status memo_db_quarantine(memo_db *db,
+                                        int (*fn)(void *user, const memo_quarantined *row),
+                                        void *user, memo_err *err);
 
 #ifdef __cplusplus
 }

@@ -85,6 +85,10 @@ typedef struct memo_ingest {
 /* Compare, cut, embed, then write all in one transaction. On failure nothing is written. */
 memo_status memo_ingest_run(memo_db *db, const memo_ingest *job, memo_err *err);
 
+/* Cut and embed a record's text again, as its next version; nothing else of it changes. For one that
+ * has lost chunks or vectors. Errors as of memo_db_edit(). (db_records.c) */
+memo_status memo_db_embed_again(memo_db *db, const char *ns, const char *id, memo_err *err);
+
 /* ---- one document's pieces (document.c) ---------------------------------------------------- */
 
 /* A text cut into spans, with what the model is given for each. */

@@ -147,11 +147,13 @@ static memo_status records_apply(const memo_record *old, const memo_record_edit 
     return memo_ingest_check(in, err);
 }
 
-/* One try: read, merge, write. *version is what it was made from. */
+/* One try: read, merge, write. *version is what it was made from. Without an edit: chunks and
+ * vectors are made again. */
 static memo_status records_try_edit(memo_db *db, const memo_write_options *o, const char *id,
                                     const memo_record_edit *edit, memo_add_result *result,
                                     uint64_t *version, memo_err *err)
 {
+    static const memo_record_edit nothing = {.size = sizeof nothing};
     memo_arena arena = {0};
     memo_store_ns ns;
     memo_record old;
@@ -169,10 +171,10 @@ static memo_status records_try_edit(memo_db *db, const memo_write_options *o, co
                                          &in.chunk_overlap, err);
     }
     if (status == MEMO_OK)
-        status = records_apply(&old, edit, &arena, &in, err);
+        status = records_apply(&old, edit ? edit : &nothing, &arena, &in, err);
     if (status)
         goto done;
-    keep = records_same_text(in.text, old.text) && strcmp(in.title, old.title) == 0;
+    keep = edit && records_same_text(in.text, old.text) && strcmp(in.title, old.title) == 0;
     if (!keep)
         status = memo_db_need_model(db, "changing a text", err);
     if (status)
@@ -222,6 +224,15 @@ memo_status memo_db_edit(memo_db *db, const memo_write_options *options, const c
     if (status == MEMO_OK && result)
         *result = done;
     return status;
+}
+
+memo_status memo_db_embed_again(memo_db *db, const char *ns, const char *id, memo_err *err)
+{
+    const memo_write_options options = {.size = sizeof options, .ns = ns};
+    memo_add_result result;
+    uint64_t version = 0;
+
+    return records_try_edit(db, &options, id, NULL, &result, &version, err);
 }
 
 /* ---- forget -------------------------------------------------------------------------------- */

@@ -8,58 +8,21 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "memory/db.h"
+#include "memory/findings.h"
 
 #define DOCTOR_MAX_DIFF   1e-5 /* CPU levels differ in the last bits */
 #define DOCTOR_FIRST_ROWS 64   /* chunks looked at to find one that can be embedded again */
 
-/* Findings with the arena that holds them. */
-typedef struct doctor_owner {
-    memo_findings findings; /* first: this is what the caller sees */
-    memo_arena arena;
-} doctor_owner;
-
 typedef struct doctor_work {
     memo_db *db;
-    doctor_owner *owner;
-    memo_finding *list; /* [n] growing */
-    size_t n, cap;
+    memo_finding_list *list;
     int out_of_memory;
 } doctor_work;
 
-void memo_findings_free(memo_findings *findings)
+static void doctor_find(doctor_work *w, memo_finding_level level, const char *area,
+                        const char *message, const char *hint)
 {
-    doctor_owner *owner = (doctor_owner *)findings;
-
-    if (!owner)
-        return;
-    memo_arena_fini(&owner->arena);
-    memo_free(owner);
-}
-
-static void doctor_find(void *user, memo_finding_level level, const char *area, const char *message,
-                        const char *hint)
-{
-    doctor_work *w = user;
-    memo_arena *arena = &w->owner->arena;
-    memo_finding finding = {.level = level,
-                            .area = memo_arena_strdup(arena, area),
-                            .message = memo_arena_strdup(arena, message),
-                            .hint = memo_arena_strdup(arena, hint ? hint : "")};
-
-    if (w->n == w->cap) {
-        size_t cap = w->cap ? w->cap * 2 : 16;
-        memo_finding *grown = memo_reallocarray(w->list, cap, sizeof *grown);
-        if (!grown) {
-            w->out_of_memory = 1;
-            return;
-        }
-        w->list = grown;
-        w->cap = cap;
-    }
-    w->out_of_memory |= !finding.area || !finding.message || !finding.hint;
-    w->list[w->n++] = finding;
-    if (level > w->owner->findings.worst)
-        w->owner->findings.worst = level;
+    memo_finding_list_add(w->list, level, area, message, hint);
 }
 
 /* ---- one stored vector, made again --------------------------------------------------------- */
@@ -244,33 +207,45 @@ static memo_status doctor_check_model(doctor_work *w, memo_err *err)
 memo_status memo_db_doctor(memo_db *db, memo_findings **findings, memo_err *err)
 {
     doctor_work w = {.db = db};
-    memo_status status;
+    memo_status status = memo_db_check_call(db, findings, "memo_db_doctor", err);
 
-    status = memo_db_check_call(db, findings, "memo_db_doctor", err);
     if (status)
         return status;
-    w.owner = memo_calloc(1, sizeof *w.owner);
-    if (!w.owner)
-        return memo_fail_nomem(err, "findings", sizeof *w.owner);
-    status = memo_store_check(db->store, doctor_find, &w, err);
+    w.list = memo_finding_list_new();
+    if (!w.list)
+        return memo_fail_nomem(err, "findings", sizeof *w.list);
+    status = memo_store_check(db->store, memo_finding_list_add, w.list, err);
     /* Damage that stops the model's check has been found above already. */
-    if (status == MEMO_OK && w.owner->findings.worst != MEMO_FINDING_BAD)
+    if (status == MEMO_OK && w.list->findings.worst != MEMO_FINDING_BAD)
         status = doctor_check_model(&w, err);
     if (status == MEMO_OK && w.out_of_memory)
-        status = memo_fail_nomem(err, "findings", w.n);
-    if (status == MEMO_OK) {
-        memo_finding *copy = memo_arena_array(&w.owner->arena, w.n ? w.n : 1, sizeof *copy);
-        if (copy && w.n)
-            memcpy(copy, w.list, w.n * sizeof *copy);
-        else if (!copy)
-            status = memo_fail_nomem(err, "findings", w.n);
-        w.owner->findings.findings = copy;
-        w.owner->findings.n = w.n;
-    }
-    memo_free(w.list);
+        status = memo_fail_nomem(err, "a text", 0);
+    if (status == MEMO_OK)
+        status = memo_finding_list_check(w.list, err);
     if (status)
-        memo_findings_free(&w.owner->findings);
+        memo_findings_free(&w.list->findings);
     else
-        *findings = &w.owner->findings;
+        *findings = &w.list->findings;
+    return status;
+}
+
+memo_status memo_db_check_pages(const char *path, memo_findings **findings, memo_err *err)
+{
+    memo_finding_list *list;
+    memo_status status;
+
+    if (!path || !*path || !findings)
+        return memo_fail(err, MEMO_ERR_USAGE,
+                         "memo_db_check_pages: path and findings must not be NULL or empty");
+    list = memo_finding_list_new();
+    if (!list)
+        return memo_fail_nomem(err, "findings", sizeof *list);
+    status = memo_store_check_pages(path, memo_finding_list_add, list, err);
+    if (status == MEMO_OK)
+        status = memo_finding_list_check(list, err);
+    if (status)
+        memo_findings_free(&list->findings);
+    else
+        *findings = &list->findings;
     return status;
 }

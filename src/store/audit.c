@@ -7,12 +7,13 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "store/pages.h"
 #include "store/rows.h"
 #include "store/schema.h"
 #include "store/store_inner.h"
 #include "store/vfs.h"
 
-enum { AUDIT_MAX_LINES = 20 }; /* of one area; the rest is counted */
+enum { AUDIT_MAX_LINES = 20, AUDIT_NAMED_PAGES = 40 }; /* of one area; the rest is counted */
 
 typedef struct audit {
     memo_store *store;
@@ -24,7 +25,7 @@ typedef struct audit {
 } audit;
 
 static const char audit_restore[] =
-    "the other rows are served; restore the named ones from a backup or add them again";
+    "the other rows are served; memolith doctor --repair   moves these to quarantine";
 
 static void audit_say(audit *a, memo_finding_level level, const char *area, const char *hint,
                       const char *fmt, ...) MEMO_PRINTF(5, 6);
@@ -73,8 +74,24 @@ static void audit_report_rows(audit *a, const char *area, const char *what)
 
 /* ---- pages --------------------------------------------------------------------------------- */
 
-/* One run of SQLite's check and of the page sums; told or only counted. */
-static memo_status audit_structure(audit *a, int tell, size_t *n_lines, memo_err *err)
+/* Every page as it lies on the disk; *n_bad of them do not fit their checksums. */
+static memo_status audit_sums(audit *a, memo_pages *bad, memo_err *err)
+{
+    memo_buf text = {0};
+    memo_status status = memo_pages_check(&a->store->sql, bad, err);
+    if (status || bad->n == 0)
+        return status;
+    memo_pages_put(&text, bad, AUDIT_NAMED_PAGES);
+    audit_say(a, MEMO_FINDING_BAD, "pages", MEMO_SQL_FIX,
+              "%.400s of %" PRIu32 ": checksum does not match", text.data ? text.data : "pages",
+              bad->n_pages);
+    memo_buf_fini(&text);
+    return MEMO_OK;
+}
+
+/* One run of SQLite's check, told or only counted; pages of `told` are known. */
+static memo_status audit_structure(audit *a, const memo_pages *told, int tell, size_t *n_lines,
+                                   memo_err *err)
 {
     memo_store *store = a->store;
     memo_vfs_faults faults;
@@ -87,15 +104,14 @@ static memo_status audit_structure(audit *a, int tell, size_t *n_lines, memo_err
     while (!(status = memo_stmt_step(&st, &row, err)) && row) {
         memo_text line = memo_stmt_col_text(&st, 0);
         if (line.bytes && strcmp(line.bytes, "ok") != 0 && (*n_lines)++ < AUDIT_MAX_LINES && tell)
-            audit_say(a, MEMO_FINDING_BAD, "pages", "restore a backup of the file", "%.400s",
-                      line.bytes);
+            audit_say(a, MEMO_FINDING_BAD, "pages", MEMO_SQL_FIX, "%.400s", line.bytes);
     }
     memo_stmt_done(&st);
     memo_vfs_take_faults(store->sql.db, &faults);
     for (size_t i = 0; i < faults.n_pages && i < MEMO_VFS_N_PAGES; i++, (*n_lines)++)
-        if (tell)
-            audit_say(a, MEMO_FINDING_BAD, "pages", "restore a backup of the file",
-                      "page %" PRIu32 ": checksum does not match", faults.pages[i]);
+        if (tell && !memo_pages_has(told, faults.pages[i]))
+            audit_say(a, MEMO_FINDING_BAD, "pages", MEMO_SQL_FIX,
+                      "page %" PRIu32 ": checksum does not match in the log", faults.pages[i]);
     return status;
 }
 
@@ -104,17 +120,40 @@ static memo_status audit_structure(audit *a, int tell, size_t *n_lines, memo_err
 static memo_status audit_pages(audit *a, memo_err *err)
 {
     memo_err inner = {0};
+    memo_pages bad = {0};
     size_t n_lines = 0;
-    memo_status status = audit_structure(a, 0, &n_lines, &inner);
-    if (status || n_lines)
-        status = audit_structure(a, 1, &n_lines, &inner);
-    if (status)
-        return audit_absorb(a, status, "pages", &inner, err);
-    if (!n_lines)
+    memo_status status = audit_sums(a, &bad, &inner);
+    if (!status)
+        status = audit_structure(a, &bad, 0, &n_lines, &inner);
+    if (status == MEMO_ERR_CORRUPT || n_lines)
+        status = audit_structure(a, &bad, 1, &n_lines, &inner);
+    if (!status && !n_lines && !bad.n)
         audit_say(a, MEMO_FINDING_OK, "pages", "",
                   "%" PRId64 " pages of %d bytes: structure and checksums are right",
                   memo_vfs_file_bytes(a->store->sql.db) / MEMO_PAGE_BYTES, MEMO_PAGE_BYTES);
-    return MEMO_OK;
+    memo_pages_fini(&bad);
+    return status ? audit_absorb(a, status, "pages", &inner, err) : MEMO_OK;
+}
+
+memo_status memo_store_check_pages(const char *path, memo_store_finding_fn fn, void *user,
+                                   memo_err *err)
+{
+    memo_store store = {.ctx = NULL};
+    audit a = {.store = &store, .fn = fn, .user = user};
+    memo_pages bad = {0};
+    memo_status status = memo_sql_open(&store.sql, path, MEMO_SQL_READ, 0, 0, err);
+    int64_t n_bytes = status ? 0 : memo_vfs_file_bytes(store.sql.db);
+    if (n_bytes % MEMO_PAGE_BYTES)
+        audit_say(&a, MEMO_FINDING_BAD, "pages", MEMO_SQL_FIX,
+                  "%" PRId64 " bytes are not whole pages of %d", n_bytes, MEMO_PAGE_BYTES);
+    if (!status)
+        status = audit_sums(&a, &bad, err);
+    if (!status && !bad.n)
+        audit_say(&a, MEMO_FINDING_OK, "pages", "", "%" PRIu32 " pages: all checksums match",
+                  bad.n_pages);
+    memo_pages_fini(&bad);
+    memo_sql_close(&store.sql, 1);
+    return status;
 }
 
 static memo_status audit_schema(audit *a, memo_err *err)
@@ -229,24 +268,28 @@ static memo_status audit_rows(audit *a, memo_store_read_fn fn, const char *area,
 
 typedef struct audit_count {
     const char *area, *query, *what; /* the query counts what is wrong */
+    int mild;                        /* nothing is lost: what is missing is made from the text */
 } audit_count;
 
+static const char audit_remake[] = "memolith doctor --repair --model FILE   makes them again";
+
 static const audit_count audit_counts[] = {
-    {"records", "SELECT count(*) FROM pragma_foreign_key_check", "rows that refer to missing ones"},
+    {"records", "SELECT count(*) FROM pragma_foreign_key_check", "rows that refer to missing ones",
+     0},
     {"records",
      "SELECT count(*) FROM records r WHERE r.n_chunks <>"
      " (SELECT count(*) FROM chunks c WHERE c.rid = r.rid)",
-     "records with too few or too many chunks"},
+     "records with too few or too many chunks", 1},
     {"records",
      "SELECT change_seq <> max(coalesce((SELECT max(seq) FROM records), 0),"
      " coalesce((SELECT max(seq) FROM tombstones), 0)) FROM meta",
-     "change sequence that does not fit the rows (a copy made while the store was written?)"},
+     "change sequence that does not fit the rows (a copy made while the store was written?)", 0},
     {"vectors", "SELECT count(*) FROM chunks WHERE cid NOT IN (SELECT cid FROM vectors)",
-     "chunks without a vector"},
+     "chunks without a vector", 1},
     {"fulltext", "SELECT count(*) FROM chunks WHERE cid NOT IN (SELECT id FROM fts_docsize)",
-     "chunks that the full-text index does not know"},
+     "chunks that the full-text index does not know", 0},
     {"fulltext", "SELECT count(*) FROM fts_docsize WHERE id NOT IN (SELECT cid FROM chunks)",
-     "full-text rows without a chunk"},
+     "full-text rows without a chunk", 0},
 };
 
 static memo_status audit_relations(audit *a, const char *area, memo_err *err)
@@ -262,8 +305,8 @@ static memo_status audit_relations(audit *a, const char *area, memo_err *err)
         if (status)
             status = audit_absorb(a, status, c->area, &inner, err);
         else if (n)
-            audit_say(a, MEMO_FINDING_BAD, c->area, "restore a backup of the file",
-                      "%" PRId64 " %s", n, c->what);
+            audit_say(a, c->mild ? MEMO_FINDING_WARN : MEMO_FINDING_BAD, c->area,
+                      c->mild ? audit_remake : MEMO_SQL_FIX, "%" PRId64 " %s", n, c->what);
         if (status)
             return status;
     }

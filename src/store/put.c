@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/utf8.h"
 #include "store/fulltext.h"
+#include "store/repair.h"
 #include "store/rows.h"
 #include "store/store_inner.h"
 
@@ -321,6 +322,8 @@ memo_status memo_store_forget(memo_store *store, int64_t ns, const char *id, int
         status = put_forget_row(store, &row, err);
     if (!status)
         *found = row.rid != 0;
+    if (!status) /* what is there of it in quarantine is its text as well */
+        status = memo_quarantine_forget(&store->sql, row.rid ? row.id.bytes : id, found, err);
     memo_arena_fini(&arena);
     return status;
 }

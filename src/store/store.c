@@ -37,9 +37,6 @@ enum {
     STORE_BUSY_MS = 5000,
 };
 
-/* No store gets there by counting; what is left is more than one transaction adds. */
-#define STORE_MAX_SEQ (INT64_MAX / 2)
-
 /* ---- use ----------------------------------------------------------------------------------- */
 
 /* When memory runs out inside FTS5, SQLite may undo the change while FTS5 still works on it, and
@@ -288,9 +285,9 @@ static memo_status store_check_content(memo_store *store, int64_t *version, memo
             status = memo_fail(err, MEMO_ERR_CORRUPT, "%s: it has lost its identity", store->path);
     }
     memo_stmt_done(&st);
-    if (!status)
+    if (!status && !store->repairing)
         status = memo_store_check_mark(store, err);
-    return status ? status : store_check_whole(store, err);
+    return status || store->repairing ? status : store_check_whole(store, err);
 }
 
 /* A log copied beside this file from another store would be replayed by SQLite without question.
@@ -358,7 +355,7 @@ static memo_status store_make_if_empty(memo_store *store, int may_create, int64_
         memo_fail(err, MEMO_ERR_CORRUPT,
                   "%s is empty, but a write-ahead log lies beside it: the file was cut",
                   store->path);
-        return memo_hint(err, MEMO_ERR_CORRUPT, "restore a backup of the file");
+        return memo_hint(err, MEMO_ERR_CORRUPT, MEMO_SQL_FIX);
     }
     if (store_side_bytes(store, "") > 0) /* SQLite takes a file of one byte for an empty one */
         return memo_fail(err, MEMO_ERR_CORRUPT, "%s: not a memolith store: no SQLite header",
@@ -378,7 +375,7 @@ static memo_status store_check_size(memo_store *store, memo_err *err)
         return MEMO_OK;
     memo_fail(err, MEMO_ERR_CORRUPT, "%s was cut: %" PRId64 " bytes are not whole pages of %d",
               store->path, n_bytes, MEMO_PAGE_BYTES);
-    return memo_hint(err, MEMO_ERR_CORRUPT, "restore a backup of the file");
+    return memo_hint(err, MEMO_ERR_CORRUPT, MEMO_SQL_FIX);
 }
 
 /* Everything a writer does under the lock to open. */
@@ -554,6 +551,7 @@ memo_status memo_store_open(memo_ctx *ctx, const char *path, const memo_store_op
     store->ctx = ctx;
     store->pid = getpid();
     store->lock.fd = -1;
+    store->repairing = options->repairing;
     store->max_log_frames = MEMO_STORE_LOG_FRAMES;
     store->busy_ms = options->busy_timeout_ms == 0        ? STORE_BUSY_MS
                      : options->busy_timeout_ms < 0       ? 0
@@ -662,7 +660,7 @@ memo_status memo_store_begin_write(memo_store *store, memo_err *err)
         store->rebuild_fulltext = 0;
         status = memo_sql_int(&store->sql, "SELECT change_seq FROM meta", &store->seq, err);
     }
-    if (!status && (store->seq < 0 || store->seq > STORE_MAX_SEQ))
+    if (!status && !store->repairing && (store->seq < 0 || store->seq > MEMO_STORE_MAX_SEQ))
         status = memo_fail(err, MEMO_ERR_CORRUPT, "%s: %" PRId64 " is no change sequence",
                            store->path, store->seq);
     if (status) {

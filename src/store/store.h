@@ -46,6 +46,7 @@ typedef struct memo_store_options {
     memo_open_mode mode;
     int64_t busy_timeout_ms; /* as in memo_db_options */
     int allow_network_fs;
+    int repairing; /* open also when its counters do not fit its rows: for repair only */
 } memo_store_options;
 
 /* ---- open (store.c) ------------------------------------------------------------------------ */
@@ -310,5 +311,34 @@ typedef void (*memo_store_finding_fn)(void *user, memo_finding_level level, cons
  * could not run (MEMO_ERR_NOMEM, MEMO_ERR_IO, MEMO_ERR_BUSY). */
 memo_status memo_store_check(memo_store *store, memo_store_finding_fn fn, void *user,
                              memo_err *err);
+
+/* memo_store_check_pages() -- as memo_db_check_pages() says. */
+memo_status memo_store_check_pages(const char *path, memo_store_finding_fn fn, void *user,
+                                   memo_err *err);
+
+/* ---- repair (repair.c) --------------------------------------------------------------------- */
+
+/* Where findings go. */
+typedef struct memo_store_sink {
+    memo_store_finding_fn fn;
+    void *user;
+    memo_arena *arena; /* holds what a report points to */
+} memo_store_sink;
+
+/* memo_store_repair() -- as memo_db_repair() says, but for the model: options whole, *report zeroed
+ * by the caller. `findings` of the report and what needs a model are the caller's. */
+memo_status memo_store_repair(memo_ctx *ctx, const char *path, const memo_repair_options *options,
+                              const memo_store_sink *sink, memo_repair_report *report,
+                              memo_err *err);
+
+/* memo_store_each_unembedded() -- the records that lack a vector in their namespace's space. `fn` is
+ * given namespace and id, borrowed; it must not call the store. */
+typedef int (*memo_store_id_fn)(void *user, const char *ns, const char *id);
+memo_status memo_store_each_unembedded(memo_store *store, memo_store_id_fn fn, void *user,
+                                       memo_err *err);
+
+memo_status memo_store_each_quarantined(memo_store *store,
+                                        int (*fn)(void *user, const memo_quarantined *row),
+                                        void *user, memo_err *err);
 
 #endif

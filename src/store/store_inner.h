@@ -14,6 +14,8 @@
 #include "store/store.h"
 
 #define MEMO_STORE_UUID_CHARS 32
+/* No store gets there by counting; what is left is more than one transaction adds. */
+#define MEMO_STORE_MAX_SEQ    (INT64_MAX / 2)
 #define MEMO_STORE_LOG_FRAMES 1024 /* pages of log, 8 MiB, then a checkpoint */
 
 struct memo_store {
@@ -29,7 +31,8 @@ struct memo_store {
     memo_sql salvage; /* lenient and read-only, opened at the first bad page */
     int read_only;
     int immutable;
-    int poisoned; /* a commit or a sync failed: no more writes */
+    int poisoned;  /* a commit or a sync failed: no more writes */
+    int repairing; /* its counters may not fit */
     int in_write, in_read;
     int unsettled; /* the full-text module's memory is not to be trusted: memo_store_check_use() */
     int wrote;     /* something was committed through this handle */

@@ -648,8 +648,9 @@ static void test_damage_check_compares_tables(void **state)
 {
     util_env *env = *state;
     static const char *const changes[][2] = {
-        {"DELETE FROM chunks WHERE cid = 21", "too few or too many chunks"},
-        {"DELETE FROM vectors WHERE cid = 21", "chunks without a vector"},
+        /* what is made from the text can be made again: a warning */
+        {"DELETE FROM chunks WHERE cid = 21", "1 records: 1 records with too few or too many"},
+        {"DELETE FROM vectors WHERE cid = 21", "1 vectors: 1 chunks without a vector"},
         {"DELETE FROM namespaces", "refer to missing ones"},
         {"UPDATE chunks SET span_end = 100000 WHERE cid = 21", "chunk 21"},
         {"DELETE FROM fts_docsize WHERE id = 21", "full-text index does not know"},
@@ -670,7 +671,7 @@ static void test_damage_check_compares_tables(void **state)
         meddle(env, changes[i][0]);
         store = util_open(env, MEMO_OPEN_EXISTING);
         util_ok(memo_store_check(store, util_finding, &findings, err));
-        if (!findings.n_bad || !strstr(findings.text, changes[i][1]))
+        if ((i >= 2 && !findings.n_bad) || !strstr(findings.text, changes[i][1]))
             fail_msg("%s: no \"%s\" in\n%s", changes[i][0], changes[i][1], findings.text);
         memo_store_close(store);
         remove_side_files(env);

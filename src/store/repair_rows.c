@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Rows of an open store, put in order inside one write transaction. The order of the steps matters:
+ * what a row refers to is settled before the row is looked at, so that in the end every row is whole
+ * and refers to whole rows. */
+#include "store/repair.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+#define REPAIR_MAX_ROW "4611686018427387904" /* 2^62: no counting gets there */
+
+/* Row ids of what a pass found; the table is changed after the pass. */
+typedef struct repair_list {
+    int64_t *rows; /* [cap] */
+    size_t n, cap;
+} repair_list;
+
+typedef struct repair_work {
+    memo_store *store;
+    memo_sql *sql;
+    const memo_repair *repair;
+    repair_list list;
+    int changed, words_changed;
+} repair_work;
+
+void memo_repair_say(const memo_repair *repair, memo_finding_level level, const char *area,
+                     const char *hint, const char *fmt, ...)
+{
+    char message[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(message, sizeof message, fmt, args);
+    va_end(args);
+    repair->fn(repair->user, level, area, message, hint);
+}
+
+/* ---- moving rows --------------------------------------------------------------------------- */
+
+/* Move all rows of a table that a condition on ?1 picks. */
+static memo_status repair_move(repair_work *w, const memo_table *table, const char *condition,
+                               int64_t value, const char *id, const char *reason, memo_err *err)
+{
+    memo_buf text = {0};
+    memo_cell cells[MEMO_CELLS_MAX];
+    memo_stmt st;
+    int row;
+    memo_status status;
+    memo_buf_printf(&text, "SELECT %s FROM %s WHERE %s", table->columns, table->name, condition);
+    st = memo_stmt_built(w->sql, &text, "read damaged rows");
+    memo_stmt_int(&st, value);
+    while (!(status = memo_stmt_step(&st, &row, err)) && row) {
+        memo_cells_take(&st, cells, table->n_columns);
+        status =
+            memo_quarantine_put(w->sql, w->repair, table, cells[0].integer, id, reason, cells, err);
+        w->changed = 1;
+        w->words_changed |= table == &memo_table_records || table == &memo_table_chunks;
+        if (status)
+            break;
+    }
+    memo_stmt_done(&st);
+    memo_buf_clear(&text);
+    memo_buf_printf(&text, "DELETE FROM %s WHERE %s", table->name, condition);
+    if (!status) {
+        st = memo_stmt_built(w->sql, &text, "remove damaged rows");
+        memo_stmt_int(&st, value);
+        status = memo_stmt_run(&st, err);
+    }
+    memo_buf_fini(&text);
+    return status;
+}
+
+static memo_status repair_remember(repair_work *w, int64_t row, memo_err *err)
+{
+    repair_list *list = &w->list;
+    if (list->n == list->cap) {
+        size_t cap = list->cap ? list->cap * 2 : 64;
+        int64_t *grown = memo_reallocarray(list->rows, cap, sizeof *grown);
+        if (!grown)
+            return memo_fail_nomem(err, "damaged rows", cap * sizeof *grown);
+        list->rows = grown;
+        list->cap = cap;
+    }
+    list->rows[list->n++] = row;
+    return MEMO_OK;
+}
+
+/* The id of a record that a query on one value finds, right or not; "" when there is none. */
+static memo_status repair_name(repair_work *w, const char *constant, int64_t value, char id[40],
+                               memo_err *err)
+{
+    int row;
+    memo_status status;
+    memo_stmt st = memo_stmt_keep(w->sql, constant, "read an id");
+    memo_stmt_int(&st, value);
+    status = memo_stmt_step(&st, &row, err);
+    snprintf(id, 40, "%s",
+             !status && row && memo_stmt_col_text(&st, 0).bytes ? memo_stmt_col_text(&st, 0).bytes
+                                                                : "");
+    memo_stmt_done(&st);
+    return status;
+}
+
+/* ---- records ------------------------------------------------------------------------------- */
+
+/* A record with all that belongs to it. */
+static memo_status repair_take_record(repair_work *w, int64_t rid, memo_err *err)
+{
+    static const char its[] = "its record is in quarantine";
+    char id[40];
+    memo_status status = repair_name(w, "SELECT id FROM records WHERE rid = ?", rid, id, err);
+    if (!status)
+        status = repair_move(w, &memo_table_vectors,
+                             "cid IN (SELECT cid FROM chunks WHERE rid = ?1)", rid, id, its, err);
+    if (!status)
+        status = repair_move(w, &memo_table_chunks, "rid = ?1", rid, id, its, err);
+    if (!status)
+        status = repair_move(w, &memo_table_versions, "rid = ?1", rid, id, its, err);
+    if (!status)
+        status = repair_move(w, &memo_table_records, "rid = ?1", rid, id,
+                             "its checksum does not match", err);
+    if (!status)
+        memo_repair_say(w->repair, MEMO_FINDING_WARN, "records",
+                        "memolith doctor --quarantine   shows what is left of it",
+                        "record %s: its checksum does not match; moved to quarantine",
+                        *id ? id : "without an id");
+    return status;
+}
+
+static memo_status repair_scan_records(repair_work *w, const char *text, int of_versions,
+                                       memo_err *err)
+{
+    int more;
+    memo_status status;
+    memo_stmt st = memo_stmt_once(w->sql, text, "read its records");
+    w->list.n = 0;
+    while (!(status = memo_stmt_step(&st, &more, err)) && more) {
+        memo_row row;
+        memo_row_read(&st, &row);
+        if (!memo_row_good(&row))
+            status = repair_remember(
+                w, of_versions ? memo_stmt_col_int(&st, MEMO_ROW_N_COLUMNS) : row.rid, err);
+        if (status)
+            break;
+    }
+    memo_stmt_done(&st);
+    return status;
+}
+
+static memo_status repair_records(repair_work *w, memo_err *err)
+{
+    memo_status status = repair_scan_records(w, "SELECT " MEMO_ROW_COLUMNS " FROM records", 0, err);
+    for (size_t i = 0; !status && i < w->list.n; i++)
+        status = repair_take_record(w, w->list.rows[i], err);
+    return status;
+}
+
+static memo_status repair_take_version(repair_work *w, int64_t row, memo_err *err)
+{
+    char id[40];
+    memo_status status = repair_name(w, "SELECT id FROM versions WHERE rowid = ?", row, id, err);
+    return status ? status
+                  : repair_move(w, &memo_table_versions, "rowid = ?1", row, id,
+                                "its checksum does not match, or its record is lost", err);
+}
+
+static memo_status repair_versions(repair_work *w, memo_err *err)
+{
+    int more;
+    memo_stmt st;
+    memo_status status =
+        repair_scan_records(w, "SELECT " MEMO_ROW_COLUMNS ", rowid FROM versions", 1, err);
+    st = memo_stmt_once(w->sql,
+                        "SELECT rowid FROM versions WHERE rid NOT IN (SELECT rid FROM records)",
+                        "read its versions");
+    while (!status && !(status = memo_stmt_step(&st, &more, err)) && more)
+        status = repair_remember(w, memo_stmt_col_int(&st, 0), err);
+    memo_stmt_done(&st);
+    for (size_t i = 0; !status && i < w->list.n; i++)
+        status = repair_take_version(w, w->list.rows[i], err);
+    return status;
+}
+
+/* ---- chunks and vectors -------------------------------------------------------------------- */
+
+static memo_status repair_take_chunk(repair_work *w, int64_t cid, memo_err *err)
+{
+    char id[40];
+    memo_status status = repair_name(w,
+                                     "SELECT r.id FROM chunks c JOIN records r ON r.rid = c.rid"
+                                     " WHERE c.cid = ?",
+                                     cid, id, err);
+    if (!status)
+        status = repair_move(w, &memo_table_vectors, "cid = ?1", cid, id,
+                             "its chunk is in quarantine", err);
+    if (!status)
+        status = repair_move(w, &memo_table_chunks, "cid = ?1", cid, id,
+                             "its checksum does not match, or its record is lost", err);
+    if (!status && *id)
+        memo_repair_say(w->repair, MEMO_FINDING_WARN, "records", "",
+                        "record %s: text kept, a chunk of it moved to quarantine", id);
+    return status;
+}
+
+static memo_status repair_chunks(repair_work *w, memo_err *err)
+{
+    int more;
+    memo_status status;
+    memo_stmt st = memo_stmt_once(w->sql,
+                                  "SELECT c.cid, c.rid, c.position, c.span_begin, c.span_end,"
+                                  " c.n_tokens, c.checksum, c.position < r.n_chunks,"
+                                  " length(CAST(r.text AS BLOB)) FROM chunks c"
+                                  " LEFT JOIN records r ON r.rid = c.rid",
+                                  "read its chunks");
+    w->list.n = 0;
+    while (!(status = memo_stmt_step(&st, &more, err)) && more) {
+        memo_chunk_row chunk;
+        memo_row row = {.rid = 0};
+        memo_chunk_read(&st, &chunk);
+        row.rid = chunk.rid;
+        row.text.n_bytes = (size_t)memo_stmt_col_int(&st, 8);
+        if (!memo_stmt_col_int(&st, 7) || !memo_chunk_good(&chunk, &row))
+            status = repair_remember(w, chunk.cid, err);
+        if (status)
+            break;
+    }
+    memo_stmt_done(&st);
+    for (size_t i = 0; !status && i < w->list.n; i++)
+        status = repair_take_chunk(w, w->list.rows[i], err);
+    return status;
+}
+
+static int repair_vector_good(const memo_stmt *st)
+{
+    int64_t v[6], n_bytes = sqlite3_column_bytes(st->s, 6);
+    const void *bytes = sqlite3_column_blob(st->s, 6);
+    for (int i = 0; i < 6; i++)
+        v[i] = memo_stmt_col_int(st, i);
+    return bytes && memo_stmt_col_int(st, 7) && n_bytes == memo_stmt_col_int(st, 8) * 4 &&
+           memo_vector_sum(v[1], v[2], v[3], v[4], bytes, (size_t)n_bytes) == v[5];
+}
+
+static memo_status repair_take_vector(repair_work *w, int64_t vid, memo_err *err)
+{
+    char id[40];
+    memo_status status = repair_name(w,
+                                     "SELECT r.id FROM vectors v JOIN chunks c ON c.cid = v.cid"
+                                     " JOIN records r ON r.rid = c.rid WHERE v.vid = ?",
+                                     vid, id, err);
+    if (!status)
+        status =
+            repair_move(w, &memo_table_vectors, "vid = ?1", vid, id,
+                        "its checksum does not match, or its chunk or model is not known", err);
+    if (!status && *id)
+        memo_repair_say(w->repair, MEMO_FINDING_WARN, "vectors", "",
+                        "record %s: text kept, a vector of it moved to quarantine", id);
+    return status;
+}
+
+static memo_status repair_vectors(repair_work *w, memo_err *err)
+{
+    int more;
+    memo_status status;
+    memo_stmt st = memo_stmt_once(
+        w->sql,
+        "SELECT v.vid, v.cid, v.space, v.ns, v.rid, v.checksum, v.vector,"
+        " c.rid IS NOT NULL AND c.rid = v.rid AND r.ns = v.ns, coalesce(s.dim, -1)"
+        " FROM vectors v LEFT JOIN chunks c ON c.cid = v.cid LEFT JOIN records r ON r.rid = v.rid"
+        " LEFT JOIN spaces s ON s.id = v.space",
+        "read its vectors");
+    w->list.n = 0;
+    while (!(status = memo_stmt_step(&st, &more, err)) && more) {
+        if (!repair_vector_good(&st))
+            status = repair_remember(w, memo_stmt_col_int(&st, 0), err);
+        if (status)
+            break;
+    }
+    memo_stmt_done(&st);
+    for (size_t i = 0; !status && i < w->list.n; i++)
+        status = repair_take_vector(w, w->list.rows[i], err);
+    return status;
+}
+
+/* ---- what ties them together --------------------------------------------------------------- */
+
+typedef struct repair_fix {
+    const char *query;  /* counts what is wrong */
+    const char *change; /* mends it */
+    const char *what;   /* "%lld ..." in words, after the count; NULL: of no interest */
+} repair_fix;
+
+/* A namespace whose name is lost gets one made of its number; the space of its vectors is that of
+ * the vectors it has. */
+static const repair_fix repair_fixes[] = {
+    {"SELECT count(DISTINCT ns) FROM records WHERE ns NOT IN (SELECT id FROM namespaces)",
+     "INSERT INTO namespaces(id, name, space, created_ms)"
+     " SELECT DISTINCT ns, 'recovered-' || ns, NULL, 0 FROM records"
+     " WHERE ns NOT IN (SELECT id FROM namespaces)",
+     "namespaces had lost their names and are called recovered-N now"},
+    {"SELECT count(*) FROM namespaces WHERE space IS NOT NULL AND space NOT IN"
+     " (SELECT id FROM spaces)",
+     "UPDATE namespaces SET space = NULL WHERE space NOT IN (SELECT id FROM spaces)",
+     "namespaces referred to a model that is not known any more"},
+    {"SELECT count(*) FROM namespaces n WHERE space IS NULL"
+     " AND EXISTS (SELECT 1 FROM vectors v WHERE v.ns = n.id)",
+     "UPDATE namespaces SET space = (SELECT v.space FROM vectors v WHERE v.ns = namespaces.id"
+     " LIMIT 1) WHERE space IS NULL",
+     "namespaces got back the model of their vectors"},
+    {"SELECT count(*) FROM sqlite_sequence WHERE name = 'records'"
+     " AND (seq < (SELECT max(rid) FROM records) OR seq NOT BETWEEN 0 AND " REPAIR_MAX_ROW ")",
+     "UPDATE sqlite_sequence SET seq = (SELECT coalesce(max(rid), 0) FROM records) WHERE name = "
+     "'records'",
+     "counter of row ids did not fit (records)"},
+    {"SELECT count(*) FROM sqlite_sequence WHERE name = 'chunks'"
+     " AND (seq < (SELECT max(cid) FROM chunks) OR seq NOT BETWEEN 0 AND " REPAIR_MAX_ROW ")",
+     "UPDATE sqlite_sequence SET seq = (SELECT coalesce(max(cid), 0) FROM chunks) WHERE name = "
+     "'chunks'",
+     "counter of row ids did not fit (chunks)"},
+};
+
+static memo_status repair_relations(repair_work *w, memo_err *err)
+{
+    memo_status status = MEMO_OK;
+    for (size_t i = 0; !status && i < sizeof repair_fixes / sizeof *repair_fixes; i++) {
+        const repair_fix *fix = &repair_fixes[i];
+        int64_t n = 0;
+        status = memo_sql_int(w->sql, fix->query, &n, err);
+        if (status || !n)
+            continue;
+        status = memo_sql_exec(w->sql, fix->change, "mend what ties its rows together", err);
+        w->changed = 1;
+        if (!status)
+            memo_repair_say(w->repair, MEMO_FINDING_WARN, "records", "", "%" PRId64 " %s", n,
+                            fix->what);
+    }
+    return status;
+}
+
+static const char repair_words_differ[] =
+    "SELECT (SELECT count(*) FROM chunks WHERE cid NOT IN (SELECT id FROM fts_docsize))"
+    " + (SELECT count(*) FROM fts_docsize WHERE id NOT IN (SELECT cid FROM chunks))";
+
+/* Damage in the index's own tables is a finding here, whatever SQLite calls it. */
+static memo_status repair_words(repair_work *w, memo_err *err)
+{
+    int64_t n = 0;
+    memo_err why = {0};
+    memo_status status = memo_sql_int(w->sql, repair_words_differ, &n, err);
+    if (status || w->words_changed || n)
+        goto rebuild;
+    status = memo_sql_exec(w->sql, "INSERT INTO fts(fts) VALUES('integrity-check')",
+                           "check the full-text index", &why);
+    if (status == MEMO_OK)
+        return MEMO_OK;
+    if (status != MEMO_ERR_CORRUPT) {
+        if (err)
+            *err = why;
+        return status;
+    }
+    status = MEMO_OK;
+rebuild:
+    if (!status) {
+        w->store->rebuild_fulltext = 1; /* done at the commit */
+        w->changed = 1;
+        memo_repair_say(w->repair, MEMO_FINDING_OK, "fulltext", "",
+                        "the full-text index was made again from the texts");
+    }
+    return status;
+}
+
+static const char repair_seq_differs[] =
+    "SELECT change_seq <> max(coalesce((SELECT max(seq) FROM records), 0),"
+    " coalesce((SELECT max(seq) FROM tombstones), 0)) FROM meta";
+
+/* A repair is a change and has a number. No record carries it, so a tombstone of no namespace
+ * does: whoever follows changes sees that there was one, and nothing is deleted by it elsewhere. */
+static memo_status repair_number(repair_work *w, memo_err *err)
+{
+    int64_t n = 0, last = 0;
+    memo_stmt st;
+    memo_status status = memo_sql_int(w->sql, repair_seq_differs, &n, err);
+    if (!status && n) {
+        w->changed = 1;
+        memo_repair_say(w->repair, MEMO_FINDING_WARN, "records", "",
+                        "the change counter did not fit the rows: they may be of two moments (a "
+                        "copy made while the store was written?)");
+    }
+    if (status || !w->changed)
+        return status;
+    status = memo_sql_int(w->sql,
+                          "SELECT max(coalesce((SELECT max(seq) FROM records), 0),"
+                          " coalesce((SELECT max(seq) FROM tombstones), 0))",
+                          &last, err);
+    if (!status && last > MEMO_STORE_MAX_SEQ)
+        status = memo_fail(err, MEMO_ERR_CORRUPT, "%s: a row has the change number %" PRId64,
+                           w->sql->path, last);
+    if (status)
+        return status;
+    if (w->store->seq < last || w->store->seq > MEMO_STORE_MAX_SEQ)
+        w->store->seq = last;
+    w->store->seq++;
+    st = memo_stmt_once(w->sql,
+                        "INSERT INTO tombstones(seq, ns, id, key, deleted_ms)"
+                        " VALUES(?, 0, 'repair', NULL, ?)",
+                        "number the repair");
+    memo_stmt_int(&st, w->store->seq);
+    memo_stmt_int(&st, w->repair->now_ms);
+    return memo_stmt_run(&st, err);
+}
+
+/* ---- all of it ----------------------------------------------------------------------------- */
+
+static memo_status repair_count(repair_work *w, memo_err *err)
+{
+    memo_repair_report *r = w->repair->report;
+    int64_t kept = 0, unembedded = 0;
+    memo_status status = memo_sql_int(w->sql, "SELECT count(*) FROM records", &kept, err);
+    if (!status)
+        status = memo_sql_int(w->sql,
+                              "SELECT count(*) FROM records r WHERE r.n_chunks <>"
+                              " (SELECT count(*) FROM chunks c JOIN vectors v ON v.cid = c.cid"
+                              " JOIN namespaces n ON n.id = r.ns AND n.space = v.space"
+                              " WHERE c.rid = r.rid)",
+                              &unembedded, err);
+    r->n_kept = (uint64_t)kept;
+    r->n_unembedded = (uint64_t)unembedded;
+    return status;
+}
+
+memo_status memo_repair_rows(memo_store *store, const memo_repair *repair, int *changed,
+                             memo_err *err)
+{
+    static memo_status (*const steps[])(repair_work *, memo_err *) = {
+        repair_records,   repair_versions, repair_chunks, repair_vectors,
+        repair_relations, repair_words,    repair_number, repair_count};
+    repair_work w = {.store = store, .sql = &store->sql, .repair = repair};
+    uint64_t before = repair->report->n_quarantined;
+    memo_status status = memo_store_check_write(store, err);
+    w.changed = w.words_changed = *changed;
+    for (size_t i = 0; !status && i < sizeof steps / sizeof *steps; i++)
+        status = steps[i](&w, err);
+    memo_free(w.list.rows);
+    if (!status && repair->report->n_quarantined > before)
+        memo_repair_say(
+            repair, MEMO_FINDING_WARN, "quarantine", "memolith doctor --quarantine   shows them",
+            "%" PRIu64 " rows moved to quarantine", repair->report->n_quarantined - before);
+    *changed = w.changed;
+    return status;
+}
+
+/* ---- what is left to embed ------------------------------------------------------------------ */
+
+memo_status memo_store_each_unembedded(memo_store *store, memo_store_id_fn fn, void *user,
+                                       memo_err *err)
+{
+    int row;
+    memo_stmt st;
+    memo_status status = memo_store_check_use(store, err);
+    if (status)
+        return status;
+    st = memo_stmt_keep(&store->sql,
+                        "SELECT n.name, r.id FROM records r JOIN namespaces n ON n.id = r.ns"
+                        " WHERE r.n_chunks <> (SELECT count(*) FROM chunks c"
+                        " JOIN vectors v ON v.cid = c.cid AND v.space = n.space"
+                        " WHERE c.rid = r.rid) ORDER BY r.rid",
+                        "find texts without vectors");
+    while (!(status = memo_stmt_step(&st, &row, err)) && row)
+        if (fn(user, memo_stmt_col_text(&st, 0).bytes, memo_stmt_col_text(&st, 1).bytes))
+            break;
+    memo_stmt_done(&st);
+    return status;
+}
