@@ -16,6 +16,7 @@ typedef struct bert_spec {
     const char *missing;  /* name left out */
     const char *extra;    /* name added, one value */
     const char *empty;    /* name whose first dimension is 0 */
+    const char *scalar;   /* name that has no dimensions, but one value */
     const char *poisoned; /* name whose value `poison_at` is `poison` */
     size_t poison_at;
     float poison;
@@ -85,7 +86,7 @@ static inline void bert_add(bert_tensor *list, size_t *n, const bert_spec *s, be
     memcpy(list[*n].shape, t.shape, sizeof t.shape);
     if (s->empty && !strcmp(s->empty, t.name))
         list[*n].shape[0] = 0;
-    list[*n].n_dims = t.n_dims;
+    list[*n].n_dims = s->scalar && !strcmp(s->scalar, t.name) ? 0 : t.n_dims;
     list[*n].base = t.base;
     list[*n].spread = t.spread;
     (*n)++;
@@ -155,8 +156,10 @@ static inline size_t bert_list(bert_tensor *list, const bert_spec *s)
 static inline void bert_append(memo_st_writer *writer, size_t index, const bert_tensor *t,
                                const bert_spec *s, memo_rng *rng)
 {
-    size_t n_values = (size_t)(t->n_dims == 2 ? t->shape[0] * t->shape[1] : t->shape[0]);
+    size_t n_values = 1;
     memo_err err = {0};
+    for (size_t d = 0; d < t->n_dims; d++)
+        n_values *= (size_t)t->shape[d];
     for (size_t i = 0; i < n_values; i++) {
         float f = (float)(t->base + t->spread * memo_rng_normal(rng));
         if (s->poisoned && !strcmp(s->poisoned, t->name) && i == s->poison_at)

@@ -2,7 +2,7 @@
 /* Bad model folders, by number: one file of a good folder is replaced, and the folder is compiled.
  * Each is refused with its class and field, in bounded time and memory, and nothing is written.
  *
- *   28  test_limits_28_empty_weight_is_refused     96   test_limits_96_unknown_names
+ *   28  test_limits_28_needed_weights              96   test_limits_96_unknown_names
  *   37, 38  test_limits_37_38_sharded_index        97   test_limits_97_norm_eps
  *   78  test_limits_78_gaps_below_the_rows         98   test_limits_98_position_table
  *   79  test_limits_79_ids_against_rows            99   test_limits_99_code_of_the_publisher
@@ -150,7 +150,7 @@ static void check_cases(config_env *e, const char *file, const config_case *case
 
 /* ---- weights --------------------------------------------------------------------------------- */
 
-static void test_limits_28_empty_weight_is_refused(void **state)
+static void test_limits_28_needed_weights(void **state)
 {
     config_env *e = *state;
 
@@ -161,6 +161,10 @@ static void test_limits_28_empty_weight_is_refused(void **state)
     write_folder(e, (bert_spec){.empty = "encoder.layer.0.output.LayerNorm.bias"});
     assert_int_equal(compile_folder(e), MEMO_ERR_VALUE);
     assert_contains(e->says, "\"encoder.layer.0.output.LayerNorm.bias\" has 1 dimensions and 0 "
+                             "values; config.json asks for [40]");
+    write_folder(e, (bert_spec){.scalar = "encoder.layer.0.output.LayerNorm.bias"});
+    assert_int_equal(compile_folder(e), MEMO_ERR_VALUE);
+    assert_contains(e->says, "\"encoder.layer.0.output.LayerNorm.bias\" has 0 dimensions and 1 "
                              "values; config.json asks for [40]");
 }
 
@@ -452,7 +456,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define IN_ENV(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-        IN_ENV(test_limits_28_empty_weight_is_refused),
+        IN_ENV(test_limits_28_needed_weights),
         IN_ENV(test_limits_37_38_sharded_index),
         IN_ENV(test_limits_78_gaps_below_the_rows),
         IN_ENV(test_limits_79_ids_against_rows),
