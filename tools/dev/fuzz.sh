@@ -17,4 +17,4 @@ for program in build/libfuzzer/fuzz/fuzz_*; do
     esac
 done
 [ -n "$targets" ] || die "no fuzz target '${1:-}'; ./dev fuzz list"
-run_fuzz "$seconds" $targets
+run_fuzz "$seconds" build/libfuzzer/corpus $targets

@@ -87,13 +87,14 @@ build_fuzz() {
     build_preset fuzz
 }
 
-# Run targets, one on each core, and count: run_fuzz SECONDS PROGRAM...
+# Run targets, one on each core, and count: run_fuzz SECONDS CORPUS PROGRAM...
 run_fuzz() {
-    n_seconds=$1
-    shift
+    n_seconds=$1 corpus=$2
+    shift 2
     mkdir -p build/logs
     lines=build/logs/fuzz.txt
-    printf '%s\n' "$@" | xargs -P "$(nproc)" -n 1 sh tools/dev/fuzz_one.sh "$n_seconds" >"$lines" 2>&1 || true
+    printf '%s\n' "$@" | xargs -P "$(nproc)" -n 1 sh tools/dev/fuzz_one.sh "$n_seconds" "$corpus" \
+        >"$lines" 2>&1 || true
     cat "$lines"
     good=$(grep -c ' ok$' "$lines") || true
     echo "$good passed, $(($# - good)) failed, 0 skipped"
