@@ -188,24 +188,40 @@ static memo_status audit_record_rows(audit *a, memo_sql *sql, const char *text, 
     return status;
 }
 
+/* Bytes of a record's text, 0 when there is no such record. */
+static memo_status audit_text_bytes(memo_sql *sql, int64_t rid, size_t *n_bytes, memo_err *err)
+{
+    int more;
+    memo_status status;
+    memo_stmt st = memo_stmt_keep(
+        sql, "SELECT length(CAST(text AS BLOB)) FROM records WHERE rid = ?", "read a text");
+    memo_stmt_int(&st, rid);
+    status = memo_stmt_step(&st, &more, err);
+    *n_bytes = !status && more ? memo_size_from_column(memo_stmt_col_int(&st, 0)) : 0;
+    memo_stmt_done(&st);
+    return status;
+}
+
+/* Telling the length of a text reads all of it: once for the chunks of a record, which follow one
+ * another. */
 static memo_status audit_chunk_rows(audit *a, memo_sql *sql, memo_err *err)
 {
     int more;
     memo_status status;
-    memo_stmt st = memo_stmt_once(sql,
-                                  "SELECT " MEMO_CHUNK_COLUMNS
-                                  ", (SELECT length(CAST(r.text AS BLOB)) FROM records r"
-                                  " WHERE r.rid = chunks.rid) FROM chunks",
-                                  "read its chunks");
+    memo_row record = {.rid = 0};
+    memo_stmt st =
+        memo_stmt_once(sql, "SELECT " MEMO_CHUNK_COLUMNS " FROM chunks", "read its chunks");
     while (!(status = memo_stmt_step(&st, &more, err)) && more) {
         memo_chunk_row chunk;
         char name[40];
-        memo_row row = {.rid = 0};
         memo_chunk_read(&st, &chunk);
-        row.rid = chunk.rid;
-        row.text.n_bytes = (size_t)memo_stmt_col_int(&st, 7);
+        if (chunk.rid != record.rid)
+            status = audit_text_bytes(sql, chunk.rid, &record.text.n_bytes, err);
+        if (status)
+            break;
+        record.rid = chunk.rid;
         snprintf(name, sizeof name, "chunk %" PRId64, chunk.cid);
-        if (!memo_chunk_good(&chunk, &row))
+        if (!memo_chunk_good(&chunk, &record))
             memo_damage_add(&a->damage, name);
     }
     memo_stmt_done(&st);

@@ -252,36 +252,75 @@ static memo_status exact_keys(memo_sql *sql, const exact_args *a, memo_err *err)
     return status;
 }
 
-/* Occurrences of the needle in one chunk (and the title, for the first). A row that fails its
- * checksum is named, not looked into: it may have lost the needle. */
-static memo_status exact_look(memo_sql *sql, int64_t cid, const exact_args *a, size_t *count,
-                              memo_err *err)
+/* Occurrences of the needle in one chunk of a good record (and the title, for the first). A chunk
+ * that fails its checksum is named, not looked into: it may have lost the needle. */
+static memo_status exact_look(memo_sql *sql, int64_t cid, const memo_row *record,
+                              const exact_args *a, size_t *count, memo_err *err)
 {
     memo_chunk_row chunk;
-    memo_row row;
-    memo_stmt st;
     int found;
     memo_status status = memo_chunk_find(sql, cid, &chunk, &found, err);
     *count = 0;
     if (status || !found)
         return status;
-    st = memo_stmt_keep(sql, "SELECT " MEMO_ROW_COLUMNS " FROM records WHERE rid = ?",
-                        "read a record");
-    memo_stmt_int(&st, chunk.rid);
+    if (!memo_chunk_good(&chunk, record)) {
+        memo_damage_add(a->damage, record->id.bytes ? record->id.bytes : "?");
+        return MEMO_OK;
+    }
+    *count =
+        exact_count(record->text.bytes + chunk.begin, (size_t)(chunk.end - chunk.begin), a->needle);
+    if (chunk.position == 0)
+        *count += exact_count(record->title.bytes, record->title.n_bytes, a->needle);
+    return MEMO_OK;
+}
+
+/* Count in the candidates c [n], chunks of one record, and keep those that hold the needle; the
+ * first n_keys hits are there already. */
+static memo_status exact_take(memo_sql *sql, const exact_args *a, const memo_store_hit *c, size_t n,
+                              const memo_row *record, size_t n_keys, memo_err *err)
+{
+    memo_status status = MEMO_OK;
+    for (size_t i = 0; !status && i < n; i++) {
+        size_t count, k = 0;
+        status = exact_look(sql, c[i].chunk, record, a, &count, err);
+        if (status || !count)
+            continue;
+        while (k < n_keys && a->out->hits[k].chunk != c[i].chunk)
+            k++;
+        if (k < n_keys)
+            a->out->hits[k].score += (double)count;
+        else
+            status = fulltext_push(a->out, c[i].chunk, c[i].record, (double)count, err);
+    }
+    return status;
+}
+
+/* A record is read and proven once for all its chunks: a long text has thousands. */
+static memo_status exact_take_record(memo_sql *sql, const exact_args *a, const memo_store_hit *c,
+                                     size_t n, size_t n_keys, memo_err *err)
+{
+    memo_row record;
+    int found;
+    memo_status status;
+    memo_stmt st = memo_stmt_keep(sql, "SELECT " MEMO_ROW_COLUMNS " FROM records WHERE rid = ?",
+                                  "read a record");
+    memo_stmt_int(&st, c->record);
     status = memo_stmt_step(&st, &found, err);
     if (!status && found) {
-        memo_row_read(&st, &row);
-        if (!memo_row_good(&row) || !memo_chunk_good(&chunk, &row)) {
-            memo_damage_add(a->damage, row.id.bytes ? row.id.bytes : "?");
-        } else {
-            *count = exact_count(row.text.bytes + chunk.begin, (size_t)(chunk.end - chunk.begin),
-                                 a->needle);
-            if (chunk.position == 0)
-                *count += exact_count(row.title.bytes, row.title.n_bytes, a->needle);
-        }
+        memo_row_read(&st, &record);
+        if (memo_row_good(&record))
+            status = exact_take(sql, a, c, n, &record, n_keys, err);
+        else
+            memo_damage_add(a->damage, record.id.bytes ? record.id.bytes : "?");
     }
     memo_stmt_done(&st);
     return status;
+}
+
+static int exact_compare_records(const void *a, const void *b)
+{
+    const memo_store_hit *x = a, *y = b;
+    return x->record < y->record ? -1 : x->record > y->record;
 }
 
 static int exact_compare(const void *a, const void *b)
@@ -292,24 +331,18 @@ static int exact_compare(const void *a, const void *b)
     return x->chunk < y->chunk ? -1 : x->chunk > y->chunk;
 }
 
-static memo_status exact_merge(memo_sql *sql, const exact_args *a, const fulltext_hits *candidates,
+static memo_status exact_merge(memo_sql *sql, const exact_args *a, fulltext_hits *candidates,
                                memo_err *err)
 {
-    size_t n_keys = a->out->n;
-    for (size_t i = 0; i < candidates->n; i++) {
-        const memo_store_hit *c = &candidates->hits[i];
-        size_t count, k = 0;
-        memo_status status = exact_look(sql, c->chunk, a, &count, err);
-        if (status)
-            return status;
-        if (!count)
-            continue;
-        while (k < n_keys && a->out->hits[k].chunk != c->chunk)
-            k++;
-        if (k < n_keys)
-            a->out->hits[k].score += (double)count;
-        else
-            status = fulltext_push(a->out, c->chunk, c->record, (double)count, err);
+    size_t n_keys = a->out->n, n = 0;
+    if (candidates->n > 1)
+        qsort(candidates->hits, candidates->n, sizeof *candidates->hits, exact_compare_records);
+    for (size_t i = 0; i < candidates->n; i += n) {
+        const memo_store_hit *first = &candidates->hits[i];
+        memo_status status;
+        for (n = 1; i + n < candidates->n && first[n].record == first->record;)
+            n++;
+        status = exact_take_record(sql, a, first, n, n_keys, err);
         if (status)
             return status;
     }

@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 
 #include "store/sql.h"
+#include "store/store_inner.h"
 
 static char ids[3][MEMO_ID_BYTES];
 
@@ -299,13 +300,85 @@ static void test_reads_of_a_rebuilt_index(void **state)
     memo_store_close(store);
 }
 
+/* ---- what a read costs ----------------------------------------------------------------------- */
+
+enum { LONG_CHUNKS = 1000, LONG_CHUNK_BYTES = 2000 };
+
+/* One record of 2 MB in a thousand chunks, each with the same identifier. */
+static void put_long_text(memo_store *store)
+{
+    static float vector[UTIL_DIM] = {1};
+    static memo_store_chunk chunks[LONG_CHUNKS];
+    size_t n = (size_t)LONG_CHUNKS * LONG_CHUNK_BYTES;
+    char *text = malloc(n);
+    memo_store_put put = {
+        .key = "long", .text = {text, n}, .space = 1, .chunks = chunks, .n_chunks = LONG_CHUNKS};
+    memo_add_result result;
+    memo_store_ns ns;
+    assert_non_null(text);
+    memset(text, ' ', n);
+    for (size_t i = 0; i < LONG_CHUNKS; i++) {
+        size_t begin = i * LONG_CHUNK_BYTES;
+        memcpy(text + begin, "ITEM-7", 6);
+        chunks[i] = (memo_store_chunk){begin, begin + LONG_CHUNK_BYTES, 3, vector};
+    }
+    util_ok(memo_store_begin_write(store, err));
+    util_ok(memo_store_make_ns(store, "default", &ns, err));
+    (void)util_space(store, UTIL_DIM);
+    util_ok(memo_store_put_record(store, ns.id, &put, &result, err));
+    util_ok(memo_store_commit(store, err));
+    free(text);
+}
+
+/* Pages that SQLite has looked at since the last call, from the disk or not. */
+static int pages_looked_at(memo_store *store)
+{
+    int hits = 0, misses = 0, most;
+    assert_int_equal(sqlite3_db_status(store->sql.db, SQLITE_DBSTATUS_CACHE_HIT, &hits, &most, 1),
+                     SQLITE_OK);
+    assert_int_equal(
+        sqlite3_db_status(store->sql.db, SQLITE_DBSTATUS_CACHE_MISS, &misses, &most, 1), SQLITE_OK);
+    return hits + misses;
+}
+
+/* A long text is read once, not once for each of its chunks: that would be a quarter of a million
+ * pages here, and minutes for the longest text allowed. */
+static void test_reads_of_a_long_text_are_linear(void **state)
+{
+    util_env *env = *state;
+    memo_store *store = util_open(env, MEMO_OPEN_CREATE);
+    memo_store_scope scope = {.ns = 1};
+    memo_arena arena = {0};
+    memo_store_hit *hits;
+    size_t n;
+    put_long_text(store);
+    (void)pages_looked_at(store);
+    util_ok(
+        util_exact(store, &scope, (memo_text){"ITEM-7", 6}, LONG_CHUNKS, &arena, &hits, &n, err));
+    assert_int_equal(n, LONG_CHUNKS);
+    {
+        int xx = pages_looked_at(store);
+        print_message("%d\n", xx);
+        assert_true(xx < 20 * LONG_CHUNKS);
+    }
+    util_check_clean(store);
+    {
+        int xx = pages_looked_at(store);
+        print_message("%d\n", xx);
+        assert_true(xx < 40 * LONG_CHUNKS);
+    }
+    memo_arena_fini(&arena);
+    memo_store_close(store);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, util_setup, util_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_reads_of_a_changed_record),   CASE(test_reads_of_a_forgotten_damaged_record),
-        CASE(test_reads_by_an_index_that_lies), CASE(test_reads_of_a_changed_vector),
-        CASE(test_reads_of_a_changed_chunk),    CASE(test_reads_of_a_rebuilt_index),
+        CASE(test_reads_of_a_changed_record),       CASE(test_reads_of_a_forgotten_damaged_record),
+        CASE(test_reads_by_an_index_that_lies),     CASE(test_reads_of_a_changed_vector),
+        CASE(test_reads_of_a_changed_chunk),        CASE(test_reads_of_a_rebuilt_index),
+        CASE(test_reads_of_a_long_text_are_linear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
