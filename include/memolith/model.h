@@ -320,6 +320,93 @@ typedef struct memo_verify_report {
 MEMO_API memo_status memo_model_verify(memo_model *model, memo_verify_report *report,
                                        memo_err *err);
 
+/* ---- fidelity ------------------------------------------------------------------------------ */
+
+/* How well a weight that a class stores with loss keeps the reference's. */
+typedef struct memo_tensor_fidelity {
+    const char *name; /* "layer.000.attention.qkv.weight" */
+    memo_class cls;
+    size_t n_rows, n_cols;
+    double snr_db;        /* 10 log10(sum w^2 / sum (w' - w)^2); INFINITY: no difference */
+    double max_abs_error; /* largest |w' - w| */
+    double largest;       /* largest |w| */
+} memo_tensor_fidelity;
+
+/* How near the states after one layer are to the reference's, over the tokens of several texts. The
+ * errors of the layers before are in it: it is the distance so far, not that of one layer. */
+typedef struct memo_layer_fidelity {
+    double cosine_mean, cosine_min; /* of one token's state */
+    double relative_error;          /* |x' - x| / |x| over all of them */
+} memo_layer_fidelity;
+
+/* How near vectors are to other vectors of the same texts. n_texts 0: not measured. */
+typedef struct memo_texts_fidelity {
+    size_t n_texts;
+    double cosine_mean, cosine_min;
+    double cosine_p01;      /* 1st percentile: at most 1 % of the texts are below it */
+    size_t worst;           /* index of the text with the least cosine */
+    const char *worst_text; /* its first characters */
+    /* Over the first 1,024 texts: which share of each text's 10 nearest others stays among them,
+     * and the rank correlation of all similarities. */
+    double top10_overlap, spearman;
+} memo_texts_fidelity;
+
+typedef struct memo_fidelity_report {
+    size_t n_tensors; /* weights that are not equal in every bit, or of a class with loss */
+    const memo_tensor_fidelity *tensors; /* [n_tensors] in file order */
+    size_t n_equal;                      /* the other weights */
+    size_t n_layers;                     /* 0 without a reference */
+    const memo_layer_fidelity *layers;   /* [n_layers] first the embeddings, then each layer */
+    size_t n_layer_texts;                /* over which they were measured */
+    memo_texts_fidelity against;         /* beside the reference's vectors */
+    memo_texts_fidelity golden;          /* beside the golden ones */
+} memo_fidelity_report;
+
+typedef struct memo_fidelity_options {
+    size_t size;
+    /* The reference, open: as a rule the same model in class f32. NULL: none. */
+    memo_model *against;
+    /* Folder with texts and their vectors by another implementation, or NULL:
+     *   texts.jsonl    a line {"text": ..., "prefix": ...} for each text; the prefix, which may be
+     *                  missing, is put before it
+     *   emb_f64.npy    [n, dim] of <f4 or <f8 in the same order; else emb_f32.npy
+     * With a tokens.jsonl in it, that has the lines: {"i": ..., "prefix": ...}, where i is the line
+     * of the text in the texts.jsonl of the folder above. 2 to 10,000 texts. */
+    const char *golden;
+    memo_progress_fn progress;
+    void *progress_user;
+} memo_fidelity_options;
+
+/* memo_model_fidelity() -- measure what a model's class costs: per tensor, per layer, end to end.
+ *
+ *   options  names a reference, golden vectors, or both (else MEMO_ERR_USAGE)
+ *   report   out; free with memo_fidelity_free()
+ *
+ * With a reference: every weight beside the reference's, the states of up to 64 texts after every
+ * layer (their first 256 tokens), and the vectors of all texts: the golden ones when there are any,
+ * else 64 of our own in several languages. With golden vectors: the model's beside those.
+ * No prompt is put before a text.
+ *
+ * MEMO_ERR_MISMATCH: the reference is another network or has another tokenizer, or the golden
+ * vectors another length; MEMO_ERR_FORMAT, MEMO_ERR_VALUE: the golden folder; MEMO_ERR_CORRUPT: a
+ * checksum differs. Nothing is judged here: see memo_fidelity_gate().
+ * Cost: reads both files once and embeds every text twice; memory grows with the texts. */
+MEMO_API memo_status memo_model_fidelity(memo_model *model, const memo_fidelity_options *options,
+                                         memo_fidelity_report **report, memo_err *err);
+MEMO_API void memo_fidelity_free(memo_fidelity_report *report);
+
+/* memo_fidelity_gate() -- hold one figure of a report against the least that is wanted.
+ *
+ *   figure  "cos", "cos-p01", "cos-min", "top10" or "spearman": end to end, the lesser of both
+ *           comparisons when both were made; "layer": the least cosine_mean of a layer; "snr": the
+ *           least snr_db of a tensor
+ *   found   out, or NULL: the figure; written also on MEMO_ERR_VERIFY
+ *
+ * MEMO_ERR_VERIFY when the figure is less or not a number; MEMO_ERR_USAGE for another name, or a
+ * figure that was not measured. */
+MEMO_API memo_status memo_fidelity_gate(const memo_fidelity_report *report, const char *figure,
+                                        double least, double *found, memo_err *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -91,6 +91,17 @@ memo_status cli_app_model(cli_app *app, const char *path, memo_err *err)
     return memo_model_open(app->ctx, path, NULL, &app->model, err);
 }
 
+memo_status cli_app_named_model(cli_app *app, const char **path, memo_err *err)
+{
+    *path = app->args.n_words > 0 ? app->args.words[0] : NULL;
+    if (*path && cli_args_has(&app->args, OPT_MODEL))
+        return memo_fail(err, MEMO_ERR_USAGE, "--model and \"%s\" both name a model", *path);
+    memo_status status = cli_app_model(app, *path, err);
+    if (status == MEMO_OK && !*path)
+        status = cli_settings_path(&app->settings, OPT_MODEL, path, err);
+    return status;
+}
+
 /* ---- store --------------------------------------------------------------------------------- */
 
 const char *cli_app_ns(const cli_app *app)

@@ -30,6 +30,8 @@ memo_status cli_app_ctx(cli_app *app, memo_err *err);
 /* The model at `path`, NULL: the one of the settings. MEMO_ERR_NOTFOUND says how to get the default
  * model when it is that and is not there. */
 memo_status cli_app_model(cli_app *app, const char *path, memo_err *err);
+/* The model that the first word names, or the one of the settings, and its path. */
+memo_status cli_app_named_model(cli_app *app, const char **path, memo_err *err);
 /* The store of the settings, with app->model when that is open. Except with MEMO_OPEN_CREATE a
  * store that does not exist is MEMO_ERR_NOTFOUND saying how to begin one. */
 memo_status cli_app_store(cli_app *app, memo_open_mode mode, memo_err *err);

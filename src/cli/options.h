@@ -119,6 +119,13 @@ typedef enum cli_kind {
       "how token states become one vector (default auto: the publisher's)")                        \
     X(ALLOW_NONFINITE, "allow-nonfinite", 0, CLI_FLAG, 0, "", 0, 0,                                \
       "keep weights that are NaN or infinite")                                                     \
+    X(AGAINST, "against", 0, CLI_PATH, 0, "FILE|FOLDER", 0, 0,                                     \
+      "a compiled model, or the published folder, to measure tensors, layers and vectors against") \
+    X(GOLDEN, "golden", 0, CLI_PATH, 0, "FOLDER", 0, 0,                                            \
+      "texts (texts.jsonl) and vectors (emb_f64.npy) by another implementation")                   \
+    X(GATE, "gate", 0, CLI_PAIR, 1, "FIGURE=LEAST", 0, 0,                                          \
+      "fail when a figure is less: cos, cos-p01, cos-min, top10, spearman, layer, snr; repeat "    \
+      "for more")                                                                                  \
     X(FORCE, "force", 0, CLI_FLAG, 0, "", 0, 0, "replace an existing output")                      \
     X(ENV, "env", 0, CLI_FLAG, 0, "", 0, 0, "show every setting with its value and origin")        \
     X(JSON, "json", 0, CLI_FLAG, 0, "", 0, 0, "write the whole grammar as JSON")                   \

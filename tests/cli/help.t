@@ -51,7 +51,7 @@ $ memolith help model
 >   model compile   turn a published model folder into one file that runs
 >   model show      show a compiled model: recipe with origins, tensors, fingerprint
 >   model inspect   list the tensors of any model file, or name what is wrong with it
->   model verify    prove a compiled model whole: checksums, fingerprint, self-test
+>   model verify    prove a compiled model whole, and measure what its class costs
 >
 > memolith help model VERB explains one.
 $ memolith help model compile

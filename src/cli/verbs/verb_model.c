@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* model show, inspect and verify: look inside. */
+/* model show and inspect: look inside. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,24 +178,12 @@ static void model_put_json(memo_buf *out, const memo_model_info *info, const mem
     memo_buf_puts(out, "}\n");
 }
 
-/* FILE of the command line, or the model of the settings. */
-static memo_status model_open_named(cli_app *app, const char **path, memo_err *err)
-{
-    *path = app->args.n_words > 0 ? app->args.words[0] : NULL;
-    if (*path && cli_args_has(&app->args, OPT_MODEL))
-        return memo_fail(err, MEMO_ERR_USAGE, "--model and \"%s\" both name a model", *path);
-    memo_status status = cli_app_model(app, *path, err);
-    if (status == MEMO_OK && !*path)
-        status = cli_settings_path(&app->settings, OPT_MODEL, path, err);
-    return status;
-}
-
 memo_status cli_verb_model_show(cli_app *app, memo_err *err)
 {
     const char *path;
     memo_model_info info;
     memo_tensor_list *list = NULL;
-    memo_status status = model_open_named(app, &path, err);
+    memo_status status = cli_app_named_model(app, &path, err);
     if (status == MEMO_OK)
         status = model_compare_source(app, err);
     if (status == MEMO_OK)
@@ -208,43 +196,5 @@ memo_status cli_verb_model_show(cli_app *app, memo_err *err)
     else
         model_put_json(&app->out.buf, &info, list);
     memo_tensor_list_free(list);
-    return status;
-}
-
-/* ---- verify -------------------------------------------------------------------------------- */
-
-memo_status cli_verb_model_verify(cli_app *app, memo_err *err)
-{
-    memo_buf *out = &app->out.buf;
-    const char *path;
-    memo_verify_report r = {0};
-    memo_status status = model_open_named(app, &path, err);
-    if (status)
-        return status;
-    status = memo_model_verify(app->model, &r, err);
-    if (status && r.n_blocks_checked == 0) /* it ended before there was anything to report */
-        return status;
-    if (app->out.format == CLI_FORMAT_TEXT) {
-        memo_buf_printf(out, "%s\n  checksums    ", path);
-        cli_put_grouped(out, r.n_blocks_checked);
-        memo_buf_printf(out, " blocks\n  fingerprint  %s\n",
-                        r.fingerprint_matches ? "matches" : "differs");
-        memo_buf_printf(out,
-                        "  self-test    %zu texts, %zu with other ids, largest difference %.2g, "
-                        "least cosine %.9g\n",
-                        r.n_probes, r.n_probe_ids_differ, r.probe_max_abs_diff, r.probe_min_cosine);
-        return status;
-    }
-    cli_json_open(out, '{');
-    cli_json_put_u64(out, "blocks_checked", r.n_blocks_checked);
-    cli_json_key(out, "fingerprint_matches");
-    cli_json_bool(out, r.fingerprint_matches);
-    cli_json_put_u64(out, "probes", r.n_probes);
-    cli_json_put_u64(out, "probe_ids_differ", r.n_probe_ids_differ);
-    cli_json_key(out, "probe_max_abs_diff");
-    cli_json_double(out, r.probe_max_abs_diff, 9);
-    cli_json_key(out, "probe_min_cosine");
-    cli_json_double(out, r.probe_min_cosine, 12);
-    memo_buf_puts(out, "}\n");
     return status;
 }

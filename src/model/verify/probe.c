@@ -24,9 +24,9 @@ const char *const memo_probe_texts[MEMO_COMPILED_PROBES] = {
     "although nobody could say any more who had paid for it.",
 };
 
-static memo_status probe_encode_one(const memo_tokenizer *tokenizer, const char *text,
-                                    size_t max_tokens, memo_token_list *list, memo_buf *ids,
-                                    memo_err *err)
+memo_status memo_probe_encode_text(const memo_tokenizer *tokenizer, memo_text text,
+                                   size_t max_tokens, memo_token_list *list, memo_buf *ids,
+                                   memo_err *err)
 {
     const uint32_t *prefix = NULL, *suffix = NULL;
     size_t n_prefix = memo_tokenizer_prefix(tokenizer, &prefix);
@@ -34,13 +34,13 @@ static memo_status probe_encode_one(const memo_tokenizer *tokenizer, const char 
     size_t room = max_tokens - n_prefix - n_suffix;
 
     list->n = 0;
-    memo_status status = memo_tokenizer_encode(tokenizer, text, strlen(text), 0, list, err);
+    memo_status status = memo_tokenizer_encode(tokenizer, text.bytes, text.n_bytes, 0, list, err);
     if (status)
         return status;
     memo_buf_append(ids, prefix, n_prefix * sizeof *prefix);
     memo_buf_append(ids, list->ids, (list->n < room ? list->n : room) * sizeof *list->ids);
     memo_buf_append(ids, suffix, n_suffix * sizeof *suffix);
-    return ids->failed ? memo_fail_nomem(err, "the probes", ids->cap) : MEMO_OK;
+    return ids->failed ? memo_fail_nomem(err, "token ids", ids->cap) : MEMO_OK;
 }
 
 memo_status memo_probe_encode(const memo_tokenizer *tokenizer, const char *const *texts,
@@ -50,7 +50,8 @@ memo_status memo_probe_encode(const memo_tokenizer *tokenizer, const char *const
     memo_status status = MEMO_OK;
 
     for (size_t i = 0; i < MEMO_COMPILED_PROBES && status == MEMO_OK; i++) {
-        status = probe_encode_one(tokenizer, texts[i], max_tokens, &list, &out->ids, err);
+        memo_text text = {texts[i], strlen(texts[i])};
+        status = memo_probe_encode_text(tokenizer, text, max_tokens, &list, &out->ids, err);
         out->cu_seqlens[i + 1] = (uint32_t)(out->ids.n / sizeof(uint32_t));
     }
     memo_token_list_fini(&list);

@@ -16,6 +16,12 @@ typedef struct memo_probe_ids {
     uint32_t cu_seqlens[MEMO_COMPILED_PROBES + 1];
 } memo_probe_ids;
 
+/* Append one text's ids with its special tokens, cut at max_tokens, as embedding sees it. `list` is
+ * room that is used again. max_tokens is more than the special tokens. */
+memo_status memo_probe_encode_text(const memo_tokenizer *tokenizer, memo_text text,
+                                   size_t max_tokens, memo_token_list *list, memo_buf *ids,
+                                   memo_err *err);
+
 /* Tokenize MEMO_COMPILED_PROBES texts with special tokens, cut at max_tokens. The result must be
  * released with memo_buf_fini(&out->ids), also on failure. */
 memo_status memo_probe_encode(const memo_tokenizer *tokenizer, const char *const *texts,
