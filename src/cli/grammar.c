@@ -213,12 +213,17 @@ const cli_verb cli_verbs[] = {
      0,
      0,
      0,
-     "memolith doctor",
-     "check settings, machine, model and store",
-     "Reads only. Ends with the status of the worst finding: VERIFY for the model, CORRUPT for "
-     "the\n"
-     "store.",
-     {OPT_ENV, GRAMMAR_STORE, GRAMMAR_MODEL, GRAMMAR_COMMON}},
+     "memolith doctor --repair -f work.memo",
+     "check settings, machine, model and store; repair a damaged store",
+     "Reads only, but for --repair. Ends with the status of the worst finding: VERIFY for the "
+     "model,\n"
+     "CORRUPT for the store. --repair needs the store for itself; it keeps the file as it was "
+     "under\n"
+     "FILE.before-repair-N and ends with 0 when the store is sound again. With a model, texts "
+     "that\n"
+     "lost their vectors are embedded again; --dry-run only says what would be done.",
+     {OPT_VERIFY, OPT_REPAIR, OPT_QUARANTINE, OPT_DRY_RUN, OPT_ENV, GRAMMAR_STORE, GRAMMAR_MODEL,
+      GRAMMAR_COMMON}},
     {"help",
      cli_verb_help,
      "[VERB]",

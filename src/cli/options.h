@@ -128,6 +128,11 @@ typedef enum cli_kind {
       "for more")                                                                                  \
     X(FORCE, "force", 0, CLI_FLAG, 0, "", 0, 0, "replace an existing output")                      \
     X(ENV, "env", 0, CLI_FLAG, 0, "", 0, 0, "show every setting with its value and origin")        \
+    X(VERIFY, "verify", 0, CLI_FLAG, 0, "", 0, 0,                                                  \
+      "check the store alone: every page, row, vector and word")                                   \
+    X(REPAIR, "repair", 0, CLI_FLAG, 0, "", 0, 0,                                                  \
+      "move what is damaged to quarantine, keep the original file")                                \
+    X(QUARANTINE, "quarantine", 0, CLI_FLAG, 0, "", 0, 0, "show the rows that were moved there")   \
     X(JSON, "json", 0, CLI_FLAG, 0, "", 0, 0, "write the whole grammar as JSON")                   \
     X(SETTINGS_MARKDOWN, "settings-markdown", 0, CLI_FLAG, 0, "", 0, 0, "write docs/SETTINGS.md")
 

@@ -358,7 +358,11 @@ static memo_status repair_make_new(repair_job *job, int *which, memo_err *err)
     memo_status status = repair_mend(job, job->out[0].tmp_path, &changed, &why);
     *which = 0;
     if (status == MEMO_ERR_CORRUPT) {
-        memo_repair_say(&job->repair, MEMO_FINDING_BAD, "file", "", "%s", why.message);
+        size_t n_name = strlen(job->out[0].tmp_path);
+        int named = strncmp(why.message, job->out[0].tmp_path, n_name) == 0;
+        memo_repair_say(&job->repair, MEMO_FINDING_BAD, "file", "",
+                        "%s; a new store is made of all rows that can be read",
+                        why.message + (named ? n_name + 2 : 0));
         *report = before;
         *which = 1;
         return repair_rebuild(job, err);
@@ -371,9 +375,11 @@ static memo_status repair_make_new(repair_job *job, int *which, memo_err *err)
     report->way = job->bad.n ? MEMO_REPAIR_PAGES : changed ? MEMO_REPAIR_ROWS : MEMO_REPAIR_NOTHING;
     if (!job->bad.n)
         return MEMO_OK;
-    memo_repair_say(&job->repair, MEMO_FINDING_WARN, "pages",
-                    "look into a store with other SQLite programs read-only",
-                    "what is in these pages passes every other check: they got fresh checksums");
+    if (!report->n_quarantined)
+        memo_repair_say(
+            &job->repair, MEMO_FINDING_WARN, "pages",
+            "look into a store with other SQLite programs read-only",
+            "what is in these pages passes every other check: they got fresh checksums");
     return memo_rescue_name_unproven(&job->repair, &job->image, &job->bad, err);
 }
 

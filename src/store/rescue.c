@@ -329,10 +329,12 @@ static const char rescue_counters[] =
     "DELETE FROM sqlite_sequence;"
     "INSERT INTO sqlite_sequence(name, seq) SELECT name, seq FROM temp.sequence"
     " WHERE name IN ('records', 'chunks') AND seq BETWEEN 0 AND 4611686018427387904;"
-    "INSERT INTO sqlite_sequence(name, seq) SELECT 'records', coalesce(max(rid), 0) FROM records"
-    " WHERE 'records' NOT IN (SELECT name FROM sqlite_sequence);"
-    "INSERT INTO sqlite_sequence(name, seq) SELECT 'chunks', coalesce(max(cid), 0) FROM chunks"
-    " WHERE 'chunks' NOT IN (SELECT name FROM sqlite_sequence);";
+    "INSERT INTO sqlite_sequence(name, seq) SELECT 'records',"
+    " coalesce((SELECT max(rid) FROM records), 0) WHERE 'records' NOT IN (SELECT name FROM "
+    "sqlite_sequence);"
+    "INSERT INTO sqlite_sequence(name, seq) SELECT 'chunks',"
+    " coalesce((SELECT max(cid) FROM chunks), 0) WHERE 'chunks' NOT IN (SELECT name FROM "
+    "sqlite_sequence);";
 
 /* Records of which an index, a chunk or a vector is left, but no row, good or bad. */
 static const char rescue_lost[] = "INSERT OR IGNORE INTO temp.known(rid) SELECT rid FROM chunks"

@@ -24,7 +24,7 @@ $ memolith
 !   model inspect   list the tensors of any model file, or name what is wrong with it
 !   model verify    prove a compiled model whole: checksums, fingerprint, self-test
 !   backup          copy the store to another file, whole and checked, while others write
-!   doctor          check settings, machine, model and store
+!   doctor          check settings, machine, model and store; repair a damaged store
 !   help            explain a verb; --json writes the whole grammar
 !   version         show the version
 !

@@ -10,6 +10,7 @@
 #include "cli/app.h"
 #include "cli/json_out.h"
 #include "cli/values.h"
+#include "cli/verbs/doctor.h"
 #include "cli/verbs/verbs.h"
 
 extern char **environ;
@@ -23,9 +24,8 @@ typedef struct doctor_state {
 
 static const char *const doctor_levels[] = {"ok", "warn", "bad"};
 
-static void doctor_put(doctor_state *state, const memo_finding *finding)
+void cli_doctor_put_finding(cli_out *out, const memo_finding *finding)
 {
-    cli_out *out = &state->app->out;
     if (out->format == CLI_FORMAT_TEXT) {
         memo_buf_printf(&out->buf, "%-4s  %-9s %s\n", doctor_levels[finding->level], finding->area,
                         finding->message);
@@ -40,6 +40,11 @@ static void doctor_put(doctor_state *state, const memo_finding *finding)
                             finding->hint && finding->hint[0] ? finding->hint : NULL);
         cli_json_close(&out->buf, '}');
     }
+}
+
+static void doctor_put(doctor_state *state, const memo_finding *finding)
+{
+    cli_doctor_put_finding(&state->app->out, finding);
     state->n++;
     if (finding->level > state->worst)
         state->worst = finding->level;
@@ -162,12 +167,46 @@ static void doctor_stats(doctor_state *state)
     memo_buf_fini(&message);
 }
 
+static void doctor_put_all(doctor_state *state, const memo_findings *findings)
+{
+    for (size_t i = 0; i < findings->n; i++)
+        if (findings->findings[i].level == MEMO_FINDING_BAD)
+            doctor_bad(state, MEMO_ERR_CORRUPT, &findings->findings[i]);
+        else
+            doctor_put(state, &findings->findings[i]);
+}
+
+/* One that cannot be opened: which of its pages are damaged. */
+static void doctor_pages(doctor_state *state)
+{
+    const char *path;
+    memo_err why = {0};
+    memo_findings *findings = NULL;
+    memo_status status = cli_settings_path(&state->app->settings, OPT_DB, &path, &why);
+    if (status == MEMO_OK)
+        status = memo_db_check_pages(path, &findings, &why);
+    if (status)
+        doctor_failed(state, "pages", status, &why);
+    else
+        doctor_put_all(state, findings);
+    memo_findings_free(findings);
+}
+
+/* FTS5 checks its index only where it could write. */
+static memo_status doctor_open(doctor_state *state, memo_err *err)
+{
+    memo_status status = MEMO_ERR_IO;
+    if (cli_args_has(&state->app->args, OPT_VERIFY))
+        status = cli_app_store(state->app, MEMO_OPEN_EXISTING, err);
+    return status == MEMO_ERR_IO ? cli_app_store(state->app, MEMO_OPEN_READ_ONLY, err) : status;
+}
+
 static void doctor_store(doctor_state *state)
 {
     cli_app *app = state->app;
     memo_err why = {0};
     memo_findings *findings = NULL;
-    memo_status status = cli_app_store(app, MEMO_OPEN_READ_ONLY, &why);
+    memo_status status = doctor_open(state, &why);
     if (status == MEMO_ERR_NOTFOUND && app->settings.values[OPT_DB].origin == CLI_FROM_DEFAULT) {
         doctor_put(state, &(memo_finding){MEMO_FINDING_OK, "store", why.message, ""});
         return;
@@ -176,15 +215,12 @@ static void doctor_store(doctor_state *state)
         doctor_stats(state);
         status = memo_db_doctor(app->db, &findings, &why);
     }
-    if (status) {
+    if (status)
         doctor_failed(state, "store", status, &why);
-        return;
-    }
-    for (size_t i = 0; i < findings->n; i++)
-        if (findings->findings[i].level == MEMO_FINDING_BAD)
-            doctor_bad(state, MEMO_ERR_CORRUPT, &findings->findings[i]);
-        else
-            doctor_put(state, &findings->findings[i]);
+    else
+        doctor_put_all(state, findings);
+    if (status == MEMO_ERR_CORRUPT)
+        doctor_pages(state);
     memo_findings_free(findings);
 }
 
@@ -204,17 +240,11 @@ static void doctor_env(cli_app *app)
     memo_buf_puts(out, "}\n");
 }
 
-memo_status cli_verb_doctor(cli_app *app, memo_err *err)
+static memo_status doctor_check(cli_app *app, memo_err *err)
 {
     memo_buf *out = &app->out.buf;
     doctor_state state = {.app = app};
-    memo_status status = cli_app_settings(app, err);
-    if (status == MEMO_OK && cli_args_has(&app->args, OPT_ENV)) {
-        doctor_env(app);
-        return MEMO_OK;
-    }
-    if (status == MEMO_OK)
-        status = cli_app_ctx(app, err);
+    memo_status status = cli_app_ctx(app, err);
     if (status)
         return status;
     if (app->out.format != CLI_FORMAT_TEXT) {
@@ -222,9 +252,11 @@ memo_status cli_verb_doctor(cli_app *app, memo_err *err)
         cli_json_key(out, "findings");
         cli_json_open(out, '[');
     }
-    doctor_unknown_variables(&state);
-    doctor_machine(&state);
-    doctor_model(&state);
+    if (!cli_args_has(&app->args, OPT_VERIFY)) {
+        doctor_unknown_variables(&state);
+        doctor_machine(&state);
+        doctor_model(&state);
+    }
     doctor_store(&state);
     if (app->out.format != CLI_FORMAT_TEXT) {
         cli_json_close(out, ']');
@@ -235,4 +267,32 @@ memo_status cli_verb_doctor(cli_app *app, memo_err *err)
         return memo_fail(err, state.status, "%zu of %zu findings %s bad", state.n_bad, state.n,
                          state.n_bad == 1 ? "is" : "are");
     return MEMO_OK;
+}
+
+memo_status cli_verb_doctor(cli_app *app, memo_err *err)
+{
+    static const int modes[] = {OPT_VERIFY, OPT_REPAIR, OPT_QUARANTINE, OPT_ENV};
+    int mode = 0, n = 0;
+    memo_status status = cli_app_settings(app, err);
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (cli_args_has(&app->args, modes[i])) {
+            mode = modes[i];
+            n++;
+        }
+    if (status == MEMO_OK && n > 1)
+        status = memo_fail(err, MEMO_ERR_USAGE,
+                           "--verify, --repair, --quarantine and --env: one of them at a time");
+    if (status == MEMO_OK && mode != OPT_REPAIR && cli_args_has(&app->args, OPT_DRY_RUN))
+        status = memo_fail(err, MEMO_ERR_USAGE, "--dry-run goes with --repair");
+    if (status)
+        return status;
+    if (mode == OPT_REPAIR)
+        return cli_doctor_repair(app, err);
+    if (mode == OPT_QUARANTINE)
+        return cli_doctor_quarantine(app, err);
+    if (mode == OPT_ENV) {
+        doctor_env(app);
+        return MEMO_OK;
+    }
+    return doctor_check(app, err);
 }

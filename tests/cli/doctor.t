@@ -1,0 +1,142 @@
+A store that is checked and repaired; the file as it was stays beside it.
+
+## doctor --verify
+$ memolith add tea --key t -o quiet; memolith doctor --verify
+> ok    store     1 record, 1 chunk, 1 vector, 213.0 kB, schema 1
+> ok    pages     26 pages of 8192 bytes: structure and checksums are right
+> ok    schema    version 1, nothing foreign in it
+> ok    records   1 records and versions, all checksums match
+> ok    vectors   1 vectors, all checksums match
+> ok    fulltext  1 rows, index structure is right
+> ok    model     no model was given: vectors are not compared
+>       fix: memolith doctor --model FILE
+$ memolith doctor --verify -o json
+> {"findings":[{"level":"ok","area":"store","message":"1 record, 1 chunk, 1 vector, 213.0 kB, schema 1","fix":null},{"level":"ok","area":"pages","message":"26 pages of 8192 bytes: structure and checksums are right","fix":null},{"level":"ok","area":"schema","message":"version 1, nothing foreign in it","fix":null},{"level":"ok","area":"records","message":"1 records and versions, all checksums match","fix":null},{"level":"ok","area":"vectors","message":"1 vectors, all checksums match","fix":null},{"level":"ok","area":"fulltext","message":"1 rows, index structure is right","fix":null},{"level":"ok","area":"model","message":"no model was given: vectors are not compared","fix":"memolith doctor --model FILE"}],"worst":"ok"}
+$ memolith doctor --verify --env
+! error[USAGE]: --verify, --repair, --quarantine and --env: one of them at a time
+? 2
+$ memolith doctor --dry-run
+! error[USAGE]: --dry-run goes with --repair
+? 2
+
+## doctor --repair of a sound store
+$ memolith add tea --key t -o quiet -f a.memo; memolith doctor --repair -f a.memo
+> nothing to repair
+$ memolith doctor --quarantine -f a.memo
+$ ls -A | grep memo
+> a.memo
+> a.memo-lock
+> a.memo-shm
+> a.memo-wal
+$ memolith doctor --repair -f nowhere.memo
+! error[NOTFOUND]: there is no store at nowhere.memo yet
+!   fix: memolith add 'something to remember'   or   memolith import FOLDER   or   -f FILE for another store
+? 3
+
+## doctor --repair of a changed row
+$ for w in tea coffee milk; do memolith add "$w is a drink" --key $w -o quiet -f a.memo; done; $PYTHON -c 'd = bytearray(open("a.memo", "rb").read()); i = d.index(b"coffee is"); d[i] ^= 32; open("a.memo", "wb").write(d)'
+$ memolith doctor --verify -f a.memo
+> ok    store     3 records, 3 chunks, 3 vectors, 213.0 kB, schema 1
+> bad   pages     page 7 of 26: checksum does not match
+>       fix: memolith doctor --repair   (keeps a copy of the file), or restore a backup
+> bad   pages     *** in database main ***
+> Page 7: unable to get the page. error code=8202
+>       fix: memolith doctor --repair   (keeps a copy of the file), or restore a backup
+> bad   pages     <folder>/a.memo: cannot check its structure: checksum of page 7 does not match
+>       fix: memolith doctor --repair   (keeps a copy of the file), or restore a backup
+> ok    schema    version 1, nothing foreign in it
+> bad   records   <id>: checksum does not match
+>       fix: the other rows are served; memolith doctor --repair   moves these to quarantine
+> bad   records   page 7: checksum does not match
+>       fix: the other rows are served; memolith doctor --repair   moves these to quarantine
+> bad   records   <folder>/a.memo: cannot read it: checksum of page 7 does not match
+>       fix: memolith doctor --repair   (keeps a copy of the file), or restore a backup
+> bad   records   <folder>/a.memo: cannot read it: checksum of page 7 does not match
+>       fix: memolith doctor --repair   (keeps a copy of the file), or restore a backup
+> ok    vectors   3 vectors, all checksums match
+> ok    fulltext  3 rows, index structure is right
+! error[CORRUPT]: 7 of 11 findings are bad
+? 7
+$ memolith doctor --repair --dry-run -f a.memo
+> bad   pages     page 7 of 26: checksum does not match
+> warn  records   record <id>: its checksum does not match; moved to quarantine
+>       fix: memolith doctor --quarantine   shows what is left of it
+> ok    fulltext  the full-text index was made again from the texts
+> warn  quarantine 3 rows moved to quarantine
+>       fix: memolith doctor --quarantine   shows them
+> would be repaired: 2 records kept, 3 rows to quarantine (1 record), 0 lost
+$ memolith doctor --repair -f a.memo
+> bad   pages     page 7 of 26: checksum does not match
+> warn  records   record <id>: its checksum does not match; moved to quarantine
+>       fix: memolith doctor --quarantine   shows what is left of it
+> ok    fulltext  the full-text index was made again from the texts
+> warn  quarantine 3 rows moved to quarantine
+>       fix: memolith doctor --quarantine   shows them
+> repaired: 2 records kept, 3 rows to quarantine (1 record), 0 lost
+> the file as it was: <folder>/a.memo.before-repair-1
+$ memolith doctor --quarantine -f a.memo -o ndjson | $PYTHON -c 'import json, sys; print([(r["area"], r["reason"], r["content"].get("key")) for r in map(json.loads, sys.stdin)])'
+> [('vector', 'its record is in quarantine', None), ('chunk', 'its record is in quarantine', None), ('record', 'its checksum does not match', 'coffee')]
+$ memolith get tea -f a.memo | tail -1; memolith get coffee -f a.memo; memolith search milk --mode lexical -f a.memo -o json | $PYTHON -c 'import json, sys; print([h["key"] for h in json.load(sys.stdin)["hits"]])'
+> tea is a drink
+> ['milk']
+! error[NOTFOUND]: no record "coffee" in namespace "default"
+$ memolith doctor --verify -f a.memo -o json | $PYTHON -c 'import json, sys; print(json.load(sys.stdin)["worst"])'
+> ok
+$ memolith doctor --repair -f a.memo; ls -A | grep memo
+> nothing to repair
+> a.memo
+> a.memo-lock
+> a.memo.before-repair-1
+
+## doctor --repair of a header page of zeros
+$ for w in tea coffee milk; do memolith add "$w is a drink" --key $w -o quiet -f a.memo; done; $PYTHON -c 'd = bytearray(open("a.memo", "rb").read()); d[:8192] = bytes(8192); open("a.memo", "wb").write(d)'
+$ memolith doctor --verify -f a.memo
+> bad   store     <folder>/a.memo: not a memolith store: no SQLite header
+> bad   pages     page 1 of 26: checksum does not match
+>       fix: memolith doctor --repair   (keeps a copy of the file), or restore a backup
+! error[CORRUPT]: 2 of 2 findings are bad
+? 7
+$ memolith doctor --repair -f a.memo -o json
+> {"way":"rebuilt","dry_run":false,"kept":3,"quarantined":0,"quarantined_records":0,"lost":0,"lost_versions":0,"bad_pages":1,"pages":26,"reembedded":0,"unembedded":0,"original":"<folder>/a.memo.before-repair-1","findings":[{"level":"bad","area":"pages","message":"page 1 of 26: checksum does not match","fix":null},{"level":"bad","area":"file","message":"not a memolith store: no SQLite header; a new store is made of all rows that can be read","fix":null},{"level":"ok","area":"fulltext","message":"the full-text index was made again from the texts","fix":null}]}
+$ memolith list -f a.memo -o ndjson | $PYTHON -c 'import json, sys; print(sorted(json.loads(l)["key"] for l in sys.stdin))'
+> ['coffee', 'milk', 'tea']
+
+## doctor --repair of a store that another SQLite program wrote
+$ memolith add tea --key t -o quiet -f a.memo; $PYTHON -c 'import sqlite3; d = sqlite3.connect("a.memo"); d.execute("UPDATE meta SET n_commits = n_commits"); d.commit(); d.execute("VACUUM"); d.close()'
+$ memolith get t -f a.memo; memolith doctor --repair -f a.memo
+> bad   pages     pages 1-26 of 26: checksum does not match
+> ok    fulltext  the full-text index was made again from the texts
+> warn  pages     what is in these pages passes every other check: they got fresh checksums
+>       fix: look into a store with other SQLite programs read-only
+> warn  records   page 3 has no valid checksum; taken from it: space 1 "4bd40f019c27ba493e12f0196247606dbfe6352e27c162df415aef5a9afe"
+>       fix: look whether it is right
+> warn  records   page 5 has no valid checksum; taken from it: namespace 1 "default"
+>       fix: look whether it is right
+> repaired: 1 record kept, 0 rows to quarantine (0 records), 0 lost
+> the file as it was: <folder>/a.memo.before-repair-1
+! error[CORRUPT]: <folder>/a.memo: cannot open it: checksum of page 1 does not match
+!   fix: memolith doctor --repair   (keeps a copy of the file), or restore a backup
+$ memolith get t -f a.memo | tail -1
+> tea
+
+## doctor --repair embeds again what lost its vector
+$ memolith add tea --key t -o quiet -f a.memo; $PYTHON -c 'import sqlite3; p = sqlite3.connect("file:a.memo?immutable=1", uri=True).execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", ("vectors",)).fetchone()[0]; d = bytearray(open("a.memo", "rb").read()); d[p * 8192 - 9] ^= 1; open("a.memo", "wb").write(d)'
+$ env -u MEMOLITH_MODEL memolith doctor --repair -f a.memo
+> bad   pages     page 18 of 26: checksum does not match
+> warn  vectors   record <id>: text kept, a vector of it moved to quarantine
+> ok    fulltext  the full-text index was made again from the texts
+> warn  quarantine 1 rows moved to quarantine
+>       fix: memolith doctor --quarantine   shows them
+> warn  vectors   1 records lack vectors: found by words only
+>       fix: memolith doctor --repair --model FILE   makes them again
+> repaired: 1 record kept, 1 row to quarantine (0 records), 0 lost
+> the file as it was: <folder>/a.memo.before-repair-1
+! warning: there is no model: none is named, and the default one is not at <folder>/home/.cache/memolith/models/all-MiniLM-L6-v2.f32.safetensors
+$ memolith doctor --verify -f a.memo | grep -A1 warn
+> warn  vectors   1 chunks without a vector
+>       fix: memolith doctor --repair --model FILE   makes them again
+$ memolith doctor --repair -f a.memo -o json | $PYTHON -c 'import json, sys; d = json.load(sys.stdin); print(d["way"], d["reembedded"], d["unembedded"])'
+> nothing 1 0
+$ memolith doctor --verify -f a.memo | grep -c ok; memolith search tea --mode dense -f a.memo -o json | $PYTHON -c 'import json, sys; print([h["key"] for h in json.load(sys.stdin)["hits"]])'
+> 7
+> ['t']
