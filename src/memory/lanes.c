@@ -58,16 +58,10 @@ static double lanes_cosine(const lanes_scan *scan, const float *vector, float do
 
 static void lanes_note_chunk(memo_lanes *lanes, int64_t chunk)
 {
-    memo_store_damage *damage = &lanes->damage;
     char name[40];
 
     snprintf(name, sizeof name, "chunk %" PRId64, chunk);
-    damage->n++;
-    if (damage->n_ids < MEMO_STORE_MAX_DAMAGED) {
-        const char *copy = memo_arena_strdup(damage->arena, name);
-        if (copy)
-            damage->ids[damage->n_ids++] = copy;
-    }
+    memo_damage_add(&lanes->damage, name);
 }
 
 static int lanes_scan_block(void *user, const memo_store_block *block)

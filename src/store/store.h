@@ -190,6 +190,9 @@ typedef struct memo_store_damage {
     const char *ids[MEMO_STORE_MAX_DAMAGED];
 } memo_store_damage;
 
+/* Add one, unless it is named already; the name is copied. `damage` may be NULL. */
+void memo_damage_add(memo_store_damage *damage, const char *id);
+
 /* What a read may see: live (not expired) records of a namespace that pass a filter. */
 typedef struct memo_store_scope {
     int64_t ns;

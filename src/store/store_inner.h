@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* store/store_inner.h -- what the files of this room share: the open store, and the query text that says
- * what a read may see. */
+/* store/store_inner.h -- what the files of this room share: the open store, and the query text that
+ * says what a read may see. */
 #ifndef MEMO_STORE_STORE_INNER_H
 #define MEMO_STORE_STORE_INNER_H
 
@@ -71,7 +71,5 @@ void memo_scope_sql(memo_buf *sql, const memo_store_scope *scope);
 void memo_scope_bind(memo_stmt *st, const memo_store_scope *scope);
 /* Prepare a built text, once; a failed buffer is MEMO_ERR_NOMEM at the first step. */
 memo_stmt memo_stmt_built(memo_sql *sql, const memo_buf *text, const char *doing);
-
-void memo_damage_add(memo_store_damage *damage, const char *id);
 
 #endif
