@@ -92,8 +92,8 @@ typedef struct memo_db_options {
  * MEMO_ERR_CORRUPT: not a memolith store, or its schema holds something foreign;
  * MEMO_ERR_UNSUPPORTED: made by a newer schema, on a network file system, or a file with a second
  * hard link (through which lock and log would not be found); MEMO_ERR_IO: path is not a regular
- * file; MEMO_ERR_BUSY: another writer, or the file was replaced at this moment. An older schema is migrated in one transaction after a backup is written
- * beside the file (`<store>.v<N>.bak`). */
+ * file; MEMO_ERR_BUSY: another writer, or the file was replaced at this moment. An older schema is
+ * migrated in one transaction after a backup is written beside the file (`<store>.v<N>.bak`). */
 MEMO_API memo_status memo_db_open(memo_ctx *ctx, const char *path, const memo_db_options *options,
                                   memo_db **db, memo_err *err);
 
@@ -419,7 +419,7 @@ typedef struct memo_backup_report {
  *
  *   path    of the copy; its folder must exist. An existing file is MEMO_ERR_USAGE, unless
  *           `overwrite`; the store itself, also under another name, always is, and so is a target
- *           beside which a `-wal` lies (it is in use)
+ *           beside which a `-wal` holds changes. One that somebody has open is MEMO_ERR_BUSY
  *   report  out, or NULL
  *
  * The copy is one moment of the store: everything committed before the call is in it, nothing of a

@@ -63,10 +63,9 @@ typedef struct memo_gemm_tile {
     size_t lda;
     const float *w; /* n_panels panels, panel_stride floats apart */
     size_t panel_stride;
-    const float
-        *w_next;       /* panels of a later tile to be prefetched, of the array w is in; or NULL */
-    const float *bias; /* [n_panels * 16] or NULL */
-    float *c;          /* [rows, ldc], whole panels: the driver gives a buffer at ragged edges */
+    const float *w_next; /* panels of a later tile, to be prefetched; in the array of w; or NULL */
+    const float *bias;   /* [n_panels * 16] or NULL */
+    float *c;            /* [rows, ldc], whole panels: the driver gives a buffer at ragged edges */
     size_t ldc;
 } memo_gemm_tile;
 

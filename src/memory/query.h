@@ -11,7 +11,8 @@
  *   class    decides the weights of the lanes.
  *
  * An identifier is a run without white space that holds digits next to letters (ERR-4512, v2.1),
- * five digits or more, `_ / \ @ # ::` or a dot between letters (not e.g.), or a capital after a small letter.
+ * five digits or more, `_ / \ @ # ::` or a dot between letters (not e.g.), or a capital after a
+ * small letter.
  * Everything here reads the query as text: no character of it is an operator. */
 #ifndef MEMO_MEMORY_QUERY_H
 #define MEMO_MEMORY_QUERY_H

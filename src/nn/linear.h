@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* nn/linear.h -- y = x W' + bias on packed weights, with what follows it fused into the GEMM.
  *
- * Class int8 quantizes its input as it comes, each row with a scale and an offset of its own (W8A8, dynamic):
- * nothing is calibrated, and a row's bytes depend on that row alone. */
+ * Class int8 quantizes its input as it comes, each row with a scale and an offset of its own (W8A8,
+ * dynamic): nothing is calibrated, and a row's bytes depend on that row alone. */
 #ifndef MEMO_NN_LINEAR_H
 #define MEMO_NN_LINEAR_H
 
