@@ -120,7 +120,7 @@ typedef struct memo_record_in {
     memo_text text;            /* at most 64 MiB, at least one character that is neither white space
                                   nor a control character */
     const char *title;         /* NULL: none; searched and embedded with the first chunk */
-    const char *metadata_json; /* a JSON object of at most 64 KiB; NULL: {} */
+    const char *metadata_json; /* a JSON object of at most 64 KiB, no U+0000 in it; NULL: {} */
     const char *const *tags;   /* [n_tags]; together at most 64 KiB as a JSON array */
     size_t n_tags;
     int64_t created_ms; /* Unix ms; 0: now (for an existing key: unchanged) */
@@ -180,7 +180,9 @@ typedef struct memo_record_edit {
 } memo_record_edit;
 
 /* memo_db_edit() -- change one record; a new version is kept.
- *   id  the record's id or key. MEMO_ERR_NOTFOUND when there is none. */
+ *   id  the record's id or key. MEMO_ERR_NOTFOUND when there is none. One that no record can have is
+ *       MEMO_ERR_VALUE (empty, not UTF-8) or MEMO_ERR_LIMIT (more than 512 bytes), here and wherever
+ *       an id is given. */
 MEMO_API memo_status memo_db_edit(memo_db *db, const memo_write_options *options, const char *id,
                                   const memo_record_edit *edit, memo_add_result *result,
                                   memo_err *err);

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/utf8.h"
 
 /* ---- open ---------------------------------------------------------------------------------- */
 
@@ -92,6 +93,25 @@ void memo_db_wrap_progress(memo_db_progress *wrapper, memo_db *db, memo_progress
     *wrapper = (memo_db_progress){db, *fn, *user};
     *fn = *fn ? db_tell_progress : NULL;
     *user = wrapper;
+}
+
+memo_status memo_db_check_id(const char *id, const char *call, memo_err *err)
+{
+    size_t n, bad;
+
+    if (!id)
+        return memo_fail(err, MEMO_ERR_USAGE, "%s: id is NULL", call);
+    n = strlen(id);
+    bad = memo_utf8_check(id, n);
+    if (n == 0)
+        return memo_fail(err, MEMO_ERR_VALUE,
+                         "the id is empty: give the id or the key of a record");
+    if (n > MEMO_STORE_MAX_KEY_BYTES)
+        return memo_fail(err, MEMO_ERR_LIMIT, "the id has %zu bytes, at most %d are allowed", n,
+                         MEMO_STORE_MAX_KEY_BYTES);
+    if (bad < n)
+        return memo_fail(err, MEMO_ERR_VALUE, "the id is not UTF-8 at byte %zu", bad);
+    return MEMO_OK;
 }
 
 memo_status memo_db_get_stats(memo_db *db, memo_db_stats *stats, memo_err *err)

@@ -43,6 +43,10 @@ memo_status memo_db_check_call(const memo_db *db, const void *needed, const char
 
 const char *memo_db_ns_name(const char *ns); /* NULL: the default's */
 
+/* An id or key as a caller gives it: NULL is MEMO_ERR_USAGE, one that no record can have
+ * MEMO_ERR_VALUE (empty, not UTF-8) or MEMO_ERR_LIMIT. */
+memo_status memo_db_check_id(const char *id, const char *call, memo_err *err);
+
 /* MEMO_ERR_USAGE when the store was opened without a model; `what` is "adding", ... */
 memo_status memo_db_need_model(const memo_db *db, const char *what, memo_err *err);
 

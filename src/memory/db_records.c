@@ -209,8 +209,8 @@ memo_status memo_db_edit(memo_db *db, const memo_write_options *options, const c
         status = memo_options_copy(&e, sizeof e, edit, "memo_record_edit", err);
     if (status == MEMO_OK)
         status = memo_db_check_call(db, edit, "memo_db_edit", err);
-    if (status == MEMO_OK && (!id || !*id))
-        status = memo_fail(err, MEMO_ERR_USAGE, "memo_db_edit: id must not be NULL or empty");
+    if (status == MEMO_OK)
+        status = memo_db_check_id(id, "memo_db_edit", err);
     if (status)
         return status;
     memo_db_wrap_progress(&progress, db, &o.progress, &o.progress_user);
@@ -297,10 +297,9 @@ memo_status memo_db_forget(memo_db *db, const memo_forget_options *options, uint
     if (o.n_ids == 0 && !o.where)
         return memo_fail(err, MEMO_ERR_USAGE,
                          "nothing says what to forget: give ids, keys or a filter");
-    for (size_t i = 0; i < o.n_ids; i++)
-        if (!o.ids || !o.ids[i])
-            return memo_fail(err, MEMO_ERR_USAGE, "memo_db_forget: id %zu is NULL", i);
-    if (o.where)
+    for (size_t i = 0; i < o.n_ids && status == MEMO_OK; i++)
+        status = memo_db_check_id(o.ids ? o.ids[i] : NULL, "memo_db_forget", err);
+    if (status == MEMO_OK && o.where)
         status = memo_filter_new(o.where, memo_now_ms(db->ctx), &filter, err);
     if (status == MEMO_OK)
         status = records_forget(db, &o, filter, &forgotten, &absent, err);
@@ -356,8 +355,8 @@ memo_status memo_db_get(memo_db *db, const char *ns, const char *id, memo_record
     memo_status status;
 
     status = memo_db_check_call(db, record, "memo_db_get", err);
-    if (status == MEMO_OK && (!id || !*id))
-        status = memo_fail(err, MEMO_ERR_USAGE, "memo_db_get: id must not be NULL or empty");
+    if (status == MEMO_OK)
+        status = memo_db_check_id(id, "memo_db_get", err);
     if (status)
         return status;
     owner = memo_calloc(1, sizeof *owner);

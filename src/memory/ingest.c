@@ -78,6 +78,28 @@ static memo_status ingest_check_text(memo_text text, memo_err *err)
     return MEMO_OK;
 }
 
+/* Whether a string anywhere in a value holds a NUL; as deep as the parser lets it nest. */
+static int ingest_holds_nul(json_t *value)
+{
+    const char *key;
+    json_t *item;
+    size_t i;
+
+    if (json_is_string(value))
+        return strlen(json_string_value(value)) != json_string_length(value);
+    json_array_foreach(value, i, item)
+    {
+        if (ingest_holds_nul(item))
+            return 1;
+    }
+    json_object_foreach(value, key, item)
+    {
+        if (ingest_holds_nul(item))
+            return 1;
+    }
+    return 0;
+}
+
 static memo_status ingest_parse_metadata(const char *text, json_t **object, memo_err *err)
 {
     size_t n = strlen(text);
@@ -91,6 +113,13 @@ static memo_status ingest_parse_metadata(const char *text, json_t **object, memo
         json_decref(*object);
         *object = NULL;
         status = memo_fail(err, MEMO_ERR_VALUE, "metadata must be a JSON object like {\"a\": 1}");
+    }
+    /* SQLite's JSON reads a string up to its first NUL: a filter would take "a" for "a\\u0000b". */
+    if (status == MEMO_OK && ingest_holds_nul(*object)) {
+        json_decref(*object);
+        *object = NULL;
+        status = memo_fail(err, MEMO_ERR_VALUE,
+                           "metadata: a string holds U+0000, which filters cannot compare");
     }
     return status;
 }
@@ -306,6 +335,41 @@ static int ingest_tell(void *user, const memo_progress *p)
     return w->job->progress(w->job->progress_user, &told);
 }
 
+/* The record that a chunk belongs to. */
+static size_t ingest_record_of(const ingest_work *w, size_t chunk)
+{
+    size_t i = w->job->n;
+
+    while (i-- > 0)
+        if (w->items[i].document.n && w->items[i].first_chunk <= chunk)
+            return i;
+    return 0;
+}
+
+/* The model refused one of its texts: name the record. It says which text of its call, in words; so
+ * the texts are asked for one by one, which gives the same vectors, until one fails again. */
+static memo_status ingest_blame(ingest_work *w, const memo_embed_options *options, size_t n,
+                                memo_status status, memo_err *err)
+{
+    static const char call[] = "text 0: ";
+    size_t dim = w->db->info.dim;
+
+    for (size_t c = w->n_embedded; c < w->n_embedded + n; c++) {
+        memo_err why = {0};
+        size_t i = ingest_record_of(w, c), chunk = c - w->items[i].first_chunk;
+        const char *key = w->items[i].put.key;
+        if (memo_model_embed(w->db->model, options, w->inputs + c, 1, w->vectors + c * dim, NULL,
+                             &why) != status)
+            continue;
+        const char *reason = why.message;
+        if (strncmp(reason, call, sizeof call - 1) == 0)
+            reason += sizeof call - 1;
+        return memo_fail(err, status, "record %zu%s%.64s%s, chunk %zu: %s", i,
+                         key ? " (key \"" : "", key ? key : "", key ? "\")" : "", chunk, reason);
+    }
+    return status;
+}
+
 static memo_status ingest_embed(ingest_work *w, memo_err *err)
 {
     memo_embed_result results[INGEST_EMBED_CHUNKS];
@@ -325,6 +389,8 @@ static memo_status ingest_embed(ingest_work *w, memo_err *err)
                                   results, err);
         if (status == MEMO_ERR_CANCELLED)
             return memo_fail(err, status, "cancelled; nothing of this batch was written");
+        if (status == MEMO_ERR_VALUE)
+            return ingest_blame(w, &options, n, status, err);
         if (status)
             return status;
         for (size_t i = 0; i < n; i++)

@@ -15,6 +15,10 @@
 /* A query vector this near to length 1 comes from a model that normalizes, and so do the stored
  * ones. */
 #define LANES_UNIT 1e-3
+/* Outside of this range the square of a length, summed in float, has overflowed or lost digits to
+ * denormals; between them a product of two lengths and a dot product are far from both. */
+#define LANES_LEAST_SQUARE 1e-30
+#define LANES_MOST_SQUARE  1e30
 
 void memo_lanes_fini(memo_lanes *lanes)
 {
@@ -34,26 +38,50 @@ typedef struct lanes_scan {
     memo_lanes *lanes;
     const memo_kernels *kernels;
     size_t dim;
-    double query_norm; /* 0: all vectors have length 1, the dot product is the cosine */
+    double query_norm;
+    int is_unit;   /* all vectors have length 1, the dot product is the cosine */
+    int in_double; /* the query's own length is out of float's range */
     memo_status status;
     memo_err *err;
 } lanes_scan;
 
-static double lanes_norm(const lanes_scan *scan, const float *v)
+/* The square of a vector's length. */
+static float lanes_square(const lanes_scan *scan, const float *v)
 {
     float square;
     memo_exact_scores(scan->kernels, v, scan->dim, v, 1, &square);
-    return sqrt(square);
+    return square;
+}
+
+static int lanes_in_range(float square)
+{
+    return square > (float)LANES_LEAST_SQUARE && square < (float)LANES_MOST_SQUARE;
+}
+
+/* In double every finite vector has a square: 65,536 components of 3e38 make 6e81. */
+static double lanes_cosine_in_double(const lanes_scan *scan, const float *vector)
+{
+    const float *query = scan->lanes->vector;
+    double dot = 0, qq = 0, vv = 0;
+
+    for (size_t i = 0; i < scan->dim; i++) {
+        dot += (double)query[i] * (double)vector[i];
+        qq += (double)query[i] * (double)query[i];
+        vv += (double)vector[i] * (double)vector[i];
+    }
+    return qq > 0 && vv > 0 ? dot / (sqrt(qq) * sqrt(vv)) : 0;
 }
 
 static double lanes_cosine(const lanes_scan *scan, const float *vector, float dot)
 {
-    double norm;
+    float square;
 
-    if (scan->query_norm == 0)
+    if (scan->is_unit && isfinite(dot))
         return dot;
-    norm = lanes_norm(scan, vector) * scan->query_norm;
-    return norm > 0 ? dot / norm : 0;
+    square = lanes_square(scan, vector);
+    if (scan->in_double || !isfinite(dot) || !lanes_in_range(square))
+        return lanes_cosine_in_double(scan, vector);
+    return dot / (sqrt(square) * scan->query_norm);
 }
 
 static void lanes_note_chunk(memo_lanes *lanes, int64_t chunk)
@@ -101,9 +129,10 @@ memo_status memo_lanes_dense(memo_lanes *lanes, memo_err *err)
                        .err = err};
     memo_status status;
 
-    scan.query_norm = lanes_norm(&scan, lanes->vector);
-    if (fabs(scan.query_norm - 1) < LANES_UNIT)
-        scan.query_norm = 0;
+    float square = lanes_square(&scan, lanes->vector);
+    scan.in_double = !lanes_in_range(square);
+    scan.query_norm = sqrt(square);
+    scan.is_unit = fabs(scan.query_norm - 1) < LANES_UNIT;
     status = memo_store_scan(lanes->db->store, &lanes->scope, lanes->space, lanes_scan_block, &scan,
                              &lanes->damage, err);
     if (status == MEMO_OK)

@@ -2,6 +2,7 @@
 /* Writing records: check, compare with what is there, keep the old version, replace what is derived
  * from it. */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -457,6 +458,21 @@ static memo_status put_write_chunk(memo_store *store, const memo_chunk_row *chun
     return memo_stmt_run(&st, err);
 }
 
+/* The last door before the disk: a vector without a direction has no cosine to any other. */
+static memo_status put_check_vector(size_t chunk, const float *vector, size_t dim, memo_err *err)
+{
+    int has_length = 0;
+    for (size_t i = 0; i < dim; i++) {
+        if (!isfinite(vector[i]))
+            return memo_fail(err, MEMO_ERR_VALUE,
+                             "chunk %zu: component %zu of its vector is not finite", chunk, i);
+        has_length |= vector[i] != 0;
+    }
+    return has_length
+               ? MEMO_OK
+               : memo_fail(err, MEMO_ERR_VALUE, "chunk %zu: its vector has no length", chunk);
+}
+
 static memo_status put_write_chunks(memo_store *store, const memo_store_put *put,
                                     const memo_row *row, size_t *n_tokens, memo_err *err)
 {
@@ -476,7 +492,9 @@ static memo_status put_write_chunks(memo_store *store, const memo_store_put *put
                                 .end = (int64_t)in->end,
                                 .n_tokens = (int64_t)in->n_tokens};
         chunk.checksum = memo_chunk_sum(&chunk);
-        status = put_write_chunk(store, &chunk, err);
+        status = put_check_vector(i, in->vector, space.dim, err);
+        if (!status)
+            status = put_write_chunk(store, &chunk, err);
         if (!status)
             status =
                 put_write_vector(store, &chunk, row->ns, put->space, in->vector, space.dim, err);

@@ -128,7 +128,7 @@ memo_status memo_store_each_ns(memo_store *store, memo_store_ns_fn fn, void *use
 typedef struct memo_store_chunk {
     size_t begin, end;   /* byte span in the record's text, begin < end, at character boundaries */
     size_t n_tokens;     /* as the model counts */
-    const float *vector; /* [dim of the space]; all finite (the caller has checked) */
+    const float *vector; /* [dim of the space]; finite and not zero, else MEMO_ERR_VALUE */
 } memo_store_chunk;
 
 /* A record with everything derived from it, ready to be written. All borrowed. */

@@ -20,6 +20,8 @@ typedef struct bert_spec {
     const char *poisoned; /* name whose value `poison_at` is `poison` */
     size_t poison_at;
     float poison;
+    const char *scaled; /* beginning of names whose values are multiplied by `scale` */
+    double scale;
     const char *config; /* replaces config.json */
     int with_f64;       /* weights as F64 */
 } bert_spec;
@@ -161,7 +163,10 @@ static inline void bert_append(memo_st_writer *writer, size_t index, const bert_
     for (size_t d = 0; d < t->n_dims; d++)
         n_values *= (size_t)t->shape[d];
     for (size_t i = 0; i < n_values; i++) {
-        float f = (float)(t->base + t->spread * memo_rng_normal(rng));
+        double value_of = t->base + t->spread * memo_rng_normal(rng);
+        if (s->scaled && !strncmp(s->scaled, t->name, strlen(s->scaled)))
+            value_of *= s->scale;
+        float f = (float)value_of;
         if (s->poisoned && !strcmp(s->poisoned, t->name) && i == s->poison_at)
             f = s->poison;
         double d = (double)f;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The filter language: what is refused and how it is said, and what each form matches on a handful
  * of records. prop_filter.c compares random filters with a second implementation. */
+#include "filter_text.h"
 #include "store_util.h"
 
 #define NOW INT64_C(1750000000000) /* 2025-06-15T15:06:40Z */
@@ -66,35 +67,6 @@ static void test_filter_says_where_and_what(void **state)
         check_refused(bad[i].text, MEMO_ERR_VALUE, bad[i].message, bad[i].hint);
 }
 
-/* "id exists" joined n times by "and". */
-static char *make_chain(size_t n)
-{
-    char *text = malloc(n * 16 + 1), *p = text;
-    for (size_t i = 0; i < n; i++)
-        p += sprintf(p, "%sid exists", i ? " and " : "");
-    return text;
-}
-
-static char *make_nested(const char *open, size_t depth, const char *close)
-{
-    char *text = calloc(1, depth * (strlen(open) + strlen(close)) + 32);
-    for (size_t i = 0; i < depth; i++)
-        strcat(text, open);
-    strcat(text, "id exists");
-    for (size_t i = 0; i < depth; i++)
-        strcat(text, close);
-    return text;
-}
-
-static char *make_list(size_t n)
-{
-    char *text = malloc(n * 12 + 32), *p = text + sprintf(text, "meta.x in (");
-    for (size_t i = 0; i < n; i++)
-        p += sprintf(p, "%s%zu", i ? "," : "", i);
-    strcpy(p, ")");
-    return text;
-}
-
 static void check_limit(char *fits, char *exceeds, const char *message)
 {
     memo_filter *filter;
@@ -109,14 +81,14 @@ static void test_filter_limits(void **state)
 {
     char *huge;
     (void)state;
-    check_limit(make_chain(128), make_chain(129), "256 tests"); /* 128 + 127, 129 + 128 */
-    check_limit(make_nested("(", 16, ")"), make_nested("(", 17, ")"), "16 nested");
-    check_limit(make_nested("not ", 16, ""), make_nested("not ", 17, ""), "16 nested");
-    check_limit(make_list(1000), make_list(1001), "1000 values");
-    huge = make_list(100000);
+    check_limit(filter_chain(128), filter_chain(129), "256 tests"); /* 128 + 127, 129 + 128 */
+    check_limit(filter_nested("(", 16, ")"), filter_nested("(", 17, ")"), "16 nested");
+    check_limit(filter_nested("not ", 16, ""), filter_nested("not ", 17, ""), "16 nested");
+    check_limit(filter_list(1000), filter_list(1001), "1000 values");
+    huge = filter_list(100000);
     check_refused(huge, MEMO_ERR_LIMIT, "more than", "");
     free(huge);
-    huge = make_nested("(", 20000, "");
+    huge = filter_nested("(", 20000, "");
     check_refused(huge, MEMO_ERR_LIMIT, "16 nested", "");
     free(huge);
 }
@@ -302,12 +274,12 @@ static void test_filter_deepest_shapes_run(void **state)
         {"(", " and meta.s = 1 or tags = 'gift')", "ab", 16},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        char *text = make_nested(shapes[i].open, shapes[i].depth, shapes[i].close);
+        char *text = filter_nested(shapes[i].open, shapes[i].depth, shapes[i].close);
         check_matches(store, text, shapes[i].keys);
         free(text);
     }
     {
-        char *chain = make_chain(128), *list = make_list(1000);
+        char *chain = filter_chain(128), *list = filter_list(1000);
         check_matches(store, chain, "abc");
         check_matches(store, list, "");
         free(chain);
