@@ -69,7 +69,7 @@ static double lanes_cosine_in_double(const lanes_scan *scan, const float *vector
         qq += (double)query[i] * (double)query[i];
         vv += (double)vector[i] * (double)vector[i];
     }
-    return qq > 0 && vv > 0 ? dot / (sqrt(qq) * sqrt(vv)) : 0;
+    return qq == 0 || vv == 0 ? 0 : dot / (sqrt(qq) * sqrt(vv)); /* NaN stays NaN */
 }
 
 static double lanes_cosine(const lanes_scan *scan, const float *vector, float dot)

@@ -92,7 +92,9 @@ memo_status memo_sql_open(memo_sql *sql, const char *path, memo_sql_mode mode, i
         return status;
     if (mode == MEMO_SQL_IMMUTABLE && !(uri = sql_immutable_uri(path)))
         return memo_fail_nomem(err, "the path of the store", strlen(path));
-    rc = sqlite3_open_v2(uri ? uri : path, &sql->db, flags, MEMO_VFS_NAME);
+    sql->numbers = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+    rc = sql->numbers ? sqlite3_open_v2(uri ? uri : path, &sql->db, flags, MEMO_VFS_NAME)
+                      : SQLITE_NOMEM;
     memo_free(uri);
     if (rc != SQLITE_OK) {
         status = memo_sql_fail(sql, rc, "open it", err);
@@ -109,6 +111,9 @@ memo_status memo_sql_open(memo_sql *sql, const char *path, memo_sql_mode mode, i
 
 void memo_sql_close(memo_sql *sql, int keep_log)
 {
+    if (sql->numbers)
+        freelocale(sql->numbers);
+    sql->numbers = (locale_t)0;
     if (!sql->db)
         return;
     for (size_t i = 0; i < sql->n_kept; i++)
@@ -275,8 +280,13 @@ void memo_stmt_blob(memo_stmt *st, const void *p, size_t n)
 memo_status memo_stmt_step(memo_stmt *st, int *row, memo_err *err)
 {
     *row = 0;
-    if (st->rc == SQLITE_OK)
+    if (st->rc == SQLITE_OK) {
+        /* A SQLite that was not built from its amalgamation reads the numbers of JSON by strtod():
+         * where the host has set a locale with a decimal comma, 0.5 would be 0 in every filter. */
+        locale_t host = uselocale(st->sql->numbers);
         st->rc = sqlite3_step(st->s);
+        (void)uselocale(host);
+    }
     if (st->rc == SQLITE_ROW || st->rc == SQLITE_DONE) {
         *row = st->rc == SQLITE_ROW;
         st->rc = SQLITE_OK;

@@ -3,8 +3,12 @@
 #ifndef MEMO_STORE_SQL_H
 #define MEMO_STORE_SQL_H
 
+#include <locale.h>
 #include <sqlite3.h>
 #include <stdint.h>
+#ifdef __APPLE__
+#include <xlocale.h>
+#endif
 
 #include <memolith/model.h>
 #include <memolith/status.h>
@@ -21,6 +25,7 @@ typedef struct memo_sql {
     uint64_t n_bad_pages;   /* failed page checks seen so far */
     int sync_failed;        /* a sync has failed on this connection */
     sqlite3_stmt *rollback; /* made by memo_sql_setup(), for when there is no memory */
+    locale_t numbers;       /* in which statements run, see memo_stmt_step() */
     size_t n_kept;
     struct {
         const char *sql; /* identity is the pointer */

@@ -579,8 +579,8 @@ $ memolith add tea --key "$(head -c 131000 /dev/zero | tr '\0' x)" -f s.memo
 ! error[LIMIT]: key has 131000 bytes, at most 512 are allowed
 ? 1
 $ memolith get "$(head -c 131000 /dev/zero | tr '\0' x)" -f s.memo
-! error[NOTFOUND]: no record "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
-? 3
+! error[LIMIT]: the id has 131000 bytes, at most 512 are allowed
+? 1
 $ memolith add tea --meta "a=$(head -c 131000 /dev/zero | tr '\0' x)" -f s.memo
 ! error[LIMIT]: metadata has 131008 bytes, at most 65536 are allowed
 ? 1

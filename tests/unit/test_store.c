@@ -10,7 +10,7 @@ static void test_store_record_comes_back_as_it_went_in(void **state)
     memo_store *store = util_open(env, MEMO_OPEN_CREATE);
     const char *tags[] = {"gift", "a \"quoted\" tag", ""};
     static const char text[] = "first line\0after a NUL, and \xc3\xa9";
-    float vector[2 * UTIL_DIM] = {0.5f};
+    float vector[2 * UTIL_DIM] = {[0] = 0.5f, [UTIL_DIM] = 0.25f};
     memo_store_chunk chunks[2] = {{0, 10, 4, vector}, {8, sizeof text - 1, 9, vector + UTIL_DIM}};
     memo_store_put put = {.key = "notes/1",
                           .text = {text, sizeof text - 1},

@@ -1,0 +1,920 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Awkward texts to embed, store and look for, by number.
+ *
+ *   18   test_limits_18_comma_locale (the command's side is in tests/cli/limits.t)
+ *   168  test_limits_168_blank_texts
+ *   169  test_limits_169_invalid_utf8
+ *   170  test_limits_170_nul_is_kept
+ *   171  test_limits_171_one_mebibyte_of_one_thing, test_limits_171_time_is_linear
+ *   172  test_limits_172_emoji_and_marks
+ *   173  test_limits_173_scripts
+ *   174  test_limits_174_special_tokens_in_text
+ *   175  test_limits_175_around_the_longest_text
+ *   176  test_limits_176_spellings
+ *   177  test_limits_177_outside_the_vocabulary
+ *   178  test_limits_178_marks_and_line_ends, test_limits_178_stored_as_they_are
+ *   179  test_limits_179_query_without_its_prompt
+ *
+ * The ids of 173 and 176 to 178 were given by the reference (the Python package tokenizers 0.23.3)
+ * for the vocabulary below; golden_tokenizer.c compares whole files of such texts over published
+ * vocabularies. */
+#include <locale.h>
+#include <math.h>
+
+#include "base/rng.h"
+#include "base/utf8.h"
+#include "db_util.h"
+#include "limits_gauge.h"
+#include "tokenizer_fixture.h"
+
+/* ---- ids of the reference -------------------------------------------------------------------- */
+
+/* In the order of their ids: special tokens, Latin, Hebrew, Arabic, Thai, ideographs, Hangul jamo,
+ * Cyrillic, Greek, Devanagari, and characters with a compatibility form. */
+static const char *const scripts_vocab[] = {
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    "abc",
+    "a",
+    "##b",
+    "##c",
+    "b",
+    "c",
+    "e",
+    "##e",
+    "1",
+    "##2",
+    "i",
+    "##i",
+    "s",
+    "##s",
+    "##t",
+    "##r",
+    "##a",
+    "\xc3\x9f",
+    "##\xc3\x9f",
+    "fi",
+    "##\xcc\x87",
+    "\xd7\xa9",
+    "##\xd7\x9c",
+    "##\xd7\x95",
+    "##\xd7\x9d",
+    "\xd9\x85",
+    "##\xd8\xb1",
+    "##\xd8\xad",
+    "##\xd8\xa8",
+    "##\xd8\xa7",
+    "\xe0\xb8\xaa",
+    "##\xe0\xb8\xa7",
+    "##\xe0\xb8\xaa",
+    "##\xe0\xb8\x94",
+    "\xe6\x9d\xb1",
+    "\xe4\xba\xac",
+    "\xe1\x84\x80",
+    "##\xe1\x85\xa1",
+    "##\xe1\x86\xa8",
+    "##\xe1\x84\x80",
+    "\xd0\xbc",
+    "##\xd0\xb8",
+    "##\xd1\x80",
+    "\xce\xbb",
+    "##\xce\xbf",
+    "##\xce\xb3",
+    "\xe0\xa4\xa8",
+    "##\xe0\xa4\xae",
+    "##\xe0\xa4\xb8",
+    "##\xe0\xa4\xa4",
+    "##\xe0\xa4\xbe",
+    "\xcf\x89",
+    "\xef\xbc\x91",
+    "##\xef\xbc\x92",
+    "\xc4\xb1",
+    ".",
+};
+
+typedef struct id_case {
+    const char *text, *ids;
+} id_case;
+
+static fixture scripts;
+
+static int open_scripts(void **state)
+{
+    char vocab[4096], json[8192];
+    size_t n = 0;
+    (void)state;
+    for (size_t i = 0; i < sizeof scripts_vocab / sizeof *scripts_vocab; i++)
+        n += (size_t)snprintf(vocab + n, sizeof vocab - n, "%s\"%s\":%zu", i ? "," : "",
+                              scripts_vocab[i], i);
+    snprintf(
+        json, sizeof json,
+        FIXTURE_JSON(FIXTURE_SPECIALS, FIXTURE_BERT("true", "null"), "null", FIXTURE_MODEL("%s")),
+        vocab);
+    return fixture_open(json, &scripts, NULL) != MEMO_OK;
+}
+
+static int close_scripts(void **state)
+{
+    (void)state;
+    fixture_close(&scripts);
+    return 0;
+}
+
+static void check_ids(const id_case *cases, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *ids = fixture_encode(&scripts, cases[i].text, strlen(cases[i].text), 0);
+        if (strcmp(ids, cases[i].ids) != 0)
+            fail_msg("\"%s\" gives \"%s\", the reference \"%s\"", cases[i].text, ids, cases[i].ids);
+    }
+}
+#define CHECK_IDS(cases) check_ids(cases, sizeof(cases) / sizeof *(cases))
+
+/* Right to left, bidi controls, Thai, ideographs, Hangul in both spellings, mixed scripts. */
+static void test_limits_173_scripts(void **state)
+{
+    static const id_case cases[] = {
+        {"\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d", "26 27 28 29"},
+        {"\xd9\x85\xd8\xb1\xd8\xad\xd8\xa8\xd8\xa7", "30 31 32 33 34"},
+        {"\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d abc \xd9\x85\xd8\xb1\xd8\xad\xd8\xa8\xd8\xa7",
+         "26 27 28 29 5 30 31 32 33 34"},
+        {"\xe2\x80\xae"
+         "abc\xe2\x80\xac",
+         "5"},
+        {"\xe2\x81\xa7"
+         "abc\xe2\x81\xa9",
+         "5"},
+        {"ab\xe2\x80\x8f"
+         "c",
+         "5"},
+        {"\xe0\xb8\xaa\xe0\xb8\xa7\xe0\xb8\xb1\xe0\xb8\xaa\xe0\xb8\x94\xe0\xb8\xb5", "35 36 37 38"},
+        {"\xe6\x9d\xb1\xe4\xba\xac", "39 40"},
+        {"\xe6\x9d\xb1"
+         "abc\xe4\xba\xac",
+         "39 5 40"},
+        {"\xea\xb0\x80\xea\xb0\x81", "41 42 44 42 43"},
+        {"\xe1\x84\x80\xe1\x85\xa1\xe1\x84\x80\xe1\x85\xa1\xe1\x86\xa8", "41 42 44 42 43"},
+        {"abc\xd0\xbc\xd0\xb8\xd1\x80", "1"},
+        {"abc \xd0\xbc\xd0\xb8\xd1\x80 \xce\xbb\xce\xbf\xce\xb3", "5 45 46 47 48 49 50"},
+        {"\xe0\xa4\xa8\xe0\xa4\xae\xe0\xa4\xb8\xe0\xa5\x8d\xe0\xa4\xa4\xe0\xa5\x87", "51 52 53 54"},
+        {"\xe0\xa4\xa8\xe0\xa4\xae\xe0\xa4\xb8\xe0\xa5\x8d\xe0\xa4\xa4\xe0\xa5\x87 abc",
+         "51 52 53 54 5"},
+        {"\xd7\xa9\xd6\xb8\xd7\x9c\xd7\x95\xd7\x9d", "26 27 28 29"},
+    };
+    (void)state;
+    CHECK_IDS(cases);
+}
+
+/* Composed and decomposed, full width, dotted and dotless i, sharp s, compatibility forms. */
+static void test_limits_176_spellings(void **state)
+{
+    static const id_case cases[] = {
+        {"\xc3\xa9", "11"},
+        {"e\xcc\x81", "11"},
+        {"\xc3\xa9\xc3\xa9", "11 12"},
+        {"e\xcc\x81"
+         "e\xcc\x81",
+         "11 12"},
+        {"\xef\xbc\x91\xef\xbc\x92", "57 58"},
+        {"12", "13 14"},
+        {"\xc4\xb0", "15"},
+        {"i\xcc\x87", "15"},
+        {"\xc4\xb1", "59"},
+        {"I", "15"},
+        {"\xc3\x9f", "22"},
+        {"\xe1\xba\x9e", "22"},
+        {"stra\xc3\x9f"
+         "e",
+         "17 19 20 21 23 12"},
+        {"STRASSE", "17 19 20 21 18 18 12"},
+        {"\xef\xac\x81", "1"},
+        {"\xe2\x84\xab", "6"},
+        {"\xc3\x85", "6"},
+        {"\xe2\x84\xa6", "56"},
+        {"\xcf\x89", "56"},
+        {"a\xcc\x8a\xcc\xa3", "6"},
+        {"a\xcc\xa3\xcc\x8a", "6"},
+    };
+    (void)state;
+    CHECK_IDS(cases);
+}
+
+/* ---- the calls ------------------------------------------------------------------------------- */
+
+static memo_embed_result embed_text(db_env *e, const char *text, size_t n,
+                                    const memo_embed_options *o, float *out)
+{
+    const memo_text t = {text, n};
+    memo_embed_result result = {0};
+    double length = 0;
+    assert_memo_ok(memo_model_embed(e->model, o, &t, 1, out, &result, &e->err), e->err);
+    for (int i = 0; i < TINY_HIDDEN; i++)
+        length += (double)out[i] * out[i];
+    if (!(fabs(length - 1) < 1e-5)) /* also false for NaN */
+        fail_msg("the vector of a text of %zu bytes has the squared length %g", n, length);
+    return result;
+}
+
+static memo_tokens *tokenize(db_env *e, const char *text, size_t n, int safe)
+{
+    const memo_tokenize_options o = {.size = sizeof o, .safe_specials = safe};
+    memo_tokens *tokens = NULL;
+    assert_memo_ok(memo_model_tokenize(e->model, (memo_text){text, n}, &o, &tokens, &e->err),
+                   e->err);
+    return tokens;
+}
+
+static memo_status add_text(db_env *e, const char *key, const char *text, size_t n)
+{
+    memo_record_in in = db_record(key, "");
+    in.text = (memo_text){text, n};
+    return memo_db_add(e->db, NULL, &in, 1, NULL, &e->err);
+}
+
+static memo_status import_file(db_env *e, const char *name, const char *bytes, size_t n)
+{
+    const memo_import_options o = {.size = sizeof o};
+    char path[512];
+    const char *const paths[] = {memo_test_path(path, e->dir, name)};
+    memo_test_write_file(path, bytes, n);
+    return memo_db_import(e->db, paths, 1, &o, NULL, &e->err);
+}
+
+static uint64_t n_records(db_env *e)
+{
+    memo_db_stats stats;
+    assert_memo_ok(memo_db_get_stats(e->db, &stats, &e->err), e->err);
+    return stats.n_records;
+}
+
+static void check_stored(db_env *e, const char *key, const char *text, size_t n)
+{
+    memo_records *r = NULL;
+    assert_memo_ok(memo_db_get(e->db, NULL, key, &r, &e->err), e->err);
+    assert_int_equal(r->records[0].text.n_bytes, n);
+    assert_memory_equal(r->records[0].text.bytes, text, n);
+    memo_records_free(r);
+}
+
+/* ---- 168 ------------------------------------------------------------------------------------- */
+
+/* Documented: the model gives every text of no tokens the vector of its special tokens; a store and
+ * a search refuse what has no visible character. */
+static void test_limits_168_blank_texts(void **state)
+{
+    static const memo_text blank[] = {
+        MEMO_TEXT(""),
+        MEMO_TEXT(" "),
+        MEMO_TEXT(" \t\r\n"),
+        MEMO_TEXT("\0\0"),
+        MEMO_TEXT("\x01\x1f"),
+        MEMO_TEXT("\x7f"),
+        MEMO_TEXT("\xc2\x80"),
+        MEMO_TEXT("\xc2\xa0"),
+        MEMO_TEXT("\xe2\x80\xa8"),
+        MEMO_TEXT("\xe3\x80\x80"),
+        MEMO_TEXT("\xe2\x80\x83\x01 "),
+    };
+    db_env *e = *state;
+    float empty[TINY_HIDDEN], v[TINY_HIDDEN];
+    memo_hits *hits = NULL;
+    db_add(e, "k", "the key");
+    embed_text(e, "", 0, NULL, empty);
+    for (size_t i = 0; i < sizeof blank / sizeof *blank; i++) {
+        const memo_record_edit edit = {.size = sizeof edit, .text = &blank[i]};
+        limits_gauge g = limits_begin();
+        memo_embed_result r = embed_text(e, blank[i].bytes, blank[i].n_bytes, NULL, v);
+        assert_memory_equal(v, empty, sizeof v);
+        assert_int_equal(r.n_tokens_total, 2);
+        assert_int_equal(r.truncated, 0);
+        assert_memo_status(add_text(e, "b", blank[i].bytes, blank[i].n_bytes), MEMO_ERR_VALUE,
+                           e->err);
+        assert_contains(e->err.message, "empty");
+        assert_memo_status(memo_db_edit(e->db, NULL, "k", &edit, NULL, &e->err), MEMO_ERR_VALUE,
+                           e->err);
+        for (int mode = MEMO_SEARCH_HYBRID; mode <= MEMO_SEARCH_LEXICAL; mode++) {
+            const memo_search_options o = {.size = sizeof o, .mode = (memo_search_mode)mode};
+            assert_memo_status(memo_db_search(e->db, blank[i], &o, &hits, &e->err), MEMO_ERR_VALUE,
+                               e->err);
+        }
+        assert_memo_status(import_file(e, "blank.txt", blank[i].bytes, blank[i].n_bytes),
+                           MEMO_ERR_VALUE, e->err);
+        limits_end(g, "a blank text");
+        assert_int_equal(n_records(e), 1);
+    }
+    check_stored(e, "k", "the key", 7);
+    assert_memo_status(import_file(e, "b.ndjson", "{\"text\":\" \\u0000\"}", 18), MEMO_ERR_VALUE,
+                       e->err);
+    /* An invisible format character is neither white space nor a control: it is a text. */
+    assert_memo_ok(add_text(e, "zwsp", "\xe2\x80\x8b", 3), e->err);
+    embed_text(e, "\xe2\x80\x8b", 3, NULL, v);
+    assert_memory_equal(v, empty, sizeof v);
+}
+
+/* ---- 169 ------------------------------------------------------------------------------------- */
+
+/* The first three bytes are good: byte 3 is named wherever a text comes in. */
+static void check_invalid(db_env *e, const char *text)
+{
+    const size_t n = strlen(text);
+    const memo_text t = {text, n};
+    const memo_record_edit edit = {.size = sizeof edit, .text = &t};
+    const memo_search_options lexical = {.size = sizeof lexical, .mode = MEMO_SEARCH_LEXICAL};
+    const char *const tags[] = {text};
+    char metadata[64], where[64], line[64];
+    float v[TINY_HIDDEN];
+    memo_tokens *tokens = NULL;
+    memo_records *records = NULL;
+    memo_hits *hits = NULL;
+    snprintf(metadata, sizeof metadata, "{\"a\":\"%s\"}", text);
+    snprintf(where, sizeof where, "title = '%s'", text);
+    snprintf(line, sizeof line, "{\"text\":\"%s\"}\n", text);
+    const memo_list_options list = {.size = sizeof list, .where = where};
+    memo_record_in in;
+#define INVALID(call, says)                                                                        \
+    do {                                                                                           \
+        assert_memo_status(call, MEMO_ERR_VALUE, e->err);                                          \
+        assert_contains(e->err.message, says);                                                     \
+    } while (0)
+#define INVALID_FIELD(field, value)                                                                \
+    do {                                                                                           \
+        in = db_record("k", "the key");                                                            \
+        in.field = value;                                                                          \
+        INVALID(memo_db_add(e->db, NULL, &in, 1, NULL, &e->err),                                   \
+                #field " is not UTF-8 at byte 3");                                                 \
+    } while (0)
+    limits_gauge g = limits_begin();
+    INVALID(memo_model_embed(e->model, NULL, &t, 1, v, NULL, &e->err), "text 0");
+    INVALID(memo_model_embed(e->model, NULL, &t, 1, v, NULL, &e->err), "byte 3");
+    INVALID(memo_model_tokenize(e->model, t, NULL, &tokens, &e->err), "byte 3");
+    INVALID(add_text(e, "b", text, n), "text is not UTF-8 at byte 3");
+    INVALID_FIELD(key, text);
+    INVALID_FIELD(title, text);
+    INVALID_FIELD(source, text);
+    in = db_record("k", "the key");
+    in.tags = tags, in.n_tags = 1;
+    INVALID(memo_db_add(e->db, NULL, &in, 1, NULL, &e->err), "tag is not UTF-8 at byte 3");
+    in = db_record("k", "the key");
+    in.metadata_json = metadata;
+    assert_memo_status(memo_db_add(e->db, NULL, &in, 1, NULL, &e->err), MEMO_ERR_FORMAT, e->err);
+    assert_contains(e->err.message, "line 1 column 10: not UTF-8");
+    INVALID(memo_db_edit(e->db, NULL, "good", &edit, NULL, &e->err), "byte 3");
+    INVALID(memo_db_search(e->db, t, NULL, &hits, &e->err), "byte 3");
+    INVALID(memo_db_search(e->db, t, &lexical, &hits, &e->err), "byte 3");
+    INVALID(memo_db_list(e->db, &list, &records, &e->err), "filter, byte 12: not UTF-8");
+    INVALID(import_file(e, "bad.txt", text, n), "text is not UTF-8 at byte 3");
+    assert_memo_status(import_file(e, "bad.ndjson", line, strlen(line)), MEMO_ERR_FORMAT, e->err);
+    assert_contains(e->err.message, "bad.ndjson:1: ");
+    assert_contains(e->err.message, "column 13: not UTF-8");
+    limits_end(g, "invalid UTF-8");
+#undef INVALID_FIELD
+#undef INVALID
+}
+
+/* When asked, each longest beginning of a character becomes one U+FFFD, as the Unicode standard
+ * recommends. */
+static void check_replaced(db_env *e, const char *text, const char *same)
+{
+    const memo_embed_options o = {.size = sizeof o, .replace_invalid_utf8 = 1};
+    float a[TINY_HIDDEN], b[TINY_HIDDEN];
+    embed_text(e, text, strlen(text), &o, a);
+    embed_text(e, same, strlen(same), NULL, b);
+    assert_memory_equal(a, b, sizeof a);
+}
+
+static void test_limits_169_invalid_utf8(void **state)
+{
+#define FFFD "\xef\xbf\xbd"
+    static const char *const cases[][2] = {
+        {"key\x80", "key" FFFD}, /* a lone continuation */
+        {"key\xbf\x80 a", "key" FFFD FFFD " a"},
+        {"key\xff\xfe", "key" FFFD FFFD}, /* bytes of no character */
+        {"key\xc0\x80", "key" FFFD FFFD}, /* overlong */
+        {"key\xc1\xbf", "key" FFFD FFFD},
+        {"key\xe0\x9f\xbf", "key" FFFD FFFD FFFD},
+        {"key\xf0\x8f\xbf\xbf", "key" FFFD FFFD FFFD FFFD},
+        {"key\xed\xa0\x80 pot", "key" FFFD FFFD FFFD " pot"}, /* surrogates */
+        {"key\xed\xbf\xbf", "key" FFFD FFFD FFFD},
+        {"key\xf4\x90\x80\x80", "key" FFFD FFFD FFFD FFFD}, /* beyond U+10FFFF */
+        {"key\xf5\x80\x80\x80", "key" FFFD FFFD FFFD FFFD},
+        {"key\xf8\x88\x80\x80\x80", "key" FFFD FFFD FFFD FFFD FFFD},
+        {"key\xc3", "key" FFFD}, /* cut at the end */
+        {"key\xe2\x82", "key" FFFD},
+        {"key\xf0\x9f\x98", "key" FFFD},
+        {"key\xe2\x82pot", "key" FFFD "pot"}, /* cut inside */
+    };
+    db_env *e = *state;
+    db_add(e, "good", "the key");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        check_invalid(e, cases[i][0]);
+        check_replaced(e, cases[i][0], cases[i][1]);
+    }
+    assert_int_equal(n_records(e), 1);
+    check_stored(e, "good", "the key", 7);
+#undef FFFD
+}
+
+/* ---- 170 ------------------------------------------------------------------------------------- */
+
+static void test_limits_170_nul_is_kept(void **state)
+{
+    static const char text[] = "the spare\0key is \0\0 zanzibar\0";
+    static const char lines[] = "{\"id\":\"l\",\"text\":\"the spare\\u0000key is \\u0000\\u0000 "
+                                "zanzibar\\u0000\"}\n";
+    const size_t n = sizeof text - 1;
+    db_env *e = *state;
+    float whole[TINY_HIDDEN], cut[TINY_HIDDEN];
+    assert_true(embed_text(e, text, n, NULL, whole).n_tokens_total >
+                embed_text(e, text, strlen(text), NULL, cut).n_tokens_total);
+    assert_memory_not_equal(whole, cut, sizeof whole);
+    assert_memo_ok(add_text(e, "a", text, n), e->err);
+    assert_memo_ok(import_file(e, "nul.ndjson", lines, sizeof lines - 1), e->err);
+    for (int i = 0; i < 2; i++) { /* and again from the disk */
+        check_stored(e, "a", text, n);
+        check_stored(e, "l", text, n);
+        db_reopen(e, e->model);
+    }
+    /* What stands behind a NUL is found, by its words and by its letters. */
+    const memo_search_options o = {.size = sizeof o, .mode = MEMO_SEARCH_LEXICAL};
+    memo_hits *hits = NULL;
+    assert_memo_ok(memo_db_search(e->db, MEMO_STR("zanzibar"), &o, &hits, &e->err), e->err);
+    assert_int_equal(hits->n, 2);
+    assert_int_equal(hits->hits[0].text_bytes, n);
+    assert_memory_equal(hits->hits[0].text, text, n);
+    memo_hits_free(hits);
+    assert_memo_ok(memo_db_search(e->db, (memo_text){text, n}, NULL, &hits, &e->err), e->err);
+    assert_int_equal(hits->n, 2);
+    memo_hits_free(hits);
+}
+
+/* ---- 171 and 172: large and strange ---------------------------------------------------------- */
+
+/* `piece` repeated, at most n bytes, never cut inside; free(). */
+static char *repeat(const char *piece, size_t n, size_t *n_bytes)
+{
+    size_t step = strlen(piece);
+    char *text = malloc(n + 1);
+    for (*n_bytes = 0; *n_bytes + step <= n; *n_bytes += step)
+        memcpy(text + *n_bytes, piece, step);
+    text[*n_bytes] = '\0';
+    return text;
+}
+
+/* Embed, store and look for one text: each under a second, truncation as the tokens say. */
+static void check_large(db_env *e, const char *what, const char *text, size_t n, size_t n_tokens)
+{
+    enum { SECOND = 1000 };
+    memo_record_in in = db_record("large", "");
+    float v[TINY_HIDDEN];
+    memo_hits *hits = NULL;
+    limits_gauge g = limits_begin();
+    memo_embed_result r = embed_text(e, text, n, NULL, v);
+    limits_end_within(g, what, SECOND, LIMITS_BYTES);
+    if (r.n_tokens_total != n_tokens + 2 || r.truncated != (n_tokens + 2 > TINY_POSITIONS))
+        fail_msg("%s: %zu tokens, truncated %d; %zu expected", what, r.n_tokens_total, r.truncated,
+                 n_tokens + 2);
+    assert_int_equal(r.n_tokens_seen, r.truncated ? TINY_POSITIONS : n_tokens + 2);
+
+    in.text = (memo_text){text, n};
+    in.chunking = MEMO_CHUNK_NONE;
+    g = limits_begin();
+    memo_status status = memo_db_add(e->db, NULL, &in, 1, NULL, &e->err);
+    limits_end_within(g, what, SECOND, LIMITS_BYTES);
+    if (n_tokens == 0) { /* nothing to see: only the model takes it */
+        assert_memo_status(status, MEMO_ERR_VALUE, e->err);
+        return;
+    }
+    assert_memo_ok(status, e->err);
+    check_stored(e, "large", text, n);
+    g = limits_begin();
+    assert_memo_ok(memo_db_search(e->db, (memo_text){text, n}, NULL, &hits, &e->err), e->err);
+    assert_true(hits->n >= 1);
+    assert_int_equal(hits->query_truncated, r.truncated);
+    memo_hits_free(hits);
+    limits_end_within(g, what, SECOND, LIMITS_BYTES);
+}
+
+static void check_repeated(db_env *e, const char *piece, size_t n_bytes, size_t n_tokens)
+{
+    size_t n;
+    char *text = repeat(piece, n_bytes, &n);
+    check_large(e, piece, text, n, n_tokens);
+    free(text);
+}
+
+enum { MIB = 1 << 20 };
+
+static void test_limits_171_one_mebibyte_of_one_thing(void **state)
+{
+    db_env *e = *state;
+    db_add(e, "small", "the key");
+    check_repeated(e, "k", MIB, 1);         /* one letter: one word, unknown */
+    check_repeated(e, "flowerpot", MIB, 1); /* one word */
+    check_repeated(e, "key ", MIB, MIB / 4);
+    check_repeated(e, "\n", MIB, 0);
+    check_repeated(e, ".", MIB, MIB);
+    check_repeated(e, "\xc3\xa9", MIB, 1);
+    check_repeated(e, "[CLS]", MIB, MIB / 5);
+    check_repeated(e, " ", MIB, 0);
+}
+
+static double tokenize_ms(const char *piece, size_t *n_bytes)
+{
+    size_t n;
+    char *text = repeat(piece, *n_bytes, &n);
+    memo_token_list list = {0};
+    double start = limits_cpu_ms();
+    assert_int_equal(memo_tokenizer_encode(scripts.tokenizer, text, n, 0, &list, NULL), MEMO_OK);
+    double ms = limits_cpu_ms() - start;
+    memo_token_list_fini(&list);
+    free(text);
+    *n_bytes = n;
+    return ms;
+}
+
+static double one_word_ms(size_t *n_bytes)
+{
+    return tokenize_ms("a", n_bytes);
+}
+
+static double ideographs_ms(size_t *n_bytes)
+{
+    return tokenize_ms("\xe6\x9d\xb1", n_bytes);
+}
+
+static double marks_ms(size_t *n_bytes)
+{
+    return tokenize_ms("\xcc\x81\xcc\xa3", n_bytes);
+}
+
+static void test_limits_171_time_is_linear(void **state)
+{
+    (void)state;
+    limits_check_linear(one_word_ms, 8 * MIB, "one word");
+    limits_check_linear(ideographs_ms, 8 * MIB, "ideographs");
+    limits_check_linear(marks_ms, 8 * MIB, "marks on one base");
+}
+
+static void test_limits_172_emoji_and_marks(void **state)
+{
+    static const char smile[] = "\xf0\x9f\x98\x80";
+    static const char family[] = "\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9\xe2\x80\x8d"
+                                 "\xf0\x9f\x91\xa7";
+    db_env *e = *state;
+    char *marks = malloc(20002);
+    check_repeated(e, smile, 4 * 100000, 1); /* run together: one unknown word */
+    check_repeated(e, family, 18 * 10000, 1);
+    check_repeated(e, "\xf0\x9f\x98\x80 ", 5 * 100000, 100000);
+    check_repeated(e, "\xe2\x80\x8d.", 4 * 50000, 50000); /* joiners with nothing to join */
+    marks[0] = 'a';
+    for (int i = 0; i < 10000; i++)
+        memcpy(marks + 1 + 2 * i, i % 2 ? "\xcc\x81" : "\xcc\xa3", 2);
+    check_large(e, "10,000 marks on one base", marks, 20001, 1);
+    free(marks);
+}
+
+/* ---- 174 ------------------------------------------------------------------------------------- */
+
+static int is_special(uint32_t id)
+{
+    return id == 0 || (id >= 2 && id <= 4); /* [PAD] [CLS] [SEP] [MASK]; [UNK] is 1 */
+}
+
+static size_t count_specials(const memo_tokens *tokens)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < tokens->n; i++)
+        n += (size_t)is_special(tokens->ids[i]);
+    return n;
+}
+
+/* As the reference by default; in safe mode the two at the ends are the only ones, whatever the text
+ * is put together from. */
+static void test_limits_174_special_tokens_in_text(void **state)
+{
+    static const char *const parts[] = {"[CLS]", "[SEP]", "[PAD]", "[MASK]", "[UNK]",
+                                        "[",     "]",     "CLS",   "</s>",   "<|endoftext|>",
+                                        " ",     "key",   "[CLS",  "SEP]",   "\xe2\x80\x8b"};
+    db_env *e = *state;
+    memo_rng rng;
+    memo_tokens *t = tokenize(e, "[CLS] key[SEP]</s>", 18, 0);
+    float as_typed[TINY_HIDDEN], safe[TINY_HIDDEN];
+    const memo_embed_options safely = {.size = sizeof safely, .safe_specials = 1};
+    assert_int_equal(count_specials(t), 4);
+    assert_int_equal(t->ids[1], 2);
+    memo_tokens_free(t);
+    memo_rng_init(&rng, 174);
+    for (int i = 0; i < 500; i++) {
+        char text[256] = "";
+        for (int j = 0; j < 12; j++)
+            strcat(text, parts[memo_rng_below(&rng, sizeof parts / sizeof *parts)]);
+        t = tokenize(e, text, strlen(text), 1);
+        if (count_specials(t) != 2 || t->ids[0] != 2 || t->ids[t->n - 1] != 3)
+            fail_msg("\"%s\" has %zu special tokens in safe mode", text, count_specials(t));
+        memo_tokens_free(t);
+    }
+    embed_text(e, "the [SEP] key", 13, NULL, as_typed);
+    embed_text(e, "the [SEP] key", 13, &safely, safe);
+    assert_memory_not_equal(as_typed, safe, sizeof safe);
+    /* A store keeps the text as it was typed. */
+    assert_memo_ok(add_text(e, "k", "the [SEP] key</s>", 17), e->err);
+    check_stored(e, "k", "the [SEP] key</s>", 17);
+}
+
+/* ---- 175 ------------------------------------------------------------------------------------- */
+
+static char *words(size_t from, size_t to)
+{
+    static const char *const some[] = {"the", "key", "is", "under", "flower", "pot", "garden"};
+    char *text = malloc((to - from) * 8 + 1), *p = text;
+    *p = '\0';
+    for (size_t i = from; i < to; i++)
+        p += sprintf(p, "%s ", some[i * i % 7]);
+    return text;
+}
+
+/* The vector equals that of the words that are left, which the tokenizer puts between both ends. */
+static void check_length(db_env *e, size_t n, memo_overlong rule)
+{
+    enum { ROOM = TINY_POSITIONS - 2 };
+    const memo_embed_options o = {.size = sizeof o, .overlong = rule};
+    const size_t kept = n < ROOM ? n : ROOM, first = rule == MEMO_OVERLONG_TAIL ? n - kept : 0;
+    char *all = words(0, n), *rest = words(first, first + kept);
+    float a[TINY_HIDDEN], b[TINY_HIDDEN];
+    memo_embed_result r = embed_text(e, all, strlen(all), &o, a);
+    memo_tokens *t = tokenize(e, rest, strlen(rest), 0);
+    assert_int_equal(r.n_tokens_total, n + 2);
+    assert_int_equal(r.n_tokens_seen, kept + 2);
+    assert_int_equal(r.truncated, n > ROOM);
+    embed_text(e, rest, strlen(rest), &o, b);
+    assert_memory_equal(a, b, sizeof a);
+    assert_int_equal(t->n, kept + 2);
+    assert_int_equal(t->ids[0], 2);
+    assert_int_equal(t->ids[t->n - 1], 3);
+    memo_tokens_free(t);
+    free(all);
+    free(rest);
+}
+
+static void test_limits_175_around_the_longest_text(void **state)
+{
+    static const size_t counts[] = {61, 62, 63, 6200};
+    db_env *e = *state;
+    const memo_embed_options strict = {.size = sizeof strict, .overlong = MEMO_OVERLONG_ERROR};
+    for (size_t i = 0; i < 4; i++) {
+        char *text = words(0, counts[i]);
+        const memo_text t = {text, strlen(text)};
+        float v[TINY_HIDDEN];
+        check_length(e, counts[i], MEMO_OVERLONG_HEAD);
+        check_length(e, counts[i], MEMO_OVERLONG_TAIL);
+        assert_memo_status(memo_model_embed(e->model, &strict, &t, 1, v, NULL, &e->err),
+                           counts[i] > 62 ? MEMO_ERR_LIMIT : MEMO_OK, e->err);
+        free(text);
+    }
+}
+
+/* ---- 177 and 178 ----------------------------------------------------------------------------- */
+
+static void test_limits_177_outside_the_vocabulary(void **state)
+{
+    static const id_case cases[] = {
+        {"\xea\x99\xae\xea\x99\xae", "1"},
+        {"\xf0\x93\x80\x80\xf0\x93\x80\x81 \xf0\x9f\x98\x80", "1 1"},
+        {"\xe1\x9a\xa0 \xe1\x9a\xa1", "1 1"},
+        {"\xf3\xb0\x80\x80", ""},
+        {"\xe2\x98\x83 \xe2\x98\x83", "1 1"},
+        {"zzz", "1"},
+        {"zzz. zzz", "1 60 1"},
+    };
+    static const char *const texts[] = {"\xe2\x98\x83", "\xe2\x98\x83 \xe2\x98\x84",
+                                        "\xe6\xbc\xa2\xe5\xad\x97", "\xf0\x93\x80\x80"};
+    db_env *e = *state;
+    CHECK_IDS(cases);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        float v[TINY_HIDDEN];
+        char key[2] = {(char)('a' + i), 0};
+        memo_hits *hits = NULL;
+        memo_tokens *t = tokenize(e, texts[i], strlen(texts[i]), 0);
+        for (size_t j = 1; j + 1 < t->n; j++)
+            assert_int_equal(t->ids[j], 1);
+        assert_true(t->n > 2);
+        memo_tokens_free(t);
+        embed_text(e, texts[i], strlen(texts[i]), NULL, v);
+        assert_memo_ok(add_text(e, key, texts[i], strlen(texts[i])), e->err);
+        assert_memo_ok(memo_db_search(e->db, MEMO_STR(texts[i]), NULL, &hits, &e->err), e->err);
+        assert_int_equal(hits->n, i + 1);
+        for (size_t j = 0; j < hits->n; j++)
+            assert_true(isfinite(hits->hits[j].score));
+        memo_hits_free(hits);
+    }
+}
+
+/* Byte order marks, line ends of every kind, non-characters, private use. */
+static void test_limits_178_marks_and_line_ends(void **state)
+{
+    static const id_case cases[] = {
+        {"\xef\xbb\xbf"
+         "abc",
+         "5"},
+        {"abc\xef\xbb\xbf", "5"},
+        {"abc\x0d\x0a"
+         "abc",
+         "5 5"},
+        {"abc\x0d"
+         "abc",
+         "5 5"},
+        {"abc\xe2\x80\xa8"
+         "abc",
+         "5 5"},
+        {"abc\xe2\x80\xa9"
+         "abc",
+         "5 5"},
+        {"abc\xc2\x85"
+         "abc",
+         "5 21 7 8"},
+        {"abc\xe2\x80\x8b"
+         "abc",
+         "5 21 7 8"},
+        {"ab\xc2\xad"
+         "c",
+         "5"},
+        {"\xef\xb7\x90", "1"},
+        {"abc\xef\xbf\xbe", "1"},
+        {"\xf4\x8f\xbf\xbf abc", "1 5"},
+        {"\xee\x80\x80", ""},
+        {"abc \xee\x80\x80", "5"},
+        {"\xef\xbf\xbd", ""},
+        {"\x7f", ""},
+        {"abc\x1b"
+         "abc",
+         "5 21 7 8"},
+        {"\xc2\xa0"
+         "abc\xe3\x80\x80"
+         "abc",
+         "5 5"},
+    };
+    (void)state;
+    CHECK_IDS(cases);
+}
+
+/* What the model does not see is stored all the same; a byte order mark before NDJSON is no part of
+ * it. */
+static void test_limits_178_stored_as_they_are(void **state)
+{
+    static const char text[] = "\xef\xbb\xbfone\r\ntwo\rthree\xe2\x80\xa8"
+                               "four\xef\xbf\xbe\xef\xb7\x90\xee\x80\x80\xf4\x8f\xbf\xbf\n";
+    static const char lines[] = "\xef\xbb\xbf{\"id\":\"l\",\"text\":\"tea\"}\r\n";
+    db_env *e = *state;
+    float a[TINY_HIDDEN], b[TINY_HIDDEN];
+    char path[512];
+    assert_memo_ok(add_text(e, "k", text, sizeof text - 1), e->err);
+    check_stored(e, "k", text, sizeof text - 1);
+    assert_memo_ok(import_file(e, "mark.txt", text, sizeof text - 1), e->err);
+    check_stored(e, memo_test_path(path, e->dir, "mark.txt"), text, sizeof text - 1);
+    assert_memo_ok(import_file(e, "mark.ndjson", lines, sizeof lines - 1), e->err);
+    check_stored(e, "l", "tea", 3);
+    embed_text(e, "the key\r\nthe pot", 16, NULL, a);
+    embed_text(e, "\xef\xbb\xbfthe key\nthe\xe2\x80\xa8pot", 20, NULL, b);
+    assert_memory_equal(a, b, sizeof a);
+}
+
+/* ---- 179 ------------------------------------------------------------------------------------- */
+
+/* A role adds the publisher's prompt, none adds none; the recipe says what it is and where it comes
+ * from, and `model show` prints the recipe (tests/cli/model.t). */
+static void test_limits_179_query_without_its_prompt(void **state)
+{
+    db_env *e = *state;
+    const memo_compile_options options = {.size = sizeof options, .name = "prompted"};
+    const memo_embed_options query = {.size = sizeof query, .role = MEMO_ROLE_QUERY};
+    const memo_embed_options none = {.size = sizeof none, .role = MEMO_ROLE_NONE};
+    memo_model *plain = e->model, *prompted = NULL;
+    memo_model_info info;
+    float a[TINY_HIDDEN], b[TINY_HIDDEN];
+    char source[300], out[300];
+    snprintf(source, sizeof source, "%s/prompted", e->dir);
+    snprintf(out, sizeof out, "%s/prompted.safetensors", e->dir);
+    mkdir(source, 0700);
+    tiny_model_write(source, 1);
+    tiny_model_put(source, "config_sentence_transformers.json",
+                   "{\"prompts\":{\"query\":\"the key: \"}}");
+    assert_memo_ok(memo_model_compile(e->ctx, source, out, &options, NULL, &e->err), e->err);
+    assert_memo_ok(memo_model_open(e->ctx, out, NULL, &prompted, &e->err), e->err);
+    memo_model_get_info(prompted, &info);
+    assert_contains(info.recipe_json, "\"prompt_query\":{\"value\":\"the key: \",\"origin\":"
+                                      "\"config_sentence_transformers.json\"}");
+    assert_contains(info.recipe_json,
+                    "\"prompt_document\":{\"value\":\"\",\"origin\":\"default\"}");
+
+    e->model = prompted;
+    embed_text(e, "garden", 6, &query, a);
+    embed_text(e, "the key: garden", 15, &none, b);
+    assert_memory_equal(a, b, sizeof a);
+    embed_text(e, "garden", 6, &none, b); /* forgotten: another vector, finite all the same */
+    assert_memory_not_equal(a, b, sizeof a);
+    e->model = plain;
+    embed_text(e, "garden", 6, &query, a); /* a model without prompts */
+    assert_memory_equal(a, b, sizeof a);
+    memo_model_close(prompted);
+}
+
+/* ---- 18 -------------------------------------------------------------------------------------- */
+
+/* Switch to a locale that writes 0,5; made here when the system has its description. */
+static int comma_locale(const char *folder)
+{
+    char command[700];
+    static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (setlocale(LC_ALL, names[i]) && strcmp(localeconv()->decimal_point, ",") == 0)
+            return 1;
+    snprintf(command, sizeof command,
+             "localedef -i de_DE -f UTF-8 '%s/de_DE.UTF-8' >/dev/null 2>&1", folder);
+    if (system(command) != 0)
+        return 0;
+    setenv("LOCPATH", folder, 1);
+    return setlocale(LC_ALL, "de_DE.UTF-8") && strcmp(localeconv()->decimal_point, ",") == 0;
+}
+
+/* Everything with a number in it that goes through the library: a host program may have called
+ * setlocale(). */
+static void run_numbers(db_env *e, char *report, size_t n)
+{
+    const memo_compile_options options = {.size = sizeof options, .overwrite = 1};
+    memo_record_in in = db_record("k", "the key");
+    memo_records *r = NULL;
+    memo_hits *hits = NULL;
+    memo_model *model = NULL;
+    memo_model_info info;
+    char source[300], out[300], fingerprint[65];
+    const memo_list_options list = {.size = sizeof list,
+                                    .where = "meta.n = 0.5 and meta.n < 0.75 and created > 1.5"};
+    snprintf(source, sizeof source, "%s/tiny-1", e->dir);
+    snprintf(out, sizeof out, "%s/locale.safetensors", e->dir);
+    assert_memo_ok(memo_model_compile(e->ctx, source, out, &options, NULL, &e->err), e->err);
+    assert_memo_ok(memo_model_open(e->ctx, out, NULL, &model, &e->err), e->err);
+    memo_model_get_info(model, &info);
+    memcpy(fingerprint, info.fingerprint, sizeof fingerprint);
+    in.metadata_json = "{\"n\":0.5,\"e\":1.25e-3}";
+    db_put(e, in);
+    assert_memo_ok(memo_db_list(e->db, &list, &r, &e->err), e->err);
+    assert_int_equal(r->n, 1);
+    assert_memo_ok(memo_db_search(e->db, MEMO_STR("the key 0.5"), NULL, &hits, &e->err), e->err);
+    assert_int_equal(hits->n, 1);
+    in.metadata_json = "{\"n\":0,5}";
+    assert_memo_status(memo_db_add(e->db, NULL, &in, 1, NULL, &e->err), MEMO_ERR_FORMAT, e->err);
+    snprintf(report, n, "%s %s %s %s", fingerprint, info.recipe_json, r->records[0].metadata_json,
+             e->err.message);
+    memo_hits_free(hits);
+    memo_records_free(r);
+    memo_model_close(model);
+}
+
+static void test_limits_18_comma_locale(void **state)
+{
+    static char plain[4096], comma[4096];
+    db_env *e = *state;
+    run_numbers(e, plain, sizeof plain);
+    db_teardown(state);
+    db_setup(state);
+    if (!comma_locale(e->dir)) {
+        setlocale(LC_ALL, "C");
+        memo_test_skip("no locale with a decimal comma is to be had");
+    }
+    run_numbers(e, comma, sizeof comma);
+    setlocale(LC_ALL, "C");
+    assert_string_equal(comma, plain);
+}
+
+int main(void)
+{
+    const struct CMUnitTest ids[] = {
+        cmocka_unit_test(test_limits_171_time_is_linear),
+        cmocka_unit_test(test_limits_173_scripts),
+        cmocka_unit_test(test_limits_176_spellings),
+        cmocka_unit_test(test_limits_178_marks_and_line_ends),
+    };
+    const struct CMUnitTest calls[] = {
+        db_test(test_limits_18_comma_locale),
+        db_test(test_limits_168_blank_texts),
+        db_test(test_limits_169_invalid_utf8),
+        db_test(test_limits_170_nul_is_kept),
+        db_test(test_limits_171_one_mebibyte_of_one_thing),
+        db_test(test_limits_172_emoji_and_marks),
+        db_test(test_limits_174_special_tokens_in_text),
+        db_test(test_limits_175_around_the_longest_text),
+        db_test(test_limits_177_outside_the_vocabulary),
+        db_test(test_limits_178_stored_as_they_are),
+        db_test(test_limits_179_query_without_its_prompt),
+    };
+    limits_count_memory();
+    if (open_scripts(NULL))
+        return 1;
+    int failed = cmocka_run_group_tests_name("ids", ids, NULL, NULL);
+    failed += cmocka_run_group_tests_name("calls", calls, db_setup_group, db_teardown_group);
+    close_scripts(NULL);
+    return failed;
+}
