@@ -6,7 +6,8 @@
  * killed or the call goes wrong. Set by the environment:
  *
  *   MEMO_INTERPOSE_FOLDER    absolute, links resolved; paths below it count. Not set: nothing does
- *   MEMO_INTERPOSE_AT        number of the call, from 1; 0 or not set: only count
+ *   MEMO_INTERPOSE_AT        number of the call, from 1, or "r" and the number of a read(): they are
+ *                            counted apart, as caches make them vary. 0 or not set: only count
  *   MEMO_INTERPOSE_DO        kill     SIGKILL before the call
  *                            middle   half of a write, then SIGKILL
  *                            after    the call, then SIGKILL
@@ -16,7 +17,7 @@
  *                            ENOSPC   or another name of error_names: the call fails with it
  *                            full     ENOSPC, and for every later call that takes room on the disk
  *   MEMO_INTERPOSE_REPORT    file that is appended to: "calls N" at exit, and with
- *   MEMO_INTERPOSE_TRACE     (anything) one line "N call file bytes" for each call
+ *   MEMO_INTERPOSE_TRACE     (anything) one line "N call file bytes" for each call, N as for AT
  *   MEMO_INTERPOSE_NO_FLOCK  (anything) flock() does nothing and reports success
  *
  * A call on a file descriptor counts when the file was opened below the folder. What the C library
@@ -61,6 +62,7 @@ static struct {
     char folder[1024];
     size_t n_folder;
     unsigned long at;
+    int at_read; /* `at` counts reads */
     action act;
     int error;  /* of ACT_ERROR */
     int signal; /* of ACT_SIGNAL */
@@ -68,7 +70,7 @@ static struct {
     int report; /* descriptor, -1: none */
 } settings = {.report = -1};
 
-static atomic_ulong n_calls;
+static atomic_ulong n_calls[2]; /* [1]: reads */
 /* The file behind a descriptor, relative to the folder; "" for one that does not count. */
 static char names[MAX_FD][NAME_BYTES];
 
@@ -143,7 +145,8 @@ __attribute__((constructor)) static void settings_read(void)
     if (settings.n_folder >= sizeof settings.folder)
         abort();
     memcpy(settings.folder, folder, settings.n_folder + 1);
-    settings.at = at ? strtoul(at, NULL, 10) : 0;
+    settings.at_read = at && at[0] == 'r';
+    settings.at = at ? strtoul(at + settings.at_read, NULL, 10) : 0;
     if (settings.at)
         settings_read_action(act ? act : "");
     if (report)
@@ -163,7 +166,8 @@ static void report_line(const char *line, int n)
 __attribute__((destructor)) static void report_count(void)
 {
     char line[64];
-    report_line(line, snprintf(line, sizeof line, "calls %lu\n", atomic_load(&n_calls)));
+    unsigned long n = atomic_load(&n_calls[0]) + atomic_load(&n_calls[1]);
+    report_line(line, snprintf(line, sizeof line, "calls %lu\n", n));
 }
 
 /* ---- what counts --------------------------------------------------------------------------- */
@@ -220,15 +224,18 @@ static void die(void)
 static plan plan_call(const char *call, const char *name, size_t n, int room)
 {
     plan p = {.n = n};
-    unsigned long number;
     if (!name)
         return p;
-    number = atomic_fetch_add(&n_calls, 1) + 1;
+    int reads = strstr(call, "read") != NULL;
+    unsigned long number = atomic_fetch_add(&n_calls[reads], 1) + 1;
     if (settings.trace) {
         char line[256];
-        report_line(line, snprintf(line, sizeof line, "%lu %s %s %zu\n", number, call, name, n));
+        report_line(line, snprintf(line, sizeof line, "%s%lu %s %s %zu\n", reads ? "r" : "", number,
+                                   call, name, n));
     }
-    if (settings.at && settings.act == ACT_FULL && number >= settings.at && room) {
+    if (!settings.at || reads != settings.at_read)
+        return p;
+    if (settings.act == ACT_FULL && number >= settings.at && room) {
         errno = ENOSPC;
         p.fails = 1;
     }

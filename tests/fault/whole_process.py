@@ -88,6 +88,7 @@ class Case:
     out = old = None     # a file that is written, and what a fault may leave of it besides the new
     may_miss = False     # no readable store is an allowed state while nothing was acknowledged
     reads = False        # exit 0 means: the same output as without a fault
+    repairs = False
     cancels = False      # a signal asks it to stop and is not the end of it
     again_exits = (0,)
 
@@ -131,7 +132,7 @@ class Tools:
             raise Failure(f"memolith {' '.join(words)}: exit {done.returncode}: {tail(done.stderr)}")
         return done
 
-    def with_fault(self, words, folder, report, at=0, mode=None, trace=False):
+    def with_fault(self, words, folder, report, at=None, mode=None, trace=False):
         env = {"LD_PRELOAD": str(self.interpose), "MEMO_INTERPOSE_FOLDER": str(folder),
                "MEMO_INTERPOSE_REPORT": str(report)}
         if at:
@@ -229,6 +230,21 @@ class BackupCase(StoreCase):
         return found
 
 
+class RepairCase(StoreCase):
+    """A record is damaged. Its store is as it was, or all the others are there and the file as it was
+    lies beside it."""
+    repairs = True
+
+    def prepare(self, tools, folder):
+        super().prepare(tools, folder)
+        path = folder / self.store
+        data = bytearray(path.read_bytes())
+        data[data.index(b"boat 3 is")] ^= 1
+        path.write_bytes(data)
+        self.old = bytes(data)
+        self.states = [self.states[0], {k: v for k, v in self.states[0].items() if k != "b3"}]
+
+
 class CompileCase(Case):
     store = None
     out = "out.st"
@@ -290,6 +306,7 @@ def cases():
         StoreCase("search", ["search", "the boat 3", "-f", "s.memo", "-o", "ndjson", *MODEL],
                   reads=True),
         StoreCase("doctor", ["doctor", "-f", "s.memo", *MODEL, "-o", "quiet"], reads=True),
+        RepairCase("repair", ["doctor", "--repair", "-f", "s.memo", *MODEL, "-o", "quiet"]),
         BackupCase("backup", ["backup", "-f", "s.memo", "copy.memo"]),
         BackupCase("backup-force", ["backup", "-f", "s.memo", "copy.memo", "--force"]),
         CompileCase("compile", ["model", "compile", "tiny", "-o", "out.st", "--name", "t"]),
@@ -301,13 +318,20 @@ def cases():
 # ---- calls and points ---------------------------------------------------------------------------
 
 class Call:
+    """`number` is that of a call which changes something, or "r" and that of a read: how often a page
+    is read depends on what the caches still hold."""
+
     def __init__(self, line):
-        number, self.call, self.name, n_bytes = line.split(" ")
-        self.number, self.n_bytes = int(number), int(n_bytes)
+        self.number, self.call, self.name, n_bytes = line.split(" ")
+        self.n_bytes = int(n_bytes)
 
 
 def read_calls(report):
     return [Call(line) for line in report.read_text().splitlines() if not line.startswith("calls")]
+
+
+def call_of(case, number):
+    return next(call for call in case.calls if call.number == number)
 
 
 def happens(case, call, mode):
@@ -325,7 +349,7 @@ def points_of(case):
         for mode in modes:
             if happens(case, call, mode):
                 yield Point(case.name, call.number, call.call, mode)
-    last = case.calls[-1]
+    last = [call for call in case.calls if call.number.isdigit()][-1]
     yield Point(case.name, last.number, last.call, "after")
 
 
@@ -410,6 +434,8 @@ def check_left_over(case, folder, before, done, point):
         ours |= {case.store + end for end in ("", "-lock", "-wal", "-shm")}
         if done.returncode:
             ours.add(case.store + "-journal")
+    if case.repairs:
+        ours.add(case.store + ".before-repair-1")
     extra = files_of(folder) - before - ours
     if extra and point.mode not in KILLS and point.call != "unlink":
         raise Failure(f"left behind: {sorted(extra)}")
@@ -439,6 +465,20 @@ def check_state(case, tools, folder, done, point):
     tools.must(["doctor", "-f", case.store, "--model", str(tools.model)], folder)
 
 
+def check_repair(case, tools, folder, done):
+    kept = folder / f"{case.store}.before-repair-1"
+    if (folder / case.store).read_bytes() == case.old:
+        if done.returncode == 0:
+            raise Failure("acknowledged, but nothing is repaired")
+        return
+    if not kept.exists() or kept.read_bytes() != case.old:
+        raise Failure("the file as it was is gone")
+    found, listed = tools.list(case.store, folder)
+    if found != case.states[-1]:
+        raise Failure(f"neither old nor repaired: {tail(listed.stderr)} {list(found or ())}")
+    tools.must(["doctor", "-f", case.store, "--model", str(tools.model)], folder)
+
+
 def check_out(case, tools, folder, done):
     have = case.read_out(tools, folder)
     if have != case.new and (done.returncode == 0 or have != case.old):
@@ -455,8 +495,10 @@ def check_again(case, tools, folder, before):
     if done.returncode not in case.again_exits:
         raise Failure(f"again: exit {done.returncode}: {tail(done.stderr)}")
     ours = {case.store, f"{case.store}-lock", case.out}
+    ours |= {name for name in left if name.startswith((f".{case.out}.", f".{case.store}."))}
+    if case.repairs:
+        ours |= left | {f"{case.store}.before-repair-{n}" for n in (1, 2)}
     if case.out:
-        ours |= {name for name in left if name.startswith(f".{case.out}.")}
         ours |= {f"{name}-{end}" for name in (case.store, case.out) for end in ("wal", "shm")}
     extra = files_of(folder) - before - ours
     if extra:
@@ -474,9 +516,11 @@ def run_point(case, tools, folder, point):
     copy_template(case, work)
     before = files_of(work)
     done = tools.with_fault(case.words, work, folder / "report", point.number, point.mode)
-    check_exit(case, done, point, case.calls[point.number - 1])
+    check_exit(case, done, point, call_of(case, point.number))
     check_left_over(case, work, before, done, point)
-    if case.store:
+    if case.repairs:
+        check_repair(case, tools, work, done)
+    elif case.store:
         check_state(case, tools, work, done, point)
     if case.out:
         check_out(case, tools, work, done)
@@ -498,7 +542,7 @@ class Worker:
     @classmethod
     def run(cls, point):
         case = cls.cases[point.case]
-        call = case.calls[point.number - 1]
+        call = call_of(case, point.number)
         try:
             run_point(case, cls.tools, cls.folder, point)
             return point, None
@@ -543,7 +587,7 @@ def interposer_works(tools):
 def replay(text, tools, named):
     name, number, mode = text.split(":")
     prepare(named[name], tools)
-    call = named[name].calls[int(number) - 1]
+    call = call_of(named[name], number)
     failures = run_points([Point(name, call.number, call.call, mode)], tools, named)
     print(failures[0][1] if failures else "nothing is wrong")
     return 1 if failures else 0
