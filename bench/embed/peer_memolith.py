@@ -27,11 +27,12 @@ class CtxOptions(ctypes.Structure):
                 ("clock_user", ctypes.c_void_p)]
 
 
-LEVELS = {"": 0, "ref": 1, "avx2": 2, "avx512": 3}
+LEVELS = {"": 0, "ref": 1, "avx2": 2, "avx512": 3, "avx512vnni": 4, "avx512bf16": 5, "amx": 6, "neon": 7,
+          "neon_dot": 8, "neon_i8mm": 9}
 
 
 class Peer:
-    DIM = 384
+    DIM = 384  # of all-MiniLM-L6-v2 in every class
 
     def __init__(self, options):
         self.lib = lib = ctypes.CDLL(os.environ["MEMOLITH_LIB"])

@@ -3,11 +3,12 @@
 """Embedding speed beside the peers: every peer is a process that waits, rounds are interleaved
 (A, B, C, A, B, C, ...), medians are compared within this one run.
 
-  run.py --shared DIR --model COMPILED --library libmemolith.so --work DIR [--threads 1]
-         [--rounds 5] [--peers ort:fp32,ov:f32] [--accuracy]
+  run.py --shared DIR --model F32 --int8 INT8 --library libmemolith.so --work DIR [--threads 1]
+         [--rounds 5] [--peers ort:fp32,ort:int8,ov:f32] [--levels ,avx2]
 
 Writes results.json and results.md into --work and prints the table. Ratios above 1 mean memolith
-is faster (texts or tokens a second, or the inverse of a latency)."""
+is faster (texts or tokens a second, or the inverse of a latency): each class beside every peer, and
+int8 beside f32."""
 import argparse
 import collections
 import json
@@ -57,13 +58,14 @@ def make_spec(options, peers, models, texts, python):
         [python, peers / "mkspec.py", str(options.threads), texts, models, options.peers],
         check=True, capture_output=True, text=True, env={**os.environ, "PEER_PYTHON": python}).stdout)
     here = pathlib.Path(__file__).resolve().parent
-    for level in options.levels.split(","):
+    classes = (("f32", options.model), ("int8", options.int8))
+    for level, (cls, model) in ((level, c) for level in options.levels.split(",") for c in classes):
         spec.append({
-            "tag": "memolith:f32" + (f"@{level}" if level else ""),
+            "tag": f"memolith:{cls}" + (f"@{level}" if level else ""),
             "env": {"MEMOLITH_LIB": str(options.library.resolve()), "PEERLIB": str(peers),
                     "MEMOLITH_CPU": level},
             "cmd": [python, str(here / "peer_memolith.py"), "--wl", str(texts), "--threads",
-                    str(options.threads), "--model", str(options.model), "--mode", "f32",
+                    str(options.threads), "--model", str(model), "--mode", cls,
                     "--seconds", "0.3"]})
     return spec
 
@@ -83,23 +85,24 @@ def collect(path):
 
 
 def table(medians, load, peak):
-    ours = medians["memolith:f32"]
     lines = ["| | " + " | ".join(what for what, _ in WORKLOADS.values()) + " | load to first vector, s | peak RSS, MB |",
              "|---" * (len(WORKLOADS) + 3) + "|"]
     for tag, row in medians.items():
         cells = [f"{row[w]:.2f}" if w.startswith("s") else f"{row[w]:,.0f}" for w in WORKLOADS]
         lines.append(f"| {tag} | " + " | ".join(cells) + f" | {load[tag]:.3f} | {peak[tag]} |")
-    for tag, row in medians.items():
-        if tag == "memolith:f32":
-            continue
-        ratio = [row[w] / ours[w] if w.startswith("s") else ours[w] / row[w] for w in WORKLOADS]
-        lines.append(f"| **memolith:f32 / {tag}** | " + " | ".join(f"**{r:.2f}x**" for r in ratio) + " | | |")
+    for our_tag in ("memolith:f32", "memolith:int8"):
+        ours = medians[our_tag]
+        for tag, row in medians.items():
+            if tag == our_tag or (our_tag == "memolith:f32" and tag.startswith("memolith:int8")):
+                continue
+            ratio = [row[w] / ours[w] if w.startswith("s") else ours[w] / row[w] for w in WORKLOADS]
+            lines.append(f"| **{our_tag} / {tag}** | " + " | ".join(f"**{r:.2f}x**" for r in ratio) + " | | |")
     return "\n".join(lines)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    for name in ("--shared", "--model", "--library", "--work", "--source"):
+    for name in ("--shared", "--model", "--int8", "--library", "--work", "--source"):
         parser.add_argument(name, type=pathlib.Path, required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)

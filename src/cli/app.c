@@ -2,6 +2,7 @@
 #include "cli/app.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -14,6 +15,7 @@ void cli_app_fini(cli_app *app)
 {
     memo_db_close(app->db);
     memo_model_close(app->model);
+    memo_free(app->model_path);
     memo_ctx_free(app->ctx);
     cli_settings_fini(&app->settings);
     cli_out_fini(&app->out);
@@ -76,6 +78,30 @@ static memo_status app_no_default_model(const char *path, memo_err *err)
         "model compile FOLDER -o FILE, then --model FILE");
 }
 
+/* A word that is no file may name a model of the cache folder: with its class, or in class f32. */
+static memo_status app_find_model(cli_app *app, const char **path, memo_err *err)
+{
+    static const char *const ends[] = {".safetensors", ".f32.safetensors"};
+    const char *cache = app->settings.values[OPT_CACHE_DIR].text;
+
+    if (!cache || strchr(*path, '/') || memo_path_exists(*path))
+        return MEMO_OK;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        memo_buf found = {0};
+        memo_buf_printf(&found, "%s/models/%s%s", cache, *path, ends[i]);
+        if (found.failed) {
+            memo_buf_fini(&found);
+            return memo_fail_nomem(err, "a path", 0);
+        }
+        if (memo_path_exists(found.data)) {
+            *path = app->model_path = memo_buf_take(&found);
+            return MEMO_OK;
+        }
+        memo_buf_fini(&found);
+    }
+    return MEMO_OK; /* opening it says that it is not there */
+}
+
 memo_status cli_app_model(cli_app *app, const char *path, memo_err *err)
 {
     memo_status status = cli_app_ctx(app, err);
@@ -88,7 +114,8 @@ memo_status cli_app_model(cli_app *app, const char *path, memo_err *err)
         if (app->settings.values[OPT_MODEL].origin == CLI_FROM_DEFAULT && !memo_path_exists(path))
             return app_no_default_model(path, err);
     }
-    return memo_model_open(app->ctx, path, NULL, &app->model, err);
+    status = app_find_model(app, &path, err);
+    return status ? status : memo_model_open(app->ctx, path, NULL, &app->model, err);
 }
 
 memo_status cli_app_named_model(cli_app *app, const char **path, memo_err *err)
@@ -99,6 +126,8 @@ memo_status cli_app_named_model(cli_app *app, const char **path, memo_err *err)
     memo_status status = cli_app_model(app, *path, err);
     if (status == MEMO_OK && !*path)
         status = cli_settings_path(&app->settings, OPT_MODEL, path, err);
+    if (app->model_path)
+        *path = app->model_path;
     return status;
 }
 

@@ -20,6 +20,7 @@ struct cli_app {
     int stdin_closed;
     memo_ctx *ctx;
     memo_model *model;
+    char *model_path; /* owned; where a model that was given by its name was found, or NULL */
     memo_db *db;
 };
 
@@ -27,7 +28,8 @@ void cli_app_fini(cli_app *app);
 
 memo_status cli_app_settings(cli_app *app, memo_err *err);
 memo_status cli_app_ctx(cli_app *app, memo_err *err);
-/* The model at `path`, NULL: the one of the settings. MEMO_ERR_NOTFOUND says how to get the default
+/* The model at `path`, NULL: the one of the settings. A word that is no file is looked for in the
+ * cache folder: "all-MiniLM-L6-v2.int8", or without a class, which is f32. MEMO_ERR_NOTFOUND says how to get the default
  * model when it is that and is not there. */
 memo_status cli_app_model(cli_app *app, const char *path, memo_err *err);
 /* The model that the first word names, or the one of the settings, and its path. */

@@ -31,9 +31,10 @@ typedef enum cli_kind {
 #define CLI_SETTINGS(X)                                                                            \
     X(DB, "db", 'f', CLI_PATH, "FILE", 0, 0, "`default.memo` in the user's data folder",           \
       "the store, one file")                                                                       \
-    X(MODEL, "model", 0, CLI_PATH, "FILE", 0, 0,                                                   \
+    X(MODEL, "model", 0, CLI_PATH, "FILE|NAME", 0, 0,                                              \
       "`models/all-MiniLM-L6-v2.f32.safetensors` in the cache folder",                             \
-      "the compiled model that turns text into vectors")                                           \
+      "the compiled model that turns text into vectors, or its name in the cache folder "          \
+      "(all-MiniLM-L6-v2.int8)")                                                                   \
     X(CACHE_DIR, "cache-dir", 0, CLI_PATH, "FOLDER", 0, 0,                                         \
       "`memolith` in the user's cache folder",                                                     \
       "where models lie; nothing in it is the only copy of anything")                              \

@@ -35,7 +35,7 @@ $ memolith help search
 >
 > settings, also from the environment and the configuration file (see memolith doctor --env):
 >   -f, --db FILE               the store, one file
->       --model FILE            the compiled model that turns text into vectors
+>       --model FILE|NAME       the compiled model that turns text into vectors, or its name in the cache folder (all-MiniLM-L6-v2.int8)
 >       --cache-dir FOLDER      where models lie; nothing in it is the only copy of anything
 >       --cpu auto|ref|avx2|avx512|avx512vnni|avx512bf16|amx|neon|neon_dot|neon_i8mm
 >                               highest instruction-set level to use

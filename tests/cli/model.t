@@ -68,7 +68,12 @@ $ memolith model verify tiny.int8.safetensors
 $ memolith embed 'the spare key' --model tiny.int8.safetensors -o json | $PYTHON -c 'import json, sys; v = json.loads(sys.stdin.read()); print(len(v["vector"]), round(sum(x * x for x in v["vector"]), 5))'
 > 32 1.0
 # A store keeps the vectors of the two classes apart.
-$ memolith add tea -o quiet && memolith search tea --model tiny.int8.safetensors
+$ memolith add tea -o quiet && memolith add coffee --model tiny.int8.safetensors
+! error[MISMATCH]: namespace "default" holds 1 vectors from tiny.f32@4bd40f01; this model is tiny.int8@0800b8c1 (same 32 dimensions, different weights).
+!   Scores across the two would be meaningless, so nothing was written.
+!   fix: use the model that made them (--model FILE of tiny.f32@4bd40f01), or another namespace: --ns other
+? 4
+$ memolith search tea --model tiny.int8.safetensors
 ! error[MISMATCH]: namespace "default" holds 1 vectors from tiny.f32@4bd40f01; this model is tiny.int8@0800b8c1 (same 32 dimensions, different weights).
 !   Scores across the two would be meaningless, so nothing was searched.
 !   fix: use the model that made them (--model FILE of tiny.f32@4bd40f01), or another namespace: --ns other

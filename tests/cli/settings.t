@@ -120,7 +120,7 @@ $ env -u HOME memolith list
 ? 2
 $ env -u HOME -u MEMOLITH_MODEL memolith embed tea
 ! error[USAGE]: HOME is not set, so there is no default for --model
-!   fix: --model FILE or MEMOLITH_MODEL=FILE
+!   fix: --model FILE|NAME or MEMOLITH_MODEL=FILE|NAME
 ? 2
 $ env -u HOME memolith embed tea -o quiet
 $ env -u HOME memolith add tea -f s.memo -o quiet

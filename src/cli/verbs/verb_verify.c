@@ -252,7 +252,7 @@ static void verify_put_text(memo_buf *out, const verify_run *run)
         verify_put_texts(out, &r->golden);
     }
     for (size_t i = 0; r && i < run->n_gates; i++)
-        memo_buf_printf(out, "gate %-9s %.6g, at least %.6g: %s\n", run->gates[i].name,
+        memo_buf_printf(out, "gate %-9s %.9g, at least %.9g: %s\n", run->gates[i].name,
                         run->gates[i].found, run->gates[i].least,
                         run->gates[i].failed ? "FAILED" : "ok");
 }

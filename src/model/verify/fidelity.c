@@ -203,7 +203,7 @@ memo_status memo_fidelity_gate(const memo_fidelity_report *report, const char *f
     if (found)
         *found = value;
     if (!(value >= least))
-        return memo_fail(err, MEMO_ERR_VERIFY, "%s is %.6g, at least %.6g is wanted", figure, value,
+        return memo_fail(err, MEMO_ERR_VERIFY, "%s is %.9g, at least %.9g is wanted", figure, value,
                          least);
     return MEMO_OK;
 }
