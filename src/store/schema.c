@@ -128,6 +128,8 @@ memo_status memo_schema_check_header(memo_sql *sql, size_t n_steps, int64_t *ver
     int n_read = 0;
     int64_t n_bytes = memo_vfs_file_bytes(sql->db);
     memo_status status;
+    if (n_bytes < 0)
+        return memo_fail(err, MEMO_ERR_IO, "%s: its size cannot be told", sql->path);
     if (n_bytes == 0) {
         *version = 0;
         return MEMO_OK;

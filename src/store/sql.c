@@ -189,7 +189,7 @@ memo_status memo_sql_fail(memo_sql *sql, int rc, const char *doing, memo_err *er
     case SQLITE_INTERRUPT:
         return memo_fail(err, MEMO_ERR_CANCELLED, "%s: cannot %s: interrupted", sql->path, doing);
     case SQLITE_IOERR:
-        if (rc == SQLITE_IOERR_DATA || rc == SQLITE_IOERR_CORRUPTFS)
+        if (rc == SQLITE_IOERR_DATA)
             return sql_fail_damage(sql, &faults, doing, err);
         if (rc == SQLITE_IOERR_NOMEM)
             return memo_fail_nomem(err, doing, 0);

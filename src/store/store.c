@@ -290,6 +290,11 @@ static memo_status store_check_content(memo_store *store, int64_t *version, memo
     return status || store->repairing ? status : store_check_whole(store, err);
 }
 
+static memo_status store_fail_size(const memo_store *store, const char *suffix, memo_err *err)
+{
+    return memo_fail(err, MEMO_ERR_IO, "%s%s: its size cannot be told", store->path, suffix);
+}
+
 /* A log copied beside this file from another store would be replayed by SQLite without question.
  * Every commit rewrites the page of `meta`, so such a log carries the other store's identity, while
  * the file itself still has its own. */
@@ -299,9 +304,10 @@ static memo_status store_check_log_owner(memo_store *store, memo_err *err)
     unsigned char page[MEMO_PAGE_BYTES];
     struct timespec nap = {0, 2000000};
     int64_t root = 0;
+    int64_t n_bytes = store->immutable ? 0 : memo_vfs_wal_bytes(store->sql.db);
     memo_status status;
-    if (store->immutable || memo_vfs_wal_bytes(store->sql.db) <= 0)
-        return MEMO_OK;
+    if (n_bytes <= 0)
+        return n_bytes ? store_fail_size(store, "-wal", err) : MEMO_OK;
     status = memo_sql_int(
         &store->sql, "SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = 'meta'",
         &root, err);
@@ -371,11 +377,34 @@ static memo_status store_make_if_empty(memo_store *store, int may_create, int64_
 static memo_status store_check_size(memo_store *store, memo_err *err)
 {
     int64_t n_bytes = memo_vfs_file_bytes(store->sql.db);
+    if (n_bytes < 0)
+        return store_fail_size(store, "", err);
     if (n_bytes % MEMO_PAGE_BYTES == 0 || store_side_bytes(store, "-wal") > 0)
         return MEMO_OK;
     memo_fail(err, MEMO_ERR_CORRUPT, "%s was cut: %" PRId64 " bytes are not whole pages of %d",
               store->path, n_bytes, MEMO_PAGE_BYTES);
     return memo_hint(err, MEMO_ERR_CORRUPT, MEMO_SQL_FIX);
+}
+
+/* Fold what a crash left into the file. SQLite makes do with reading where it cannot open the file,
+ * its log or its shared memory for writing, even for want of a descriptor at that moment; so a change
+ * of nothing says whether this handle can write. */
+static memo_status store_settle_log(memo_store *store, memo_err *err)
+{
+    int64_t n_bytes = memo_vfs_wal_bytes(store->sql.db);
+    int rc;
+    if (n_bytes < 0)
+        return store_fail_size(store, "-wal", err);
+    if (n_bytes > 0) {
+        rc =
+            sqlite3_wal_checkpoint_v2(store->sql.db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        if (rc != SQLITE_OK && rc != SQLITE_BUSY)
+            return memo_sql_fail(&store->sql, rc, "fold its write-ahead log into it", err);
+    }
+    if (sqlite3_db_readonly(store->sql.db, "main"))
+        return memo_fail(err, MEMO_ERR_IO, "%s: cannot open it for writing: it can only be read",
+                         store->path);
+    return memo_sql_exec(&store->sql, "BEGIN IMMEDIATE; ROLLBACK", "open it for writing", err);
 }
 
 /* Everything a writer does under the lock to open. */
@@ -408,13 +437,7 @@ static memo_status store_open_locked(memo_store *store, int may_create, memo_err
     if (status)
         return status;
     (void)sqlite3_wal_hook(store->sql.db, store_count_frames, store);
-    if (memo_vfs_wal_bytes(store->sql.db) > 0) {
-        int rc =
-            sqlite3_wal_checkpoint_v2(store->sql.db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-        if (rc != SQLITE_OK && rc != SQLITE_BUSY)
-            return memo_sql_fail(&store->sql, rc, "fold its write-ahead log into it", err);
-    }
-    return MEMO_OK;
+    return store_settle_log(store, err);
 }
 
 /* The file may have been replaced between finding it and locking it, or since it was opened. */

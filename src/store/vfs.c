@@ -170,6 +170,14 @@ static void vfs_note_page(vfs_file *main, uint32_t number)
 
 /* ---- reading and writing ------------------------------------------------------------------- */
 
+/* SQLite would speak of a device that gives EIO as of a damaged store; nothing is known of what is
+ * on it. */
+static int vfs_read_under(sqlite3_file *under, void *out, int amount, int64_t offset)
+{
+    int rc = under->pMethods->xRead(under, out, amount, offset);
+    return rc == SQLITE_IOERR_CORRUPTFS ? SQLITE_IOERR_READ : rc;
+}
+
 /* Read a whole page and check it. Before a new connection knows that there is a log it reads page 1
  * without a lock that keeps a checkpoint from writing it, and may see half of each version. SQLite
  * then reads it again in safety; here such a read is repeated until it fits. */
@@ -178,7 +186,7 @@ static int vfs_read_whole(sqlite3_file *under, unsigned char *page, uint32_t num
     struct timespec nap = {0, 1000000};
     int64_t offset = (int64_t)(number - 1) * MEMO_PAGE_BYTES;
     for (int tries = number == 1 ? PAGE_1_TRIES : 1;; tries--) {
-        int rc = under->pMethods->xRead(under, page, MEMO_PAGE_BYTES, offset);
+        int rc = vfs_read_under(under, page, MEMO_PAGE_BYTES, offset);
         *good = rc == SQLITE_OK && memo_vfs_page_good(page, number);
         if (*good || tries == 1 || (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ))
             return rc;
@@ -219,11 +227,11 @@ static int vfs_check_frame(vfs_file *f, sqlite3_file *under, const unsigned char
     int64_t at = offset - WAL_FRAME_BYTES;
     int64_t before_at = at == WAL_HEADER_BYTES ? WAL_HEADER_BYTES - 8 : at - WAL_STRIDE + 16;
     uint32_t sum[2];
-    int rc = under->pMethods->xRead(under, magic, sizeof magic, 0);
+    int rc = vfs_read_under(under, magic, sizeof magic, 0);
     if (rc == SQLITE_OK)
-        rc = under->pMethods->xRead(under, frame, sizeof frame, at);
+        rc = vfs_read_under(under, frame, sizeof frame, at);
     if (rc == SQLITE_OK)
-        rc = under->pMethods->xRead(under, before, sizeof before, before_at);
+        rc = vfs_read_under(under, before, sizeof before, before_at);
     if (rc != SQLITE_OK)
         return rc;
     sum[0] = vfs_be32(before);
@@ -252,7 +260,7 @@ static int vfs_read(sqlite3_file *file, void *out, int amount, sqlite3_int64 off
     if (f->kind == VFS_MAIN && amount >= SMALLEST_PAGE)
         return vfs_after(MEMO_VFS_READ, f->path, offset, NULL, amount,
                          vfs_read_page(f, under, out, amount, offset));
-    rc = under->pMethods->xRead(under, out, amount, offset);
+    rc = vfs_read_under(under, out, amount, offset);
     if (rc == SQLITE_OK && f->kind == VFS_WAL && amount == MEMO_PAGE_BYTES &&
         offset >= WAL_HEADER_BYTES && (offset - WAL_HEADER_BYTES) % WAL_STRIDE == WAL_FRAME_BYTES)
         rc = vfs_check_frame(f, under, out, offset);
@@ -377,11 +385,12 @@ static int vfs_shm_map(sqlite3_file *file, int region, int size, int extend, voi
 
 static int vfs_shm_lock(sqlite3_file *file, int offset, int n, int flags)
 {
-    int rc = vfs_simple_before(MEMO_VFS_SHM_LOCK, file, offset, n);
+    int amount = flags & SQLITE_SHM_UNLOCK ? -n : n;
+    int rc = vfs_simple_before(MEMO_VFS_SHM_LOCK, file, offset, amount);
     if (rc != SQLITE_OK)
         return vfs_told(rc);
     rc = vfs_under(file)->pMethods->xShmLock(vfs_under(file), offset, n, flags);
-    return vfs_simple_after(MEMO_VFS_SHM_LOCK, file, offset, n, rc);
+    return vfs_simple_after(MEMO_VFS_SHM_LOCK, file, offset, amount, rc);
 }
 
 static void vfs_shm_barrier(sqlite3_file *file)

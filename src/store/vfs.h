@@ -77,7 +77,7 @@ typedef enum memo_vfs_op {
     MEMO_VFS_LOCK, /* of the file: `amount` is the level */
     MEMO_VFS_UNLOCK,
     MEMO_VFS_SHM_MAP, /* shared memory of the log: `offset` is the region, the first one makes it */
-    MEMO_VFS_SHM_LOCK, /* `offset` and `amount` are the slots; taken and given back */
+    MEMO_VFS_SHM_LOCK, /* `offset` and `amount` are the slots, -`amount` when given back */
     MEMO_VFS_SHM_UNMAP,
     MEMO_VFS_N_OPS,
 } memo_vfs_op;

@@ -5,6 +5,7 @@
 #include "store_util.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
 
@@ -229,6 +230,109 @@ static void test_faults_full_disk_recovers(void **state)
     util_check_clean(store);
     memo_store_close(store);
     check_acknowledged(env, 2);
+}
+
+/* ---- calls of the operating system under SQLite -------------------------------------------- */
+
+static int os_left, os_errno; /* calls until one fails, 0: none; with this */
+
+static int os_fails(void)
+{
+    if (os_left == 0 || --os_left > 0)
+        return 0;
+    errno = os_errno;
+    return 1;
+}
+
+static int os_open(const char *path, int flags, int mode)
+{
+    return os_fails() ? -1 : open(path, flags, mode);
+}
+
+static ssize_t os_pread(int fd, void *buf, size_t n, off_t offset)
+{
+    return os_fails() ? -1 : pread(fd, buf, n, offset);
+}
+
+static int os_fstat(int fd, struct stat *st)
+{
+    return os_fails() ? -1 : fstat(fd, st);
+}
+
+/* Open, and begin a change of nothing, while call number n fails. */
+static memo_status open_and_begin(util_env *env, memo_store **store, memo_err *err)
+{
+    memo_store_options options = {.mode = MEMO_OPEN_CREATE};
+    memo_status status = memo_store_open(env->ctx, env->path, &options, store, err);
+    if (status)
+        return status;
+    status = memo_store_begin_write(*store, err);
+    memo_store_rollback(*store);
+    return status;
+}
+
+/* Call number N fails once, for every N: the store opens and begins a change, or says MEMO_ERR_IO;
+ * the next time it takes a record. `names`: SQLite's for the call. Returns how many failed. */
+static int sweep_os_once(util_env *env, const char *const names[2], sqlite3_syscall_ptr fn,
+                         int is_new)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    int n_failed = 0;
+    for (int n = 1;; n++) {
+        memo_store *store = NULL;
+        memo_err err = {0};
+        memo_status status;
+        if (is_new)
+            start_afresh(env, NULL, 0);
+        for (int i = 0; i < 2; i++)
+            (void)vfs->xSetSystemCall(vfs, names[i], fn);
+        os_left = n;
+        status = open_and_begin(env, &store, &err);
+        for (int i = 0; i < 2; i++)
+            (void)vfs->xSetSystemCall(vfs, names[i], NULL);
+        if (status && status != MEMO_ERR_IO)
+            fail_msg("%s number %d: %s: %s", names[0], n, memo_status_name(status), err.message);
+        n_failed += status != MEMO_OK;
+        if (!store)
+            store = util_open(env, MEMO_OPEN_CREATE);
+        util_add(store, "again", "with another text each time", (unsigned)n);
+        memo_store_close(store);
+        if (os_left > 0)
+            return n_failed;
+    }
+}
+
+/* On a store that is there, with a reader that keeps its log from being removed; and on a new one. */
+static void sweep_os(util_env *env, const char *const names[2], sqlite3_syscall_ptr fn, int error)
+{
+    memo_store *reader;
+    os_errno = error;
+    assert_true(sweep_os_once(env, names, fn, 1) > 0);
+    reader = util_open(env, MEMO_OPEN_READ_ONLY);
+    (void)util_count(reader);
+    assert_true(sweep_os_once(env, names, fn, 0) > 0);
+    os_left = 0;
+    memo_store_close(reader);
+}
+
+/* Out of descriptors SQLite opens the store, its log or its shared memory for reading only. */
+static void test_faults_no_descriptor_is_not_read_only(void **state)
+{
+    static const char *const names[] = {"open", "open"};
+    sweep_os(*state, names, (sqlite3_syscall_ptr)os_open, EMFILE);
+}
+
+/* A device that cannot be read is no damage. */
+static void test_faults_unreadable_is_not_damaged(void **state)
+{
+    static const char *const names[] = {"pread", "pread64"};
+    sweep_os(*state, names, (sqlite3_syscall_ptr)os_pread, EIO);
+}
+
+static void test_faults_unknown_size_is_not_a_cut(void **state)
+{
+    static const char *const names[] = {"fstat", "fstat"};
+    sweep_os(*state, names, (sqlite3_syscall_ptr)os_fstat, EIO);
 }
 
 /* ---- memory -------------------------------------------------------------------------------- */
@@ -456,6 +560,9 @@ int main(void)
         CASE(test_faults_failed_sync_poisons_the_handle),
         CASE(test_faults_failed_sync_at_close_keeps_the_log),
         CASE(test_faults_full_disk_recovers),
+        CASE(test_faults_no_descriptor_is_not_read_only),
+        CASE(test_faults_unreadable_is_not_damaged),
+        CASE(test_faults_unknown_size_is_not_a_cut),
         CASE(test_faults_every_allocation),
         CASE(test_faults_allocations_of_sqlite),
         CASE(test_faults_rollback_without_memory),
