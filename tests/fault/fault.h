@@ -123,6 +123,7 @@ typedef enum fault_kind {
     FAULT_READER,     /* a second handle: opened when there is none, it counts records */
     FAULT_SNAPSHOT,   /* the second handle begins to read, or ends it */
     FAULT_CHECKPOINT, /* from now on a checkpoint as soon as the log has `n` pages; 0: as usual */
+    FAULT_BACKUP,     /* to FOLDER/backup.memo, over what is there */
 } fault_kind;
 
 typedef struct fault_step {
@@ -155,6 +156,9 @@ typedef struct fault_plan {
 } fault_plan;
 
 void fault_plan_init(fault_plan *plan, fault_world *world, const fault_workload *workload);
+/* The same for a store that holds `start` at first, whatever `before` says. */
+void fault_plan_init_from(fault_plan *plan, fault_world *world, const fault_workload *workload,
+                          const fault_state *start);
 void fault_plan_fini(fault_plan *plan);
 
 /* How far a process came, in shared memory: begun before a call, acknowledged after it. */
@@ -201,6 +205,10 @@ fault_allowed fault_plan_allowed(const fault_plan *plan, const fault_progress *p
  * all is well; else `why`. `found` (or NULL) is the state that is there. */
 int fault_check_db(fault_world *world, memo_db *db, const fault_allowed *allowed,
                    fault_state *found, char why[FAULT_WHY_BYTES]);
+
+/* Of that only the records with all their bytes: what a reader sees between two changes. */
+int fault_check_seen(fault_world *world, memo_db *db, const fault_allowed *allowed,
+                     char why[FAULT_WHY_BYTES]);
 
 /* fault_check() -- the same for a store that nobody has open: it opens without waiting, is compared,
  * takes a new record, closes, and opens

@@ -137,6 +137,15 @@ static int steps_changes(const fault_step *step)
 
 void fault_plan_init(fault_plan *plan, fault_world *world, const fault_workload *workload)
 {
+    fault_state start = {0};
+    for (size_t i = 0; i < workload->n_before; i++)
+        (void)steps_apply(world, &workload->before[i], 0, &start);
+    fault_plan_init_from(plan, world, workload, &start);
+}
+
+void fault_plan_init_from(fault_plan *plan, fault_world *world, const fault_workload *workload,
+                          const fault_state *start)
+{
     size_t cap = 1;
     for (size_t i = 0; i < workload->n_steps; i++)
         cap += (size_t)workload->steps[i].n / STEP_IMPORT_GROUP + 1;
@@ -145,8 +154,7 @@ void fault_plan_init(fault_plan *plan, fault_world *world, const fault_workload 
     plan->after = calloc(workload->n_steps + 1, sizeof *plan->after);
     if (!plan->states || !plan->after)
         steps_die("memory", NULL);
-    for (size_t i = 0; i < workload->n_before; i++)
-        (void)steps_apply(world, &workload->before[i], 0, plan->states);
+    plan->states[0] = *start;
     for (size_t i = 0; i < workload->n_steps; i++) {
         const fault_step *step = &workload->steps[i];
         for (int done = 0; steps_changes(step) && done < step->n;) {
@@ -312,6 +320,15 @@ static memo_status step_snapshot(fault_session *s, memo_err *err)
     return status;
 }
 
+static memo_status step_backup(fault_session *s, memo_err *err)
+{
+    const memo_backup_options options = {.size = sizeof options, .overwrite = 1};
+    char path[300];
+    snprintf(path, sizeof path, "%.*s/backup.memo", (int)(strrchr(s->path, '/') - s->path),
+             s->path);
+    return memo_db_backup(s->db, path, &options, NULL, err);
+}
+
 memo_status fault_step_run(fault_session *session, const fault_step *step, memo_err *err)
 {
     memo_status status = MEMO_OK;
@@ -335,6 +352,8 @@ memo_status fault_step_run(fault_session *session, const fault_step *step, memo_
         return step_reader(session, err);
     case FAULT_SNAPSHOT:
         return step_snapshot(session, err);
+    case FAULT_BACKUP:
+        return step_backup(session, err);
     case FAULT_CHECKPOINT:
         session->db->store->max_log_frames = step->n ? step->n : MEMO_STORE_LOG_FRAMES;
         break;
