@@ -6,12 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "base/buf.h"
 #include "base/error.h"
 #include "store/pages.h"
 #include "store/rows.h"
 #include "store/schema.h"
 #include "store/store_inner.h"
 #include "store/vfs.h"
+#include "store/walfile.h"
 
 enum { AUDIT_MAX_LINES = 20, AUDIT_NAMED_PAGES = 40 }; /* of one area; the rest is counted */
 
@@ -74,11 +77,49 @@ static void audit_report_rows(audit *a, const char *area, const char *what)
 
 /* ---- pages --------------------------------------------------------------------------------- */
 
-/* Every page as it lies on the disk; *n_bad of them do not fit their checksums. */
+static memo_status audit_note_logged(void *user, uint32_t number, const unsigned char *page,
+                                     memo_err *err)
+{
+    (void)page, (void)err;
+    memo_pages_add(user, number);
+    return MEMO_OK;
+}
+
+/* A checkpoint that was cut short leaves pages torn that the log holds whole: nobody reads them
+ * before the next checkpoint has written them anew. The file is looked at again after the log, which
+ * may have been folded into it meanwhile. */
+static memo_status audit_excuse_logged(audit *a, memo_pages *bad, memo_err *err)
+{
+    memo_pages logged = {.n_pages = bad->n_pages};
+    memo_buf log = {0};
+    memo_wal_info info;
+    memo_status status = MEMO_OK;
+    logged.bits = memo_calloc(logged.n_pages / 8 + 1, 1);
+    memo_buf_printf(&log, "%s-wal", a->store->sql.path);
+    if (!logged.bits || log.failed)
+        status = memo_fail_nomem(err, "a list of pages", logged.n_pages / 8 + 1);
+    if (!status && /* a log that cannot be read excuses nothing */
+        memo_wal_read(log.data, &info, audit_note_logged, &logged, NULL) == MEMO_ERR_NOMEM)
+        status = memo_fail_nomem(err, "a page of the log", MEMO_PAGE_BYTES);
+    if (!status && logged.n) {
+        memo_pages_fini(bad);
+        status = memo_pages_check(&a->store->sql, bad, err);
+        for (uint32_t i = 1; !status && i <= bad->n_pages; i++)
+            if (memo_pages_has(&logged, i))
+                memo_pages_remove(bad, i);
+    }
+    memo_buf_fini(&log);
+    memo_pages_fini(&logged);
+    return status;
+}
+
+/* Every page as it lies on the disk; *bad: those that do not fit their checksums and are read. */
 static memo_status audit_sums(audit *a, memo_pages *bad, memo_err *err)
 {
     memo_buf text = {0};
     memo_status status = memo_pages_check(&a->store->sql, bad, err);
+    if (!status && bad->n && !a->store->immutable)
+        status = audit_excuse_logged(a, bad, err);
     if (status || bad->n == 0)
         return status;
     memo_pages_put(&text, bad, AUDIT_NAMED_PAGES);

@@ -25,14 +25,18 @@ int memo_pages_has(const memo_pages *pages, uint32_t number)
     return number <= pages->n_pages && (pages->bits[number / 8] >> (number % 8) & 1);
 }
 
-static void pages_add(memo_pages *pages, uint32_t number)
+void memo_pages_add(memo_pages *pages, uint32_t number)
 {
+    if (number > pages->n_pages || memo_pages_has(pages, number))
+        return;
     pages->bits[number / 8] |= (unsigned char)(1u << (number % 8));
     pages->n++;
 }
 
-static void pages_remove(memo_pages *pages, uint32_t number)
+void memo_pages_remove(memo_pages *pages, uint32_t number)
 {
+    if (!memo_pages_has(pages, number))
+        return;
     pages->bits[number / 8] &= (unsigned char)~(1u << (number % 8));
     pages->n--;
 }
@@ -57,7 +61,7 @@ static memo_status pages_look_at_all(memo_sql *sql, memo_pages *bad, unsigned ch
         if (i != MEMO_PAGES_LOCK)
             status = pages_look(sql, i, page, &good, err);
         if (!status && !good)
-            pages_add(bad, i);
+            memo_pages_add(bad, i);
     }
     return status;
 }
@@ -79,7 +83,7 @@ static memo_status pages_look_again(memo_sql *sql, memo_pages *bad, unsigned cha
             if (memo_pages_has(bad, i))
                 status = pages_look(sql, i, page, &good, err);
             if (!status && good)
-                pages_remove(bad, i);
+                memo_pages_remove(bad, i);
         }
     }
     return status;

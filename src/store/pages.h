@@ -25,6 +25,8 @@ typedef struct memo_pages {
 
 void memo_pages_fini(memo_pages *pages);
 int memo_pages_has(const memo_pages *pages, uint32_t number);
+void memo_pages_add(memo_pages *pages, uint32_t number); /* beyond n_pages: nothing */
+void memo_pages_remove(memo_pages *pages, uint32_t number);
 
 /* memo_pages_check() -- find all pages of the file whose checksum does not match.
  *

@@ -4,10 +4,13 @@
  * repeats, MEMO_SCALE multiplies. */
 #include "store_util.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/wait.h>
 
 #include "base/hash.h"
 #include "base/rng.h"
+#include "store/store_inner.h"
 #include "store/vfs.h"
 
 enum { N_RECORDS = 24, N_FLIPS = 1200, N_LOG_FLIPS = 400 };
@@ -680,6 +683,49 @@ static void test_damage_check_compares_tables(void **state)
 }
 
 /* A copy taken while the store was written: the newest page of counters with older rows. */
+/* Another process overwrites the second half of a page: opening and closing the file in this one
+ * would take SQLite's locks away. */
+static void tear_page(const util_env *env, int64_t number)
+{
+    unsigned char bytes[MEMO_PAGE_BYTES / 2];
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        int fd = open(env->path, O_WRONLY);
+        memset(bytes, 0x5a, sizeof bytes);
+        _exit(pwrite(fd, bytes, sizeof bytes, number * MEMO_PAGE_BYTES - (int64_t)sizeof bytes) !=
+              sizeof bytes);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+/* A checkpoint that was killed leaves pages torn that the log holds whole: no damage. */
+static void test_damage_of_a_page_in_the_log_is_none(void **state)
+{
+    util_env *env = *state;
+    memo_store *writer = util_open(env, MEMO_OPEN_CREATE), *reader;
+    util_findings findings = {0};
+    int64_t logged = 0, other = 0;
+    util_add(writer, "0", "the text of record 0", 0);
+    memo_store_close(writer);
+    writer = util_open(env, MEMO_OPEN_EXISTING);
+    reader = util_open(env, MEMO_OPEN_READ_ONLY);
+    util_add(writer, "1", "the text of record 1", 1);
+    util_ok(memo_sql_int(&reader->sql, "SELECT rootpage FROM sqlite_schema WHERE name = 'meta'",
+                         &logged, err));
+    util_ok(memo_sql_int(
+        &reader->sql, "SELECT rootpage FROM sqlite_schema WHERE name = 'quarantine'", &other, err));
+    tear_page(env, logged);
+    util_check_clean(reader);
+    assert_int_equal(util_count(reader), 2);
+    tear_page(env, other);
+    util_ok(memo_store_check(reader, util_finding, &findings, err));
+    assert_true(findings.n_bad > 0);
+    memo_store_close(reader);
+    memo_store_close(writer);
+}
+
 static void test_damage_torn_copy_is_refused(void **state)
 {
     util_env *env = *state;
@@ -720,6 +766,7 @@ int main(void)
         CASE(test_damage_counters_at_their_end_are_refused),
         CASE(test_damage_forget_and_replace_mend),
         CASE(test_damage_check_compares_tables),
+        CASE(test_damage_of_a_page_in_the_log_is_none),
         CASE(test_damage_torn_copy_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
