@@ -123,11 +123,13 @@ static memo_status audit_sums(audit *a, memo_pages *bad, memo_err *err)
     if (status || bad->n == 0)
         return status;
     memo_pages_put(&text, bad, AUDIT_NAMED_PAGES);
-    audit_say(a, MEMO_FINDING_BAD, "pages", MEMO_SQL_FIX,
-              "%.400s of %" PRIu32 ": checksum does not match", text.data ? text.data : "pages",
-              bad->n_pages);
+    if (text.failed)
+        status = memo_fail_nomem(err, "a list of pages", text.n);
+    else
+        audit_say(a, MEMO_FINDING_BAD, "pages", MEMO_SQL_FIX,
+                  "%.400s of %" PRIu32 ": checksum does not match", text.data, bad->n_pages);
     memo_buf_fini(&text);
-    return MEMO_OK;
+    return status;
 }
 
 /* One run of SQLite's check, told or only counted; pages of `told` are known. */

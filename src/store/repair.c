@@ -17,6 +17,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -172,13 +174,16 @@ static memo_status repair_fold_log(repair_job *job, memo_sql *to, memo_wal_info 
 {
     repair_fold fold = {.job = job, .to = to};
     memo_pages all = {.n_pages = (uint32_t)(memo_vfs_file_bytes(to->db) / MEMO_PAGE_BYTES)};
+    memo_err why = {0};
     memo_status status;
     all.bits = memo_calloc(all.n_pages / 8 + 1, 1);
-    status = all.bits ? memo_carve(to, &all, repair_find_meta, &fold, err)
-                      : memo_fail_nomem(err, "a list of pages", all.n_pages / 8 + 1);
-    if (!status || status == MEMO_ERR_CANCELLED)
-        status = memo_wal_read(job->log, info, repair_fold_page, &fold, err);
+    status = all.bits ? memo_carve(to, &all, repair_find_meta, &fold, &why)
+                      : memo_fail_nomem(&why, "a list of pages", all.n_pages / 8 + 1);
     memo_pages_fini(&all);
+    if (!status || status == MEMO_ERR_CANCELLED)
+        return memo_wal_read(job->log, info, repair_fold_page, &fold, err);
+    if (err)
+        *err = why;
     return status;
 }
 
@@ -203,14 +208,19 @@ static memo_status repair_settle_old(repair_job *job, memo_err *err)
 
 /* ---- the copy ------------------------------------------------------------------------------ */
 
-static void repair_say_pages(const repair_job *job)
+static memo_status repair_say_pages(const repair_job *job, memo_err *err)
 {
     memo_buf text = {0};
+    memo_status status = MEMO_OK;
     memo_pages_put(&text, &job->bad, REPAIR_NAMED_PAGES);
-    memo_repair_say(&job->repair, MEMO_FINDING_BAD, "pages", "",
-                    "%s of %" PRIu32 ": checksum does not match", text.data ? text.data : "pages",
-                    job->bad.n_pages);
+    if (text.failed)
+        status = memo_fail_nomem(err, "a list of pages", text.n);
+    else
+        memo_repair_say(&job->repair, MEMO_FINDING_BAD, "pages", "",
+                        "%.400s of %" PRIu32 ": checksum does not match", text.data,
+                        job->bad.n_pages);
     memo_buf_fini(&text);
+    return status;
 }
 
 /* So that SQLite looks at what is in them. */
@@ -265,8 +275,8 @@ static memo_status repair_make_copy(repair_job *job, memo_err *err)
     job->repair.report->n_pages = job->bad.n_pages;
     job->repair.report->n_bad_pages = job->bad.n;
     if (job->bad.n)
-        repair_say_pages(job);
-    return repair_fresh_sums(job, err);
+        status = repair_say_pages(job, err);
+    return status ? status : repair_fresh_sums(job, err);
 }
 
 /* ---- rows ---------------------------------------------------------------------------------- */
@@ -405,18 +415,15 @@ static memo_status repair_check_kind(repair_job *job, memo_err *err)
     return status;
 }
 
-/* Take away what an open of a temporary file left beside it. */
+/* Take away what an open of a temporary file left beside it; needs no memory. */
 static void repair_clear_beside(const char *tmp_path)
 {
     static const char *const sides[] = {"-lock", "-wal", "-shm", "-journal"};
-    memo_buf name = {0};
+    char name[PATH_MAX + 16];
     for (size_t i = 0; tmp_path && i < sizeof sides / sizeof *sides; i++) {
-        memo_buf_clear(&name);
-        memo_buf_printf(&name, "%s%s", tmp_path, sides[i]);
-        if (!name.failed)
-            (void)memo_sys_get()->unlink(name.data);
+        snprintf(name, sizeof name, "%s%s", tmp_path, sides[i]);
+        (void)memo_sys_get()->unlink(name);
     }
-    memo_buf_fini(&name);
 }
 
 static memo_status repair_claimed(repair_job *job, memo_err *err)
