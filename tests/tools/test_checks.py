@@ -58,7 +58,7 @@ class Layers(Tree):
 
     def test_a_library_of_another_room(self):
         self.write("src/memory/db.c", "#include <sqlite3.h>\n")
-        self.assertEqual(self.breaches(), ["src/memory/db.c: includes sqlite3.h; only store may"])
+        self.assertEqual(self.breaches(), ["src/memory/db.c: includes sqlite3.h; only store cli may"])
 
     def test_calls_of_another_room_outside_comments_and_strings(self):
         self.write("src/text/a.c", 'int f(void) { /* malloc(1) */ g("malloc(1)"); return h.free(1); }')
