@@ -22,7 +22,7 @@ $ memolith
 !   model compile   turn a published model folder into one file that runs
 !   model show      show a compiled model: recipe with origins, tensors, fingerprint
 !   model inspect   list the tensors of any model file, or name what is wrong with it
-!   model verify    prove a compiled model whole: checksums, fingerprint, self-test
+!   model verify    prove a compiled model whole, and measure what its class costs
 !   backup          copy the store to another file, whole and checked, while others write
 !   doctor          check settings, machine, model and store; repair a damaged store
 !   help            explain a verb; --json writes the whole grammar
@@ -491,7 +491,7 @@ $ env -u HOME memolith list -f s.memo -o ndjson | wc -l
 > 1
 $ env -u HOME -u MEMOLITH_MODEL memolith embed tea
 ! error[USAGE]: HOME is not set, so there is no default for --model
-!   fix: --model FILE or MEMOLITH_MODEL=FILE
+!   fix: --model FILE|NAME or MEMOLITH_MODEL=FILE|NAME
 ? 2
 
 ## limits 9: invalid UTF-8
