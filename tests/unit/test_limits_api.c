@@ -111,6 +111,32 @@ static void null_model_rest(db_env *e)
     assert_string_equal(info.name, "");
 }
 
+static void null_fidelity(db_env *e)
+{
+    memo_fidelity_report *report = NULL;
+    double found;
+    REFUSED(memo_model_fidelity(NULL, NULL, &report, &e->err));
+    REFUSED(memo_model_fidelity(e->model, NULL, NULL, &e->err));
+    REFUSED(memo_fidelity_gate(NULL, "mean_cosine", 0.9, &found, &e->err));
+    memo_fidelity_free(NULL);
+    assert_null(report);
+}
+
+static void null_repair(db_env *e)
+{
+    memo_repair_report *report = NULL;
+    memo_findings *findings = NULL;
+    REFUSED(memo_db_repair(NULL, e->path, NULL, &report, &e->err));
+    REFUSED(memo_db_repair(e->ctx, NULL, NULL, &report, &e->err));
+    REFUSED(memo_db_check_pages(NULL, &findings, &e->err));
+    REFUSED(memo_db_check_pages(e->path, NULL, &e->err));
+    REFUSED(memo_db_quarantine(NULL, NULL, NULL, &e->err));
+    REFUSED(memo_db_quarantine(e->db, NULL, NULL, &e->err));
+    memo_repair_report_free(NULL);
+    assert_null(report);
+    assert_null(findings);
+}
+
 static void null_db_open(db_env *e)
 {
     memo_db *db = NULL;
@@ -181,6 +207,8 @@ static const struct {
     {null_model_tokenize, "memo_model_tokenize memo_model_token"},
     {null_model_rest, "memo_model_compile memo_model_inspect memo_model_verify "
                       "memo_model_check_source memo_model_get_info"},
+    {null_fidelity, "memo_model_fidelity memo_fidelity_gate memo_fidelity_free"},
+    {null_repair, "memo_db_repair memo_db_check_pages memo_db_quarantine memo_repair_report_free"},
     {null_db_open, "memo_db_open"},
     {null_db_write, "memo_db_add memo_db_edit memo_db_forget memo_db_import memo_db_backup"},
     {null_db_read, "memo_db_get memo_db_list memo_db_search memo_db_doctor memo_db_get_stats"},
