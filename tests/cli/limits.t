@@ -457,7 +457,7 @@ $ memolith add tea -f s.memo -o quiet; chmod 000 s.memo; $PYTHON $HELPERS/unpriv
 ! error[IO]: <folder>/s.memo: cannot open it: Permission denied
 ? 1
 $ chmod 444 s.memo; $PYTHON $HELPERS/unprivileged.py memolith add more -f s.memo
-! error[IO]: <folder>/s.memo: cannot make a namespace: it can only be read (attempt to write a readonly database)
+! error[IO]: <folder>/s.memo: cannot open it for writing: it can only be read
 ? 1
 $ mkdir sealed; chmod 555 sealed; $PYTHON $HELPERS/unprivileged.py memolith add tea -f sealed/s.memo
 ! error[IO]: <folder>/sealed/s.memo-lock: cannot open the writer lock: Permission denied
