@@ -244,7 +244,7 @@ static void test_db_can_be_cancelled(void **state)
 
 /* ---- models -------------------------------------------------------------------------------- */
 
-static void test_db_refuses_another_model(void **state)
+static void test_limits_120_store_of_another_model(void **state)
 {
     db_env *e = *state;
     memo_model *other = tiny_model_open(e->ctx, e->dir, 2, &e->err);
@@ -488,7 +488,7 @@ int main(void)
         db_test(test_db_refuses_bad_records),
         db_test(test_db_cuts_long_texts),
         db_test(test_db_can_be_cancelled),
-        db_test(test_db_refuses_another_model),
+        db_test(test_limits_120_store_of_another_model),
         db_test(test_db_without_model_reads_and_edits),
         db_test(test_db_edits_what_is_given),
         db_test(test_db_forgets_by_id_key_and_filter),

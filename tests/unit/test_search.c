@@ -124,7 +124,7 @@ static void test_search_leaves_out_vectors_that_are_not_finite(void **state)
 }
 
 /* The fingerprint of the model, but vectors of another length: refused before one is touched. */
-static void test_search_refuses_a_space_of_another_length(void **state)
+static void test_limits_120_vectors_of_another_length(void **state)
 {
     static const float one = 1;
     db_env *e = *state;
@@ -540,7 +540,7 @@ int main(void)
         db_test(test_search_dense_is_the_cosine),
         db_test(test_search_orders_ties_by_id),
         db_test(test_search_leaves_out_vectors_that_are_not_finite),
-        db_test(test_search_refuses_a_space_of_another_length),
+        db_test(test_limits_120_vectors_of_another_length),
         db_test(test_search_shows_the_best_chunk_of_a_record),
         db_test(test_search_embeds_the_title_with_the_first_chunk),
         db_test(test_search_first_chunk_and_title_fit_the_model),
