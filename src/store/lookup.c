@@ -183,13 +183,15 @@ typedef struct list_args {
     memo_store_damage *damage;
 } list_args;
 
-static memo_stmt list_prepare(memo_sql *sql, const list_args *a)
+/* Past a bad page the rows are read as they lie: an entry of an index may lead to another's row. */
+static memo_stmt list_prepare(memo_store *store, memo_sql *sql, const list_args *a)
 {
     memo_buf text = {0};
     memo_stmt st;
     const char *than = a->options->oldest_first ? ">" : "<";
     const char *order = a->options->oldest_first ? "ASC" : "DESC";
-    memo_buf_puts(&text, "SELECT " MEMO_ROW_COLUMNS " FROM records r WHERE ");
+    memo_buf_puts(&text, "SELECT " MEMO_ROW_COLUMNS " FROM records r");
+    memo_buf_puts(&text, sql == &store->salvage ? " NOT INDEXED WHERE " : " WHERE ");
     memo_scope_sql(&text, a->scope);
     if (a->cursor.given)
         memo_buf_printf(&text, " AND (r.created_ms, r.id) %s (?4, ?5)", than);
@@ -214,6 +216,13 @@ static memo_status list_set_next(const list_args *a, const memo_row *last, memo_
     return a->out->next ? MEMO_OK : memo_fail_nomem(err, "a cursor", sizeof text);
 }
 
+/* A page of the table that is read twice gives its rows twice, one after the other in this order. */
+static int list_repeats(const list_args *a, const memo_row *row)
+{
+    return a->out->n && row->id.bytes &&
+           strcmp(a->out->records[a->out->n - 1].id, row->id.bytes) == 0;
+}
+
 static memo_status list_run(memo_store *store, memo_sql *sql, void *user, memo_err *err)
 {
     list_args *a = user;
@@ -224,7 +233,6 @@ static memo_status list_run(memo_store *store, memo_sql *sql, void *user, memo_e
     memo_stmt st;
     int more, ends = 0;
     memo_status status = lookup_ns_name(sql, a->scope->ns, a->arena, &ns, err);
-    (void)store;
     if (status)
         return status;
     memset(a->out, 0, sizeof *a->out);
@@ -233,14 +241,14 @@ static memo_status list_run(memo_store *store, memo_sql *sql, void *user, memo_e
     if (!records)
         return memo_fail_nomem(err, "a list of records", a->options->limit * sizeof *records);
     a->out->records = records;
-    st = list_prepare(sql, a);
+    st = list_prepare(store, sql, a);
     while (!(status = memo_stmt_step(&st, &more, err)) && more) {
         memo_row_read(&st, &row);
         if (++n_seen > a->options->limit)
             break; /* only to know that there is more */
         if (!memo_row_good(&row))
             memo_damage_add(a->damage, row.id.bytes ? row.id.bytes : "?");
-        else
+        else if (!list_repeats(a, &row))
             status = memo_row_publish(&row, ns, 1, a->arena, &records[a->out->n++], err);
         ends = a->damage->n_ids == LIST_MAX_DAMAGED;
         if (!status && (ends || n_seen == a->options->limit))

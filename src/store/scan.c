@@ -52,12 +52,14 @@ static void scan_note_damage(const scan_args *a, memo_sql *sql, int64_t rid, int
     memo_stmt_done(&st);
 }
 
+/* A chunk that comes once more, or out of order, is what a damaged index or page leads to. */
 static void scan_take_row(scan_args *a, memo_sql *sql, const memo_stmt *st)
 {
     int64_t cid = memo_stmt_col_int(st, 0), rid = memo_stmt_col_int(st, 1);
+    int64_t last = a->n ? a->chunks[a->n - 1] : a->done;
     const void *bytes = sqlite3_column_blob(st->s, 3);
     size_t n_bytes = (size_t)sqlite3_column_bytes(st->s, 3);
-    if (!bytes || n_bytes != a->dim * sizeof(float) ||
+    if (cid <= last || !bytes || n_bytes != a->dim * sizeof(float) ||
         memo_vector_sum(cid, a->space, a->scope->ns, rid, bytes, n_bytes) !=
             memo_stmt_col_int(st, 2)) {
         scan_note_damage(a, sql, rid, cid);
@@ -71,13 +73,15 @@ static void scan_take_row(scan_args *a, memo_sql *sql, const memo_stmt *st)
 }
 
 /* Without a filter only the few expired records are looked up; with one, the records that pass it
- * are found first. Either set is made once. */
-static memo_stmt scan_prepare(memo_sql *sql, const scan_args *a)
+ * are found first. Either set is made once. Past a bad page the rows are read as they lie: an entry
+ * of the index may lead to the row of another one. */
+static memo_stmt scan_prepare(memo_store *store, memo_sql *sql, const scan_args *a)
 {
     memo_buf text = {0};
     memo_stmt st;
-    memo_buf_puts(&text, "SELECT v.cid, v.rid, v.checksum, v.vector FROM vectors v"
-                         " WHERE v.space = ?3 AND v.ns = ?1 AND v.cid > ?4 AND v.rid ");
+    memo_buf_puts(&text, "SELECT v.cid, v.rid, v.checksum, v.vector FROM vectors v");
+    memo_buf_puts(&text, sql == &store->salvage ? " NOT INDEXED" : "");
+    memo_buf_puts(&text, " WHERE v.space = ?3 AND v.ns = ?1 AND v.cid > ?4 AND v.rid ");
     if (a->scope->filter) {
         memo_buf_puts(&text, "IN (SELECT r.rid FROM records r WHERE ");
         memo_scope_sql(&text, a->scope);
@@ -100,8 +104,7 @@ static memo_status scan_run(memo_store *store, memo_sql *sql, void *user, memo_e
     scan_args *a = user;
     int row;
     memo_status status;
-    memo_stmt st = scan_prepare(sql, a);
-    (void)store;
+    memo_stmt st = scan_prepare(store, sql, a);
     a->n = 0;
     while (!(status = memo_stmt_step(&st, &row, err)) && row && !a->stopped)
         scan_take_row(a, sql, &st);

@@ -209,7 +209,8 @@ static void take_picture(util_env *env, memo_open_mode mode, picture *p)
     memo_store_close(store);
 }
 
-/* A section is right, or failed openly, or says that rows are missing and has only right ones. */
+/* A section is right, or failed openly, or says that rows are missing and has only right ones, once
+ * each. */
 static int section_is_honest(const section *want, const section *got)
 {
     if (got->status == want->status && got->n == want->n &&
@@ -219,8 +220,7 @@ static int section_is_honest(const section *want, const section *got)
         return got->status == MEMO_ERR_CORRUPT;
     if (got->damaged <= want->damaged)
         return 0;
-    for (size_t i = 0; i < got->n; i++) {
-        size_t k = 0;
+    for (size_t i = 0, k = 0; i < got->n; i++, k++) { /* in the same order, none twice */
         while (k < want->n && want->lines[k] != got->lines[i])
             k++;
         if (k == want->n)
@@ -310,6 +310,57 @@ static void test_damage_flipped_bits_in_the_file(void **state)
     util_spill(env->path, good, n);
     take_picture(env, MEMO_OPEN_READ_ONLY, &got);
     assert_memory_equal(&want, &got, sizeof want);
+    free(good);
+}
+
+static uint32_t root_of(util_env *env, const char *name)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *st = NULL;
+    uint32_t root;
+    assert_int_equal(sqlite3_open_v2(env->path, &db, SQLITE_OPEN_READONLY, MEMO_VFS_NAME),
+                     SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "SELECT rootpage FROM sqlite_schema WHERE name = ?", -1, &st, NULL),
+        SQLITE_OK);
+    sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    root = (uint32_t)sqlite3_column_int(st, 0);
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    return root;
+}
+
+/* A page of an index names one cell twice: its row was given twice, for its own checksum is right. */
+static void test_damage_of_an_index_repeats_no_row(void **state)
+{
+    static const char *const names[] = {"records_by_time", "vectors_by_space"};
+    enum { FIRST = 8, LAST = 38 }; /* bytes of the page: the places of its first cells */
+    util_env *env = *state;
+    static picture want, got;
+    size_t n, n_noticed = 0, which = 0;
+    unsigned char *good, *bad;
+    memo_store *store = util_open(env, MEMO_OPEN_CREATE);
+    fill_store(env, store);
+    memo_store_close(store);
+    take_picture(env, MEMO_OPEN_READ_ONLY, &want);
+    good = util_slurp(env->path, &n);
+    bad = malloc(n);
+    for (size_t i = FIRST; i < 2 * LAST - FIRST; i += 2) {
+        const char *name = names[i >= LAST];
+        size_t at = (root_of(env, name) - 1) * (size_t)MEMO_PAGE_BYTES + FIRST + i % (LAST - FIRST);
+        memcpy(bad, good, n);
+        memcpy(bad + at + 2, bad + at, 2);
+        util_spill(env->path, bad, n);
+        take_picture(env, MEMO_OPEN_READ_ONLY, &got);
+        if (!picture_is_honest(&want, &got, &n_noticed, &which))
+            fail_msg("%s, cell %zu twice: section %zu: %zu lines, %zu damaged", name,
+                     (i - FIRST) / 2, which, got.sections[which].n, got.sections[which].damaged);
+        util_spill(env->path, good, n);
+        remove_side_files(env);
+    }
+    assert_true(n_noticed > 0);
+    free(bad);
     free(good);
 }
 
@@ -757,6 +808,7 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, util_setup, util_teardown)
     const struct CMUnitTest tests[] = {
         CASE(test_damage_flipped_bits_in_the_file),
+        CASE(test_damage_of_an_index_repeats_no_row),
         CASE(test_damage_flipped_bits_in_the_log),
         CASE(test_damage_of_one_row_leaves_the_others),
         CASE(test_damage_of_one_page_leaves_its_other_rows),
