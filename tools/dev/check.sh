@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # ./dev check [--quick] [SUITE...]: run suites, print seconds and counts of each, and the sum last.
 # A suite is tools/dev/suites/NAME.sh; its output goes to build/logs/check-NAME.log.
-quick_suites="format layout build-gcc symbols headers docs tests golden-tokenizer examples fault process stress power kill alloc"
+quick_suites="format layout build-gcc symbols headers docs tests golden-tokenizer examples fault process stress power kill alloc flips damage"
 all_suites="format layout build-gcc symbols headers docs tests golden-tokenizer golden-models examples
-arm fault process stress power kill alloc build-clang fuzz amalgamation install asan valgrind tidy"
+arm fault process stress power kill alloc flips damage build-clang fuzz amalgamation install asan valgrind tidy"
 
 suites=$all_suites
 case ${1:-} in
