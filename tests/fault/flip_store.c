@@ -379,7 +379,7 @@ static void list_log(flip_list *l, size_t n_bytes)
     list_bits(l, 0, HEADER, 1, FLIP_LOG_HEADER);
     for (size_t at = HEADER; at + FRAME + MEMO_PAGE_BYTES <= n_bytes;
          at += FRAME + MEMO_PAGE_BYTES) {
-        list_bits(l, at, at + FRAME, 4, FLIP_FRAME_HEADER);
+        list_bits(l, at, at + FRAME, 2, FLIP_FRAME_HEADER);
         list_some(l, at + FRAME, at + FRAME + MEMO_PAGE_BYTES, l->n_inside, FLIP_FRAME_PAGE);
     }
 }

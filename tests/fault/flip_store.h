@@ -61,8 +61,8 @@ typedef struct flip_point {
 } flip_point;
 
 /* The points of all images: every bit of the headers of file, pages, log and shared memory and of the
- * lock file, one in 2 and in 4 of the bits of page checksums and frame headers, `n_inside` random ones
- * of each page's inside; of the killed image's file a sixth of that, for it is nearly the same. In a
+ * lock file, one in 2 of the bits of page checksums and frame headers, `n_inside` random ones of each
+ * page's inside; of the killed image's file a sixth of that, for it is nearly the same. In a
  * quick run one in `one_in` of all. Distinct. Exits when a kind of page is missing. The caller frees
  * *points. */
 size_t flip_store_points(const flip_image images[FLIP_N_IMAGES], const char *path, uint64_t seed,
