@@ -134,11 +134,12 @@ static void check_run(prop_level *l, const prop_env *e, size_t batch, unsigned n
     l->n_runs++;
 }
 
-/* Level ref rounds exp, erf and the norms its own way. In class int8 such a difference can move a
- * value that lies between two bytes by one step, 1/254 of its row's range. */
+/* Level ref rounds exp, erf and the norms its own way. In class int8 such a difference moves a value
+ * that lies between two bytes by a step, 1/254 of its row's range, and from there on both runs have
+ * rounding errors of their own: they are as far from each other as each may be from f32. */
 static void check_near(const prop_level *best, const prop_level *l)
 {
-    double least = 1, wanted = best->info.cls == MEMO_CLASS_INT8 ? 0.999 : 0.999999;
+    double least = 1, wanted = best->info.cls == MEMO_CLASS_INT8 ? 0.985 : 0.999999;
     size_t dim = l->info.dim;
 
     for (size_t t = 0; t < l->n_texts; t++) {
