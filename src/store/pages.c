@@ -89,7 +89,7 @@ static memo_status pages_look_again(memo_sql *sql, memo_pages *bad, unsigned cha
     return status;
 }
 
-memo_status memo_pages_check(memo_sql *sql, memo_pages *bad, memo_err *err)
+static memo_status pages_check(memo_sql *sql, memo_pages *bad, int again, memo_err *err)
 {
     int64_t n_bytes = memo_vfs_file_bytes(sql->db);
     unsigned char *page = NULL;
@@ -107,12 +107,22 @@ memo_status memo_pages_check(memo_sql *sql, memo_pages *bad, memo_err *err)
         status = pages_look_at_all(sql, bad, page, err);
     else
         status = memo_fail_nomem(err, "a list of pages", bad->n_pages / 8 + 1);
-    if (!status)
+    if (!status && again)
         status = pages_look_again(sql, bad, page, err);
     memo_free(page);
     if (status)
         memo_pages_fini(bad);
     return status;
+}
+
+memo_status memo_pages_check(memo_sql *sql, memo_pages *bad, memo_err *err)
+{
+    return pages_check(sql, bad, 1, err);
+}
+
+memo_status memo_pages_check_still(memo_sql *sql, memo_pages *bad, memo_err *err)
+{
+    return pages_check(sql, bad, 0, err);
 }
 
 void memo_pages_put(memo_buf *out, const memo_pages *pages, size_t max)

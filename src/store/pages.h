@@ -33,6 +33,8 @@ void memo_pages_remove(memo_pages *pages, uint32_t number);
  * Reads each page through the connection's own descriptor. One that another process is just writing
  * (a checkpoint) looks bad: what does is read again for a moment. The caller frees `bad`. */
 memo_status memo_pages_check(memo_sql *sql, memo_pages *bad, memo_err *err);
+/* The same for a file that nobody writes: nothing is read again. */
+memo_status memo_pages_check_still(memo_sql *sql, memo_pages *bad, memo_err *err);
 
 /* Append "page 3" or "pages 3, 7-9": at most `max` numbers or ranges, then how many more. */
 void memo_pages_put(memo_buf *out, const memo_pages *pages, size_t max);

@@ -269,7 +269,7 @@ static memo_status repair_make_copy(repair_job *job, memo_err *err)
     if (!status)
         status = repair_cut_copy(job, &info, err);
     if (!status)
-        status = memo_pages_check(&job->image, &job->bad, err);
+        status = memo_pages_check_still(&job->image, &job->bad, err);
     if (status)
         return status;
     job->repair.report->n_pages = job->bad.n_pages;
