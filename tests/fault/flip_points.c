@@ -303,7 +303,7 @@ int main(int argc, char **argv)
     points_learn(run);
     run->n_points = flip_store_points(run->images, flip_here(run)->path, run->options.seed,
                                       POINTS_INSIDE * run->options.scale,
-                                      run->options.quick ? 40 : 1, &run->points);
+                                      run->options.quick ? 60 : 1, &run->points);
     if (run->options.point >= 0) {
         n_failed = (size_t)points_replay(run);
     } else {
