@@ -54,6 +54,8 @@ static memo_status repair_copy_store(memo_sql *from, memo_replace *to, memo_err 
     int64_t n_bytes = memo_vfs_file_bytes(from->db), at = 0;
     unsigned char *page = memo_malloc(MEMO_PAGE_BYTES);
     memo_status status = page ? MEMO_OK : memo_fail_nomem(err, "a page", MEMO_PAGE_BYTES);
+    if (!status && n_bytes < 0)
+        status = memo_fail(err, MEMO_ERR_IO, "%s: its size cannot be read", from->path);
     while (!status && at < n_bytes) {
         int n = n_bytes - at < MEMO_PAGE_BYTES ? (int)(n_bytes - at) : MEMO_PAGE_BYTES, n_read = 0;
         status = memo_vfs_raw_read(from->db, at, page, n, &n_read, err);
