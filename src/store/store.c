@@ -194,17 +194,14 @@ memo_stmt memo_stmt_built(memo_sql *sql, const memo_buf *text, const char *doing
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
-/* Size of `<path><suffix>`, 0 when there is none. */
+/* Size of `<path><suffix>`, 0 when there is none. Without memory of its own, so that a want of it is
+ * not taken for the want of a file; a path that does not fit could not have been opened. */
 static int64_t store_side_bytes(const memo_store *store, const char *suffix)
 {
     struct stat st;
-    int64_t size = 0;
-    memo_buf name = {0};
-    memo_buf_printf(&name, "%s%s", store->path, suffix);
-    if (!name.failed && stat(name.data, &st) == 0)
-        size = st.st_size;
-    memo_buf_fini(&name);
-    return size;
+    char name[PATH_MAX + 16];
+    int n = snprintf(name, sizeof name, "%s%s", store->path, suffix);
+    return n < (int)sizeof name && stat(name, &st) == 0 ? (int64_t)st.st_size : 0;
 }
 
 static memo_status store_check_place(memo_store *store, int exists, int allow_network_fs,
