@@ -31,6 +31,9 @@ $ memolith model verify tiny.int8.safetensors --against model.safetensors -o jso
 > True True True True
 $ memolith model verify --against model.safetensors -o json | $PYTHON -c 'import json, sys; r = json.load(sys.stdin); print(r["tensors"], r["tensors_equal"], r["layers"][2]["relative_error"], r["against"]["top10_overlap"])'
 > [] 29 0 1
+$ memolith model verify tiny.int8.safetensors --against tiny.int8.safetensors --gate snr=30 | grep -E 'bit|dB|gate'
+>   tensors      29 equal in every bit, 0 with loss
+> gate snr       inf, at least 30: ok
 
 ## against the published folder, with gates
 $ memolith model compile "$TINY" -o tiny.int8.safetensors --class int8 --name tiny --format quiet

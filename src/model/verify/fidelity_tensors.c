@@ -130,7 +130,7 @@ memo_status memo_fidelity_tensors(memo_fidelity_job *job, const memo_model *mode
         memo_compiled_slot(&model->file, ours.slot, ours.data);
         memo_compiled_slot(&against->file, theirs.slot, theirs.data);
         tensor_sums sums = tensor_compare(&ours, &theirs);
-        if (slot->cls == MEMO_CLASS_F32 && !sums.differs) {
+        if (!sums.differs) {
             report->n_equal++;
             continue;
         }
