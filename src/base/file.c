@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -269,24 +270,35 @@ void memo_map_close(memo_map *map)
     *map = (memo_map){0};
 }
 
-/* Refuses a target that is there without `overwrite`, or is no file; *mode is for the new one. */
-static memo_status replace_check_target(const char *path, int overwrite, mode_t *mode,
+/* Refuses a target that is there without `overwrite`, or is no file. *real is the name to write to:
+ * `path`, or what the link `path` leads to; *mode is for the new file. */
+static memo_status replace_check_target(const char *path, int overwrite, char **real, mode_t *mode,
                                         memo_err *err)
 {
-    struct stat st;
+    struct stat link, st;
+    char *resolved = NULL;
+    *mode = 0666;
     if (!path || !*path)
         return memo_fail(err, MEMO_ERR_USAGE, "the name of the file to write is empty");
-    *mode = 0666;
-    if (lstat(path, &st) != 0)
-        return errno == ENOENT ? MEMO_OK : memo_fail_errno(err, errno, path, "stat");
+    if (lstat(path, &link) != 0) {
+        if (errno != ENOENT)
+            return memo_fail_errno(err, errno, path, "stat");
+        goto done;
+    }
     int there = stat(path, &st) == 0; /* else a link that leads nowhere */
     if (there && !S_ISREG(st.st_mode))
         return fail_not_regular(path, st.st_mode, err);
     if (!overwrite)
         return memo_fail(err, MEMO_ERR_USAGE, "%s: exists already", path);
-    if (there)
-        *mode = st.st_mode & 0777;
-    return MEMO_OK;
+    if (!there)
+        return memo_fail(err, MEMO_ERR_IO, "%s: a link to a file that does not exist", path);
+    *mode = st.st_mode & 0777;
+    if (S_ISLNK(link.st_mode) && !(resolved = realpath(path, NULL)))
+        return memo_fail_errno(err, errno, path, "follow the link");
+done:
+    *real = memo_strdup(resolved ? resolved : path);
+    free(resolved);
+    return *real ? MEMO_OK : memo_fail_nomem(err, "a file name", strlen(path) + 1);
 }
 
 /* ".NAME.PID-N.tmp" in the folder of `path`, N a new number at each call. */
@@ -312,18 +324,15 @@ memo_status memo_replace_begin(memo_replace *out, const char *path, int overwrit
 {
     mode_t mode = 0;
     *out = (memo_replace){.fd = -1, .overwrite = overwrite};
-    memo_status status = replace_check_target(path, overwrite, &mode, err);
+    memo_status status = replace_check_target(path, overwrite, &out->path, &mode, err);
     if (status != MEMO_OK)
         return status;
-    out->path = memo_strdup(path);
-    if (!out->path)
-        return memo_fail_nomem(err, "a file name", strlen(path) + 1);
     /* A name may be taken by what a dead process with our number left behind. */
     enum { TRIES = 1000 };
     int e = EEXIST;
     for (int i = 0; i < TRIES && out->fd < 0 && e == EEXIST; i++) {
         memo_free(out->tmp_path);
-        out->tmp_path = replace_tmp_path(path);
+        out->tmp_path = replace_tmp_path(out->path);
         if (!out->tmp_path) {
             status = memo_fail_nomem(err, "a file name", strlen(path) + 1);
             goto fail;

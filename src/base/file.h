@@ -67,14 +67,14 @@ void memo_map_close(memo_map *map);
  * syncs it, renames it and syncs the folder; without a commit memo_replace_fini() removes it. A
  * commit that fails after the rename (the folder could not be synced) leaves the new file. Without
  * `overwrite` an existing target is MEMO_ERR_USAGE, at begin and again, without a race, at commit.
- * The new file takes the permissions of the one it replaces. A symbolic link is replaced itself, not
- * what it points at. */
+ * The new file takes the permissions of the one it replaces. A symbolic link stays: what it leads to
+ * is replaced, and one that leads nowhere is MEMO_ERR_IO. */
 typedef struct memo_replace {
     int fd;
     int overwrite;
     uint64_t n_bytes; /* end of what was appended */
     char *tmp_path;   /* NULL: not open */
-    char *path;
+    char *path;       /* with its links followed */
 } memo_replace;
 
 memo_status memo_replace_begin(memo_replace *out, const char *path, int overwrite, memo_err *err);

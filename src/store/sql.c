@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/sql.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -154,6 +155,14 @@ static memo_status sql_fail_damage(memo_sql *sql, const memo_vfs_faults *faults,
     return memo_hint(err, MEMO_ERR_CORRUPT, "%s", MEMO_SQL_FIX);
 }
 
+static memo_status sql_fail_write(memo_sql *sql, int e, const char *doing, memo_err *err)
+{
+    if (e != ENOSPC)
+        return memo_fail_errno(err, e, sql->path, doing);
+    memo_fail(err, MEMO_ERR_IO, "%s: cannot %s: the disk is full", sql->path, doing);
+    return memo_hint(err, MEMO_ERR_IO, "free some space and try again; nothing was changed");
+}
+
 memo_status memo_sql_fail(memo_sql *sql, int rc, const char *doing, memo_err *err)
 {
     memo_vfs_faults faults = {0};
@@ -177,8 +186,7 @@ memo_status memo_sql_fail(memo_sql *sql, int rc, const char *doing, memo_err *er
         return memo_fail(err, MEMO_ERR_IO, "%s: cannot %s: it can only be read (%s)", sql->path,
                          doing, why);
     case SQLITE_FULL:
-        memo_fail(err, MEMO_ERR_IO, "%s: cannot %s: the disk is full", sql->path, doing);
-        return memo_hint(err, MEMO_ERR_IO, "free some space and try again; nothing was changed");
+        return sql_fail_write(sql, ENOSPC, doing, err);
     case SQLITE_TOOBIG:
         return memo_fail(err, MEMO_ERR_LIMIT, "%s: cannot %s: a value is too large", sql->path,
                          doing);
@@ -193,6 +201,8 @@ memo_status memo_sql_fail(memo_sql *sql, int rc, const char *doing, memo_err *er
             return sql_fail_damage(sql, &faults, doing, err);
         if (rc == SQLITE_IOERR_NOMEM)
             return memo_fail_nomem(err, doing, 0);
+        if ((rc == SQLITE_IOERR_WRITE || rc == SQLITE_IOERR_SHMSIZE) && faults.write_errno)
+            return sql_fail_write(sql, faults.write_errno, doing, err);
         break;
     default:
         break;

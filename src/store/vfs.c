@@ -21,6 +21,7 @@
  * of part of a page. */
 #include "store/vfs.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <string.h>
@@ -286,8 +287,10 @@ static int vfs_write(sqlite3_file *file, const void *in, int amount, sqlite3_int
         }
         return vfs_told(rc);
     }
-    return vfs_after(MEMO_VFS_WRITE, f->path, offset, bytes, amount,
-                     under->pMethods->xWrite(under, bytes, amount, offset));
+    rc = under->pMethods->xWrite(under, bytes, amount, offset);
+    if (rc == SQLITE_IOERR_WRITE && f->main)
+        f->main->faults.write_errno = errno;
+    return vfs_after(MEMO_VFS_WRITE, f->path, offset, bytes, amount, rc);
 }
 
 static int vfs_truncate(sqlite3_file *file, sqlite3_int64 size)
@@ -380,6 +383,8 @@ static int vfs_shm_map(sqlite3_file *file, int region, int size, int extend, voi
     if (rc != SQLITE_OK)
         return vfs_told(rc);
     rc = vfs_under(file)->pMethods->xShmMap(vfs_under(file), region, size, extend, out);
+    if (rc == SQLITE_IOERR_SHMSIZE && vfs_of(file)->main)
+        vfs_of(file)->main->faults.write_errno = errno;
     return vfs_simple_after(MEMO_VFS_SHM_MAP, file, region, size, rc);
 }
 

@@ -29,6 +29,7 @@ typedef struct memo_vfs_faults {
     uint64_t n_pages; /* failed reads, repeats of a page already listed not counted */
     uint32_t pages[MEMO_VFS_N_PAGES]; /* the first of them */
     int sync_failed;
+    int write_errno; /* of the last write that the system refused, but for a full disk; 0: none */
 } memo_vfs_faults;
 
 /* Copy the faults of an open connection and forget them. */

@@ -47,3 +47,30 @@ $ memolith backup
 ! error[USAGE]: backup needs OUT
 !   fix: memolith backup -f work.memo work-2026-11-21.memo
 ? 2
+
+## backup to a link
+$ memolith add tea -f a.memo -o quiet; echo old > target; ln -s target link; memolith backup -f a.memo link
+! error[USAGE]: link: exists already
+!   fix: --force to replace it, or another name
+? 2
+$ memolith backup -f a.memo link --force -o quiet; readlink link; memolith list -f target -o ndjson | wc -l
+> target
+> 1
+$ ln -s nowhere loose; memolith backup -f a.memo loose --force; echo $?; readlink loose
+> 1
+> nowhere
+! error[IO]: loose: a link to a file that does not exist
+$ memolith add tea -f used.memo -o quiet; ln -s used.memo to-used; $PYTHON -c 'import sqlite3, subprocess; c = sqlite3.connect("used.memo"); c.execute("select * from records").fetchall(); print(subprocess.call(["memolith", "backup", "-f", "a.memo", "to-used", "--force"]))'
+> 5
+! error[BUSY]: <folder>/used.memo is open in another program (or by another handle)
+!   fix: close what has it open, then try again
+
+## a write that is refused
+$ memolith add tea -f a.memo -o quiet; (ulimit -f 200; memolith backup -f a.memo copy.memo 2>&1 | sed -E 's/\.[0-9]+-[0-9]+\.tmp/.tmp/'); ls -A | grep copy
+> error[IO]: .copy.memo.tmp: cannot write a copy: File too large
+? 1
+$ (ulimit -f 80; memolith add coffee -f a.memo; memolith add coffee -f new.memo); (ulimit -f 40; memolith add milk -f a.memo); memolith list -f a.memo -o ndjson | wc -l
+> 1
+! error[IO]: <folder>/a.memo: cannot commit: File too large
+! error[IO]: <folder>/new.memo: cannot make it: File too large
+! error[IO]: <folder>/a.memo: cannot open it: File too large
