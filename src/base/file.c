@@ -343,6 +343,8 @@ memo_status memo_replace_begin(memo_replace *out, const char *path, int overwrit
     if (out->fd >= 0)
         return MEMO_OK;
     status = memo_fail_errno(err, e, path, "create a temporary file beside it");
+    if (e == ENOENT)
+        memo_hint(err, status, "make the folder first, or name another");
     memo_free(out->tmp_path);
     out->tmp_path = NULL;
 fail:

@@ -102,6 +102,16 @@ static memo_status app_find_model(cli_app *app, const char **path, memo_err *err
     return MEMO_OK; /* opening it says that it is not there */
 }
 
+static memo_status app_open_model(cli_app *app, const char *path, memo_err *err)
+{
+    const char *cache = app->settings.values[OPT_CACHE_DIR].text;
+    memo_status status = memo_model_open(app->ctx, path, NULL, &app->model, err);
+
+    if (status == MEMO_ERR_IO && cache && !strchr(path, '/') && !memo_path_exists(path))
+        memo_hint(err, status, "name a file, or a model of %s/models", cache);
+    return status;
+}
+
 memo_status cli_app_model(cli_app *app, const char *path, memo_err *err)
 {
     memo_status status = cli_app_ctx(app, err);
@@ -115,7 +125,7 @@ memo_status cli_app_model(cli_app *app, const char *path, memo_err *err)
             return app_no_default_model(path, err);
     }
     status = app_find_model(app, &path, err);
-    return status ? status : memo_model_open(app->ctx, path, NULL, &app->model, err);
+    return status ? status : app_open_model(app, path, err);
 }
 
 memo_status cli_app_named_model(cli_app *app, const char **path, memo_err *err)

@@ -88,7 +88,8 @@ memo_status memo_store_check_mark(memo_store *store, memo_err *err)
               "%s-wal is damaged: change %" PRId64
               " was acknowledged, it gives none after %" PRId64,
               store->path, mark->change, change);
-    return memo_hint(err, MEMO_ERR_CORRUPT,
-                     "restore a backup; or remove %s to go on without the lost changes",
-                     store->lock.path);
+    return memo_hint(
+        err, MEMO_ERR_CORRUPT,
+        "restore a backup; or memolith doctor --repair   (keeps a copy of the file and "
+        "its log) to go on without the lost changes");
 }

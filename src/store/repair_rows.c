@@ -438,16 +438,17 @@ memo_status memo_repair_rows(memo_store *store, const memo_repair *repair, int *
         repair_records,   repair_versions, repair_chunks, repair_vectors,
         repair_relations, repair_words,    repair_number, repair_count};
     repair_work w = {.store = store, .sql = &store->sql, .repair = repair};
-    uint64_t before = repair->report->n_quarantined;
+    uint64_t n_moved;
     memo_status status = memo_store_check_write(store, err);
     w.changed = w.words_changed = *changed;
     for (size_t i = 0; !status && i < sizeof steps / sizeof *steps; i++)
         status = steps[i](&w, err);
     memo_free(w.list.rows);
-    if (!status && repair->report->n_quarantined > before)
-        memo_repair_say(
-            repair, MEMO_FINDING_WARN, "quarantine", "memolith doctor --quarantine   shows them",
-            "%" PRIu64 " rows moved to quarantine", repair->report->n_quarantined - before);
+    n_moved = repair->report->n_quarantined; /* those of a rescue before it too */
+    if (!status && n_moved)
+        memo_repair_say(repair, MEMO_FINDING_WARN, "quarantine",
+                        "memolith doctor --quarantine   shows them",
+                        "%" PRIu64 " row%s moved to quarantine", n_moved, n_moved == 1 ? "" : "s");
     *changed = w.changed;
     return status;
 }

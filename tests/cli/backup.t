@@ -42,6 +42,7 @@ $ memolith backup -f nowhere.memo copy.memo
 ? 3
 $ memolith add tea -o quiet; memolith backup no/folder/copy.memo
 ! error[IO]: no/folder/copy.memo: cannot create a temporary file beside it: No such file or directory
+!   fix: make the folder first, or name another
 ? 1
 $ memolith backup
 ! error[USAGE]: backup needs OUT

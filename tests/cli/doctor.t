@@ -125,7 +125,7 @@ $ env -u MEMOLITH_MODEL memolith doctor --repair -f a.memo
 > bad   pages     page 18 of 26: checksum does not match
 > warn  vectors   record <id>: text kept, a vector of it moved to quarantine
 > ok    fulltext  the full-text index was made again from the texts
-> warn  quarantine 1 rows moved to quarantine
+> warn  quarantine 1 row moved to quarantine
 >       fix: memolith doctor --quarantine   shows them
 > warn  vectors   1 records lack vectors: found by words only
 >       fix: memolith doctor --repair --model FILE   makes them again
@@ -140,3 +140,35 @@ $ memolith doctor --repair -f a.memo -o json | $PYTHON -c 'import json, sys; d =
 $ memolith doctor --verify -f a.memo | grep -c ok; memolith search tea --mode dense -f a.memo -o json | $PYTHON -c 'import json, sys; print([h["key"] for h in json.load(sys.stdin)["hits"]])'
 > 7
 > ['t']
+
+## doctor --quarantine shows the beginning of a vector
+$ for w in tea coffee milk; do memolith add "$w is a drink" --key $w -o quiet -f a.memo; done; $PYTHON -c 'd = bytearray(open("a.memo", "rb").read()); i = d.index(b"coffee is"); d[i] ^= 32; open("a.memo", "wb").write(d)'; memolith doctor --repair -f a.memo -o quiet
+$ memolith doctor --quarantine -f a.memo | grep -A1 ^vector | sed -E 's/[0-9a-f]{16}\./HEX./; s/-?[0-9]{10,}/N/g'
+> vector 2 <id>: its record is in quarantine
+>   {"vid":2,"cid":2,"space":1,"ns":1,"rid":2,"checksum":N,"vector":{"hex":"HEX... (128 bytes)"}}
+$ memolith doctor --quarantine -f a.memo -o json | $PYTHON -c 'import json, sys; print([len(r["content"]["vector"]["hex"]) for r in json.load(sys.stdin)["rows"] if r["area"] == "vector"])'
+> [256]
+
+## doctor --repair counts all that it moved
+$ for i in $(seq 60); do printf '{"id": "k%s", "text": "note %s: %0500d"}\n' $i $i $i; done > notes.ndjson; memolith import notes.ndjson -f a.memo -o quiet; $PYTHON -c 'd = bytearray(open("a.memo", "rb").read()); i = d.index(b"note 30:") // 8192 * 8192; d[i:i + 8192] = bytes(8192); d[d.index(b"note 50:")] ^= 1; open("a.memo", "wb").write(d)'
+$ memolith doctor --repair -f a.memo > out; grep -E ' rows? moved|^rebuilt' out; memolith doctor --quarantine -f a.memo -o ndjson | wc -l
+> warn  quarantine 29 rows moved to quarantine
+> rebuilt: 46 records kept, 29 rows to quarantine (1 record), 13 lost
+> 29
+
+## a log that lost what was acknowledged
+$ memolith add tea -o quiet -f a.memo; $PYTHON -c 'import shutil, sqlite3, subprocess; reader = sqlite3.connect("a.memo"); reader.execute("begin"); reader.execute("select * from records").fetchall(); [subprocess.run(["memolith", "add", text, "-o", "quiet", "-f", "a.memo"]) for text in ("coffee", "milk")]; [shutil.copy("a.memo" + end, "b.memo" + end) for end in ("", "-wal", "-lock")]; log = bytearray(open("b.memo-wal", "rb").read()); log[len(log) // 2] ^= 1; open("b.memo-wal", "wb").write(log)'
+$ memolith list -f b.memo
+! error[CORRUPT]: <folder>/b.memo-wal is damaged: change 3 was acknowledged, it gives none after 1
+!   fix: restore a backup; or memolith doctor --repair   (keeps a copy of the file and its log) to go on without the lost changes
+? 7
+$ memolith doctor --repair -f b.memo
+> bad   file      the write-ahead log is damaged: changes 2 to 3 were acknowledged and are lost
+>       fix: take them from a backup
+> ok    fulltext  the full-text index was made again from the texts
+> repaired: 1 record kept, 0 rows to quarantine (0 records), 0 lost
+> the file as it was: <folder>/b.memo.before-repair-1
+$ memolith list -f b.memo -o ndjson | wc -l; ls b.memo.*
+> 1
+> b.memo.before-repair-1
+> b.memo.before-repair-1-wal

@@ -422,6 +422,7 @@ $ memolith model inspect nowhere.safetensors
 ? 1
 $ memolith embed tea --model nowhere.safetensors
 ! error[IO]: nowhere.safetensors: cannot open: No such file or directory
+!   fix: name a file, or a model of <folder>/home/.cache/memolith/models
 ? 1
 $ memolith embed --ndjson nowhere.ndjson
 ! error[IO]: nowhere.ndjson: cannot open: No such file or directory

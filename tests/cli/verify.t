@@ -114,6 +114,7 @@ $ memolith model verify small.int8 --cache-dir cache | head -1
 > cache/models/small.int8.safetensors
 $ memolith model show small.int4 --cache-dir cache
 ! error[IO]: small.int4: cannot open: No such file or directory
+!   fix: name a file, or a model of cache/models
 ? 1
 $ cp model.safetensors small.int8; memolith model show small.int8 --cache-dir cache | head -1
 > tiny (bert, class f32, made by memolith <version>)

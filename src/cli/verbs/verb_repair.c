@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* doctor --repair and --quarantine. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "cli/app.h"
@@ -100,13 +101,35 @@ memo_status cli_doctor_repair(cli_app *app, memo_err *err)
 
 /* ---- quarantine ---------------------------------------------------------------------------- */
 
+/* For eyes: the row without the digits of a vector. In JSON no text holds an unescaped quote, so
+ * what looks like the beginning of bytes is one. */
+static void quarantine_put_content(memo_buf *buf, const char *content)
+{
+    enum { SHOWN = 16, SHORT = 64 }; /* digits */
+    static const char begins[] = "{\"hex\":\"";
+    const char *found;
+    while ((found = strstr(content, begins)) != NULL) {
+        const char *digits = found + sizeof begins - 1;
+        size_t n = strspn(digits, "0123456789abcdef");
+        memo_buf_printf(buf, "%.*s", (int)(digits - content), content);
+        content = digits + n;
+        if (n <= SHORT)
+            memo_buf_printf(buf, "%.*s", (int)n, digits);
+        else
+            memo_buf_printf(buf, "%.*s... (%zu bytes)", SHOWN, digits, n / 2);
+    }
+    memo_buf_printf(buf, "%s", content);
+}
+
 static int quarantine_put(void *user, const memo_quarantined *row)
 {
     cli_out *out = user;
     if (out->format == CLI_FORMAT_TEXT) {
-        memo_buf_printf(&out->buf, "%s %" PRId64 " %s: %s\n  %s\n", row->area, row->row, row->id,
-                        row->reason, row->content);
-        return 0;
+        memo_buf_printf(&out->buf, "%s %" PRId64 " %s%s: %s\n  ", row->area, row->row, row->id,
+                        row->id[0] ? "" : "without an id", row->reason);
+        quarantine_put_content(&out->buf, row->content);
+        memo_buf_puts(&out->buf, "\n");
+        return out->buf.failed;
     }
     cli_json_open(&out->buf, '{');
     cli_json_put_string(&out->buf, "area", row->area);
