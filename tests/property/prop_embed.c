@@ -5,7 +5,8 @@
  * in order and shuffled: no bit may differ. Then at every lower level of this CPU: again no bit may
  * differ within the level, and none between levels with vector instructions; level ref has
  * approximations of its own and must be near. Runs on a random BERT made here, and on the compiled
- * models that MEMO_MODEL_F32 and MEMO_MODEL_INT8 name. MEMO_SEED chooses the texts. */
+ * models that MEMO_MODEL_F32 and MEMO_MODEL_INT8 name. MEMO_SEED chooses the texts, MEMO_QUICK takes
+ * an eighth of them. */
 #include "unit/memo_test.h"
 
 #include <memolith/memolith.h>
@@ -18,6 +19,7 @@
 /* Texts at lower levels, which are slower: of the random model and of the default one. */
 #define N_TEXTS_BELOW   64
 #define N_TEXTS_DEFAULT 16
+#define QUICK_OF        8
 
 typedef struct prop_env {
     uint64_t seed;
@@ -39,6 +41,11 @@ static void make_text(memo_rng *rng, char out[MAX_BYTES])
     for (size_t i = 0; i < n_words && n + 16 < MAX_BYTES; i++)
         n += (size_t)snprintf(out + n, MAX_BYTES - n, "%s ",
                               some[memo_rng_below(rng, sizeof some / sizeof *some)]);
+}
+
+static size_t prop_n_texts(size_t n)
+{
+    return getenv("MEMO_QUICK") ? n / QUICK_OF : n;
 }
 
 static void shuffle(memo_rng *rng, size_t *order, size_t n)
@@ -189,7 +196,7 @@ static void check_model(const prop_env *e, const char *path, size_t n_below)
     prop_level best;
     memo_rng rng;
 
-    assert_true(open_level(&best, path, MEMO_CPU_AUTO, N_TEXTS));
+    assert_true(open_level(&best, path, MEMO_CPU_AUTO, prop_n_texts(N_TEXTS)));
     embed_batches(&best, e, 1, 1, best.want);
     memo_rng_init(&rng, e->seed + 1);
     for (size_t b = 0; b < 4; b++)
@@ -197,11 +204,11 @@ static void check_model(const prop_env *e, const char *path, size_t n_below)
             check_run(&best, e, batches[b], threads[t], NULL);
             check_run(&best, e, batches[b], threads[t], &rng);
         }
-    printf("%s, class %s, level %s: %d texts, %zu runs, 0 differing bits\n", best.info.name,
-           memo_class_name(best.info.cls), memo_cpu_name(best.cpu), N_TEXTS, best.n_runs);
+    printf("%s, class %s, level %s: %zu texts, %zu runs, 0 differing bits\n", best.info.name,
+           memo_class_name(best.info.cls), memo_cpu_name(best.cpu), best.n_texts, best.n_runs);
     for (memo_cpu cpu = MEMO_CPU_REF; cpu <= MEMO_CPU_NEON_I8MM; cpu++)
         if (cpu != best.cpu)
-            check_level(e, &best, path, cpu, n_below);
+            check_level(e, &best, path, cpu, prop_n_texts(n_below));
     close_level(&best);
 }
 

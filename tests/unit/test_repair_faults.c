@@ -2,6 +2,7 @@
 /* A repair is cut short at each call that changes a file, or that call fails, or an allocation does:
  * under the store's name lies the old store or the repaired one, the original is kept with its log
  * as soon as it is the repaired one, and the next repair ends as the first would have. */
+#include "memo_test.h"
 #include "repair_util.h"
 
 #include <errno.h>
@@ -211,12 +212,11 @@ static void check_old_or_new(util_env *env, memo_repair_way way, const patient *
     memo_arena_fini(&out.arena);
 }
 
-/* Under a sanitizer a fork is slow: every 9th call there. */
-#if defined(__SANITIZE_ADDRESS__)
-enum { POINT_STRIDE = 9 };
-#else
-enum { POINT_STRIDE = 1 };
-#endif
+/* Under a sanitizer a fork is slow, and MEMO_QUICK is in a hurry: every 9th point then. */
+static unsigned point_stride(void)
+{
+    return MEMO_TEST_SANITIZED || getenv("MEMO_QUICK") ? 9 : 1;
+}
 
 /* ---- kills --------------------------------------------------------------------------------- */
 
@@ -242,7 +242,7 @@ static void test_repair_killed_at_each_call(void **state)
     for (size_t w = 0; w < 2; w++) {
         patient p;
         patient_make(env, ways[w], &p);
-        for (uint64_t point = 1;; point += POINT_STRIDE) {
+        for (uint64_t point = 1;; point += point_stride()) {
             int more;
             patient_place(env, &p);
             more = killed_at(env, point);
@@ -256,7 +256,7 @@ static void test_repair_killed_at_each_call(void **state)
         unlink(env->path);
     }
     print_message("%zu kill points\n", n_points);
-    assert_true(n_points * POINT_STRIDE > 100);
+    assert_true(n_points * point_stride() > 100);
 }
 
 /* ---- failing calls ------------------------------------------------------------------------- */
@@ -269,7 +269,7 @@ static void test_repair_with_each_call_failing(void **state)
     for (size_t w = 0; w < 2; w++) {
         patient p;
         patient_make(env, ways[w], &p);
-        for (uint64_t point = 1;; point += POINT_STRIDE) {
+        for (uint64_t point = 1;; point += point_stride()) {
             repair_outcome out = {.findings = {0}};
             memo_err failed = {0};
             memo_status status;
@@ -293,7 +293,7 @@ static void test_repair_with_each_call_failing(void **state)
         unlink(env->path);
     }
     print_message("%zu calls failed, %zu repairs gave up\n", n_points, n_refused);
-    assert_true(n_points * POINT_STRIDE > 100 && n_refused > n_points / 2);
+    assert_true(n_points * point_stride() > 100 && n_refused > n_points / 2);
 }
 
 /* ---- memory -------------------------------------------------------------------------------- */
@@ -302,7 +302,7 @@ static void test_repair_with_each_call_failing(void **state)
 static size_t sweep_memory(util_env *env, memo_repair_way way, const patient *p, int sticky)
 {
     size_t n_refused = 0;
-    for (uint64_t n = 1;; n++) {
+    for (uint64_t n = 1;; n += point_stride()) {
         repair_outcome out = {.findings = {0}};
         memo_err failed = {0};
         int64_t live;
@@ -343,7 +343,7 @@ static void test_repair_every_allocation(void **state)
         for (int sticky = 0; sticky <= 1; sticky++)
             n += sweep_memory(env, ways[w], &p, sticky);
         print_message("%zu points\n", n);
-        assert_true(n > 100);
+        assert_true(n * point_stride() > 100);
         patient_free(&p);
         repair_place(env, "", 0, NULL, 0);
         unlink(env->path);
