@@ -497,6 +497,7 @@ typedef struct memo_repair_report {
     uint64_t n_lost;          /* records that are known to have been there, of which nothing is left
                                  but the id or a part */
     uint64_t n_lost_versions; /* earlier versions of kept records that could not be read */
+    uint64_t n_lost_changes;  /* acknowledged changes that neither the file nor its log gives */
     uint64_t n_bad_pages, n_pages;
     uint64_t n_reembedded; /* records whose vectors were made again */
     uint64_t n_unembedded; /* records that lack a vector still */

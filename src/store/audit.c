@@ -399,6 +399,18 @@ static memo_status audit_fulltext(audit *a, memo_err *err)
     return audit_relations(a, "fulltext", err);
 }
 
+/* Said only when there is something to say. */
+static void audit_mark(audit *a)
+{
+    int64_t change = 0;
+    if (a->store->mark_ahead &&
+        memo_sql_int(&a->store->sql, "SELECT change_seq FROM meta", &change, NULL) == MEMO_OK)
+        audit_say(a, MEMO_FINDING_WARN, "file",
+                  "put the log back beside it, or take the changes from a backup; the next change "
+                  "forgets this",
+                  MEMO_MARK_AHEAD, a->store->mark.change, change);
+}
+
 memo_status memo_store_check(memo_store *store, memo_store_finding_fn fn, void *user, memo_err *err)
 {
     audit a = {.store = store, .fn = fn, .user = user};
@@ -408,6 +420,7 @@ memo_status memo_store_check(memo_store *store, memo_store_finding_fn fn, void *
     if (store->in_write || store->in_read)
         return memo_fail(err, MEMO_ERR_USAGE, "%s: a transaction is open", store->path);
     a.damage.arena = &a.arena;
+    audit_mark(&a);
     status = audit_pages(&a, err);
     if (!status)
         status = audit_schema(&a, err);

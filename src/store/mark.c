@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ctx.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -74,14 +75,11 @@ memo_status memo_store_check_mark(memo_store *store, memo_err *err)
     (void)memo_sql_int(&store->sql, "SELECT change_seq FROM meta", &change, NULL);
     if (change >= mark->change)
         return MEMO_OK;
-    if (!store->had_log) { /* an older copy of the file has been put in its place */
-        if (store->lock.held) {
-            mark->change = change;
-            memo_mark_write(&store->lock, mark, 1);
-        }
+    if (!store->had_log) {
+        store->mark_ahead = 1;
         return MEMO_OK;
     }
-    memo_mark_read(store->lock.path, mark); /* unless somebody just did the above */
+    memo_mark_read(store->lock.path, mark); /* unless somebody just set it back */
     if (change >= mark->change)
         return MEMO_OK;
     memo_fail(err, MEMO_ERR_CORRUPT,
@@ -92,4 +90,23 @@ memo_status memo_store_check_mark(memo_store *store, memo_err *err)
         err, MEMO_ERR_CORRUPT,
         "restore a backup; or memolith doctor --repair   (keeps a copy of the file and "
         "its log) to go on without the lost changes");
+}
+
+/* The mark must be back before the log has a first page: a kill would look like a damaged log. */
+memo_status memo_store_settle_mark(memo_store *store, memo_err *err)
+{
+    memo_mark mark;
+    int64_t change = 0;
+    memo_status status = memo_sql_int(&store->sql, "SELECT change_seq FROM meta", &change, err);
+    if (status)
+        return status;
+    memo_mark_read(store->lock.path, &mark); /* another writer may have set it back */
+    if (mark.change > change && strcmp(mark.uuid, store->uuid) == 0) {
+        memo_log(store->ctx, MEMO_LOG_WARN, "%s: " MEMO_MARK_AHEAD "; it goes on from there",
+                 store->path, mark.change, change);
+        mark.change = change;
+        memo_mark_write(&store->lock, &mark, 1);
+    }
+    store->mark_ahead = 0;
+    return MEMO_OK;
 }

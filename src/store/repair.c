@@ -38,13 +38,14 @@ typedef struct repair_job {
     memo_repair repair;
     int dry_run;
     int64_t busy_ms;
-    char *path;          /* resolved */
-    char *log;           /* of its write-ahead log */
-    memo_mark mark;      /* what was acknowledged */
+    char *path;     /* resolved */
+    char *log;      /* of its write-ahead log */
+    memo_mark mark; /* what was acknowledged */
+    uint64_t n_log_bytes;
     memo_claim claim;    /* on it */
     memo_replace out[2]; /* the copy; the store made of its rows */
     memo_sql image;      /* raw access to the copy */
-    memo_pages bad;      /* of the copy, before they got fresh checksums */
+    memo_pages bad;      /* of the copy, before they get fresh checksums */
 } repair_job;
 
 /* ---- copies -------------------------------------------------------------------------------- */
@@ -268,6 +269,7 @@ static memo_status repair_make_copy(repair_job *job, memo_err *err)
         status = memo_sql_open(&job->image, job->out[0].tmp_path, MEMO_SQL_WRITE, 0, 0, err);
     if (!status)
         status = repair_fold_log(job, &job->image, &info, err);
+    job->n_log_bytes = info.n_bytes;
     if (!status)
         status = repair_cut_copy(job, &info, err);
     if (!status)
@@ -298,17 +300,24 @@ static memo_status repair_structure(memo_sql *sql, memo_err *err)
     return status;
 }
 
-/* A log that gives less than was acknowledged: what it lost is lost, and said. */
+/* A log that gives less than was acknowledged: what it lost is lost, and said. Without a log that is
+ * no damage (mark.h), and said too, of the file itself: what a new one lacks is named row by row. */
 static memo_status repair_look_at_mark(const repair_job *job, memo_store *store, int *changed,
                                        memo_err *err)
 {
     int64_t change = 0;
     memo_status status = MEMO_OK;
-    if (strcmp(job->mark.uuid, store->uuid) != 0 || !memo_path_exists(job->log))
+    if (strcmp(job->mark.uuid, store->uuid) != 0 || (!job->n_log_bytes && job->out[1].path))
         return MEMO_OK;
     status = memo_sql_int(&store->sql, "SELECT change_seq FROM meta", &change, err);
     if (status || change >= job->mark.change)
         return status;
+    job->repair.report->n_lost_changes = (uint64_t)(job->mark.change - change);
+    if (!job->n_log_bytes) {
+        memo_repair_say(&job->repair, MEMO_FINDING_WARN, "file", "take them from a backup",
+                        MEMO_MARK_AHEAD, job->mark.change, change);
+        return MEMO_OK;
+    }
     memo_repair_say(&job->repair, MEMO_FINDING_BAD, "file", "take them from a backup",
                     "the write-ahead log is damaged: changes %" PRId64 " to %" PRId64
                     " were acknowledged and are lost",
@@ -391,7 +400,7 @@ static memo_status repair_make_new(repair_job *job, int *which, memo_err *err)
         memo_repair_say(
             &job->repair, MEMO_FINDING_WARN, "pages",
             "look into a store with other SQLite programs read-only",
-            "what is in these pages passes every other check: they got fresh checksums");
+            "what is in these pages passes every other check: they get fresh checksums");
     return memo_rescue_name_unproven(&job->repair, &job->image, &job->bad, err);
 }
 
@@ -428,7 +437,7 @@ static void repair_clear_beside(const char *tmp_path)
     }
 }
 
-static memo_status repair_claimed(repair_job *job, memo_err *err)
+static memo_status repair_claimed(repair_job *job, const memo_lock *lock, memo_err *err)
 {
     int which = 0;
     memo_status status = repair_check_kind(job, err);
@@ -444,7 +453,13 @@ static memo_status repair_claimed(repair_job *job, memo_err *err)
     status = repair_keep_original(job, err);
     if (!status)
         status = repair_settle_old(job, err);
-    return status ? status : memo_claim_replace(&job->claim, &job->out[which], err);
+    if (!status)
+        status = memo_claim_replace(&job->claim, &job->out[which], err);
+    if (!status && job->mark.change) { /* what is lost has been said; a folded log is no loss */
+        job->mark.change = 0;
+        memo_mark_write(lock, &job->mark, 1);
+    }
+    return status;
 }
 
 static memo_status repair_locked(repair_job *job, memo_err *err)
@@ -460,7 +475,7 @@ static memo_status repair_locked(repair_job *job, memo_err *err)
     if (!status && memo_vfs_has_moved(job->claim.sql.db))
         status = memo_fail(err, MEMO_ERR_BUSY, "%s was replaced at this moment", job->path);
     if (!status)
-        status = repair_claimed(job, err);
+        status = repair_claimed(job, &lock, err);
     memo_claim_drop(&job->claim);
     memo_lock_fini(&lock);
     return status;

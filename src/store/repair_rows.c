@@ -126,7 +126,7 @@ static memo_status repair_take_record(repair_work *w, int64_t rid, memo_err *err
     if (!status)
         memo_repair_say(w->repair, MEMO_FINDING_WARN, "records",
                         "memolith doctor --quarantine   shows what is left of it",
-                        "record %s: its checksum does not match; moved to quarantine",
+                        "record %s: its checksum does not match; it goes to quarantine",
                         *id ? id : "without an id");
     return status;
 }
@@ -202,7 +202,7 @@ static memo_status repair_take_chunk(repair_work *w, int64_t cid, memo_err *err)
                              "its checksum does not match, or its record is lost", err);
     if (!status && *id)
         memo_repair_say(w->repair, MEMO_FINDING_WARN, "records", "",
-                        "record %s: text kept, a chunk of it moved to quarantine", id);
+                        "record %s: text kept, a chunk of it goes to quarantine", id);
     return status;
 }
 
@@ -257,7 +257,7 @@ static memo_status repair_take_vector(repair_work *w, int64_t vid, memo_err *err
                         "its checksum does not match, or its chunk or model is not known", err);
     if (!status && *id)
         memo_repair_say(w->repair, MEMO_FINDING_WARN, "vectors", "",
-                        "record %s: text kept, a vector of it moved to quarantine", id);
+                        "record %s: text kept, a vector of it goes to quarantine", id);
     return status;
 }
 
@@ -309,7 +309,7 @@ static const repair_fix repair_fixes[] = {
      " AND EXISTS (SELECT 1 FROM vectors v WHERE v.ns = n.id)",
      "UPDATE namespaces SET space = (SELECT v.space FROM vectors v WHERE v.ns = namespaces.id"
      " LIMIT 1) WHERE space IS NULL",
-     "namespaces got back the model of their vectors"},
+     "namespaces get back the model of their vectors"},
     {"SELECT count(*) FROM sqlite_sequence WHERE name = 'records'"
      " AND (seq < (SELECT max(rid) FROM records) OR seq NOT BETWEEN 0 AND " REPAIR_MAX_ROW ")",
      "UPDATE sqlite_sequence SET seq = (SELECT coalesce(max(rid), 0) FROM records) WHERE name = "
@@ -367,7 +367,7 @@ rebuild:
         w->store->rebuild_fulltext = 1; /* done at the commit */
         w->changed = 1;
         memo_repair_say(w->repair, MEMO_FINDING_OK, "fulltext", "",
-                        "the full-text index was made again from the texts");
+                        "the full-text index is made again from the texts");
     }
     return status;
 }
@@ -448,7 +448,7 @@ memo_status memo_repair_rows(memo_store *store, const memo_repair *repair, int *
     if (!status && n_moved)
         memo_repair_say(repair, MEMO_FINDING_WARN, "quarantine",
                         "memolith doctor --quarantine   shows them",
-                        "%" PRIu64 " row%s moved to quarantine", n_moved, n_moved == 1 ? "" : "s");
+                        "%" PRIu64 " row%s to quarantine", n_moved, n_moved == 1 ? "" : "s");
     *changed = w.changed;
     return status;
 }

@@ -76,7 +76,7 @@ memo_status memo_store_check_write(memo_store *store, memo_err *err)
                            "%s: an earlier failure has undone this change; roll back and begin it "
                            "again",
                            store->path);
-    return status;
+    return !status && store->mark_ahead ? memo_store_settle_mark(store, err) : status;
 }
 
 const char *memo_store_path(const memo_store *store)
@@ -428,6 +428,8 @@ static memo_status store_open_locked(memo_store *store, int may_create, memo_err
         status = store_check_log_owner(store, err);
     if (!status)
         status = store_enter_wal_mode(store, err);
+    if (!status && version < (int64_t)memo_schema_n_steps && store->mark_ahead)
+        status = memo_store_settle_mark(store, err);
     if (!status && version < (int64_t)memo_schema_n_steps)
         status =
             memo_schema_upgrade(&store->sql, memo_schema_steps, memo_schema_n_steps, version, err);

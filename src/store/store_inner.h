@@ -26,6 +26,7 @@ struct memo_store {
     memo_lock lock;
     memo_mark mark; /* as it stood before the store was opened */
     int had_log;    /* so did a write-ahead log */
+    int mark_ahead; /* of the file, and there was no log: memo_store_settle_mark() */
     int64_t busy_ms;
     memo_sql sql;
     memo_sql salvage; /* lenient and read-only, opened at the first bad page */
@@ -51,11 +52,13 @@ memo_status memo_store_open_image(memo_ctx *ctx, const char *path, memo_store **
 /* MEMO_ERR_USAGE in a forked child or for NULL. After a change that SQLite undid by itself, the
  * full-text module is started afresh first; MEMO_ERR_NOMEM when that cannot be. */
 memo_status memo_store_check_use(memo_store *store, memo_err *err);
-/* And outside a write transaction. */
+/* And outside a write transaction. The first change of a handle settles the mark. */
 memo_status memo_store_check_write(memo_store *store, memo_err *err);
 
 /* MEMO_ERR_CORRUPT when the log gives less than was acknowledged (mark.h). */
 memo_status memo_store_check_mark(memo_store *store, memo_err *err);
+/* Set back a mark that is ahead of a file without a log; the lock is held, nothing changed yet. */
+memo_status memo_store_settle_mark(memo_store *store, memo_err *err);
 
 /* Run a read; when it meets a bad page, run it once more on the lenient connection. `fn` starts
  * its results afresh each time. What the second run cannot prove ("not found") stays the first

@@ -59,20 +59,20 @@ $ memolith doctor --verify -f a.memo
 ? 7
 $ memolith doctor --repair --dry-run -f a.memo
 > bad   pages     page 7 of 26: checksum does not match
-> warn  records   record <id>: its checksum does not match; moved to quarantine
+> warn  records   record <id>: its checksum does not match; it goes to quarantine
 >       fix: memolith doctor --quarantine   shows what is left of it
-> ok    fulltext  the full-text index was made again from the texts
-> warn  quarantine 3 rows moved to quarantine
+> ok    fulltext  the full-text index is made again from the texts
+> warn  quarantine 3 rows to quarantine
 >       fix: memolith doctor --quarantine   shows them
-> would be repaired: 2 records kept, 3 rows to quarantine (1 record), 0 lost
+> would be repaired: 2 records kept, 3 rows to quarantine (1 record), 0 records lost
 $ memolith doctor --repair -f a.memo
 > bad   pages     page 7 of 26: checksum does not match
-> warn  records   record <id>: its checksum does not match; moved to quarantine
+> warn  records   record <id>: its checksum does not match; it goes to quarantine
 >       fix: memolith doctor --quarantine   shows what is left of it
-> ok    fulltext  the full-text index was made again from the texts
-> warn  quarantine 3 rows moved to quarantine
+> ok    fulltext  the full-text index is made again from the texts
+> warn  quarantine 3 rows to quarantine
 >       fix: memolith doctor --quarantine   shows them
-> repaired: 2 records kept, 3 rows to quarantine (1 record), 0 lost
+> repaired: 2 records kept, 3 rows to quarantine (1 record), 0 records lost
 > the file as it was: <folder>/a.memo.before-repair-1
 $ memolith doctor --quarantine -f a.memo -o ndjson | $PYTHON -c 'import json, sys; print([(r["area"], r["reason"], r["content"].get("key")) for r in map(json.loads, sys.stdin)])'
 > [('vector', 'its record is in quarantine', None), ('chunk', 'its record is in quarantine', None), ('record', 'its checksum does not match', 'coffee')]
@@ -97,7 +97,7 @@ $ memolith doctor --verify -f a.memo
 ! error[CORRUPT]: 2 of 2 findings are bad
 ? 7
 $ memolith doctor --repair -f a.memo -o json
-> {"way":"rebuilt","dry_run":false,"kept":3,"quarantined":0,"quarantined_records":0,"lost":0,"lost_versions":0,"bad_pages":1,"pages":26,"reembedded":0,"unembedded":0,"original":"<folder>/a.memo.before-repair-1","findings":[{"level":"bad","area":"pages","message":"page 1 of 26: checksum does not match","fix":null},{"level":"bad","area":"file","message":"not a memolith store: no SQLite header; a new store is made of all rows that can be read","fix":null},{"level":"ok","area":"fulltext","message":"the full-text index was made again from the texts","fix":null}]}
+> {"way":"rebuilt","dry_run":false,"kept":3,"quarantined":0,"quarantined_records":0,"lost":0,"lost_versions":0,"lost_changes":0,"bad_pages":1,"pages":26,"reembedded":0,"unembedded":0,"original":"<folder>/a.memo.before-repair-1","findings":[{"level":"bad","area":"pages","message":"page 1 of 26: checksum does not match","fix":null},{"level":"bad","area":"file","message":"not a memolith store: no SQLite header; a new store is made of all rows that can be read","fix":null},{"level":"ok","area":"fulltext","message":"the full-text index is made again from the texts","fix":null}]}
 $ memolith list -f a.memo -o ndjson | $PYTHON -c 'import json, sys; print(sorted(json.loads(l)["key"] for l in sys.stdin))'
 > ['coffee', 'milk', 'tea']
 
@@ -105,14 +105,14 @@ $ memolith list -f a.memo -o ndjson | $PYTHON -c 'import json, sys; print(sorted
 $ memolith add tea --key t -o quiet -f a.memo; $PYTHON -c 'import sqlite3; d = sqlite3.connect("a.memo"); d.execute("UPDATE meta SET n_commits = n_commits"); d.commit(); d.execute("VACUUM"); d.close()'
 $ memolith get t -f a.memo; memolith doctor --repair -f a.memo
 > bad   pages     pages 1-26 of 26: checksum does not match
-> ok    fulltext  the full-text index was made again from the texts
-> warn  pages     what is in these pages passes every other check: they got fresh checksums
+> ok    fulltext  the full-text index is made again from the texts
+> warn  pages     what is in these pages passes every other check: they get fresh checksums
 >       fix: look into a store with other SQLite programs read-only
 > warn  records   page 3 has no valid checksum; taken from it: space 1 "4bd40f019c27ba493e12f0196247606dbfe6352e27c162df415aef5a9afe"
 >       fix: look whether it is right
 > warn  records   page 5 has no valid checksum; taken from it: namespace 1 "default"
 >       fix: look whether it is right
-> repaired: 1 record kept, 0 rows to quarantine (0 records), 0 lost
+> repaired: 1 record kept, 0 rows to quarantine (0 records), 0 records lost
 > the file as it was: <folder>/a.memo.before-repair-1
 ! error[CORRUPT]: <folder>/a.memo: cannot open it: checksum of page 1 does not match
 !   fix: memolith doctor --repair   (keeps a copy of the file), or restore a backup
@@ -123,13 +123,13 @@ $ memolith get t -f a.memo | tail -1
 $ memolith add tea --key t -o quiet -f a.memo; $PYTHON -c 'import sqlite3; p = sqlite3.connect("file:a.memo?immutable=1", uri=True).execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", ("vectors",)).fetchone()[0]; d = bytearray(open("a.memo", "rb").read()); d[p * 8192 - 9] ^= 1; open("a.memo", "wb").write(d)'
 $ env -u MEMOLITH_MODEL memolith doctor --repair -f a.memo
 > bad   pages     page 18 of 26: checksum does not match
-> warn  vectors   record <id>: text kept, a vector of it moved to quarantine
-> ok    fulltext  the full-text index was made again from the texts
-> warn  quarantine 1 row moved to quarantine
+> warn  vectors   record <id>: text kept, a vector of it goes to quarantine
+> ok    fulltext  the full-text index is made again from the texts
+> warn  quarantine 1 row to quarantine
 >       fix: memolith doctor --quarantine   shows them
 > warn  vectors   1 records lack vectors: found by words only
 >       fix: memolith doctor --repair --model FILE   makes them again
-> repaired: 1 record kept, 1 row to quarantine (0 records), 0 lost
+> repaired: 1 record kept, 1 row to quarantine (0 records), 0 records lost
 > the file as it was: <folder>/a.memo.before-repair-1
 ! warning: there is no model: none is named, and the default one is not at <folder>/home/.cache/memolith/models/all-MiniLM-L6-v2.f32.safetensors
 $ memolith doctor --verify -f a.memo | grep -A1 warn
@@ -141,6 +141,12 @@ $ memolith doctor --verify -f a.memo | grep -c ok; memolith search tea --mode de
 > 7
 > ['t']
 
+$ memolith add coffee --key c -o quiet -f b.memo; $PYTHON -c 'import sqlite3; p = sqlite3.connect("file:b.memo?immutable=1", uri=True).execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", ("vectors",)).fetchone()[0]; d = bytearray(open("b.memo", "rb").read()); d[p * 8192 - 9] ^= 1; open("b.memo", "wb").write(d)'; env -u MEMOLITH_MODEL memolith doctor --repair -f b.memo -o quiet
+! warning: there is no model: none is named, and the default one is not at <folder>/home/.cache/memolith/models/all-MiniLM-L6-v2.f32.safetensors
+$ memolith doctor --repair -f b.memo
+> ok    vectors   1 records embedded again
+> nothing else to repair
+
 ## doctor --quarantine shows the beginning of a vector
 $ for w in tea coffee milk; do memolith add "$w is a drink" --key $w -o quiet -f a.memo; done; $PYTHON -c 'd = bytearray(open("a.memo", "rb").read()); i = d.index(b"coffee is"); d[i] ^= 32; open("a.memo", "wb").write(d)'; memolith doctor --repair -f a.memo -o quiet
 $ memolith doctor --quarantine -f a.memo | grep -A1 ^vector | sed -E 's/[0-9a-f]{16}\./HEX./; s/-?[0-9]{10,}/N/g'
@@ -151,9 +157,9 @@ $ memolith doctor --quarantine -f a.memo -o json | $PYTHON -c 'import json, sys;
 
 ## doctor --repair counts all that it moved
 $ for i in $(seq 60); do printf '{"id": "k%s", "text": "note %s: %0500d"}\n' $i $i $i; done > notes.ndjson; memolith import notes.ndjson -f a.memo -o quiet; $PYTHON -c 'd = bytearray(open("a.memo", "rb").read()); i = d.index(b"note 30:") // 8192 * 8192; d[i:i + 8192] = bytes(8192); d[d.index(b"note 50:")] ^= 1; open("a.memo", "wb").write(d)'
-$ memolith doctor --repair -f a.memo > out; grep -E ' rows? moved|^rebuilt' out; memolith doctor --quarantine -f a.memo -o ndjson | wc -l
-> warn  quarantine 29 rows moved to quarantine
-> rebuilt: 46 records kept, 29 rows to quarantine (1 record), 13 lost
+$ memolith doctor --repair -f a.memo > out; grep -E ' rows? to |^rebuilt' out; memolith doctor --quarantine -f a.memo -o ndjson | wc -l
+> warn  quarantine 29 rows to quarantine
+> rebuilt: 46 records kept, 29 rows to quarantine (1 record), 13 records lost
 > 29
 
 ## a log that lost what was acknowledged
@@ -165,10 +171,30 @@ $ memolith list -f b.memo
 $ memolith doctor --repair -f b.memo
 > bad   file      the write-ahead log is damaged: changes 2 to 3 were acknowledged and are lost
 >       fix: take them from a backup
-> ok    fulltext  the full-text index was made again from the texts
-> repaired: 1 record kept, 0 rows to quarantine (0 records), 0 lost
+> ok    fulltext  the full-text index is made again from the texts
+> repaired: 1 record kept, 0 rows to quarantine (0 records), 0 records lost; of the log 2 acknowledged changes lost
 > the file as it was: <folder>/b.memo.before-repair-1
 $ memolith list -f b.memo -o ndjson | wc -l; ls b.memo.*
 > 1
 > b.memo.before-repair-1
 > b.memo.before-repair-1-wal
+
+## a log that was removed
+$ memolith add tea -o quiet -f a.memo; $PYTHON -c 'import shutil, sqlite3, subprocess; reader = sqlite3.connect("a.memo"); reader.execute("begin"); reader.execute("select * from records").fetchall(); [subprocess.run(["memolith", "add", text, "-o", "quiet", "-f", "a.memo"]) for text in ("coffee", "milk")]; [shutil.copy("a.memo" + end, "b.memo" + end) for end in ("", "-lock")]'
+$ memolith list -f b.memo -o ndjson | wc -l
+> 1
+$ memolith doctor --verify -f b.memo > out; memolith doctor --verify -f b.memo | cmp - out; sed -n 1,4p out
+> ok    store     1 record, 1 chunk, 1 vector, 213.0 kB, schema 1
+> warn  file      change 3 was acknowledged here, the file gives 1: an older copy was put in its place, or its log was removed
+>       fix: put the log back beside it, or take the changes from a backup; the next change forgets this
+> ok    pages     26 pages of 8192 bytes: structure and checksums are right
+$ memolith doctor --repair -f b.memo
+> warn  file      change 3 was acknowledged here, the file gives 1: an older copy was put in its place, or its log was removed
+>       fix: take them from a backup
+> nothing else to repair
+$ memolith doctor --repair -f b.memo -o json | $PYTHON -c 'import json, sys; d = json.load(sys.stdin); print(d["lost"], d["lost_changes"])'
+> 0 2
+$ memolith add milk -o quiet -f b.memo; memolith doctor --verify -f b.memo | grep -c warn
+> 0
+! warning: <folder>/b.memo: change 3 was acknowledged here, the file gives 1: an older copy was put in its place, or its log was removed; it goes on from there
+? 1

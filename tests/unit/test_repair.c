@@ -252,26 +252,26 @@ static void test_repair_of_rows(void **state)
         int n_vectors;   /* fewer than before; -1: those of the records */
         const char *said;
     } cases[] = {
-        {"UPDATE records SET text = text || ' ' WHERE key = 'key-4'", 1, -1, "moved to quarantine"},
-        {"UPDATE records SET title = 'x' WHERE rid <= 3", 3, -1, "rows moved to quarantine"},
-        {"UPDATE records SET seq = 100000 WHERE key = 'key-4'", 1, -1, "moved to quarantine"},
+        {"UPDATE records SET text = text || ' ' WHERE key = 'key-4'", 1, -1, "goes to quarantine"},
+        {"UPDATE records SET title = 'x' WHERE rid <= 3", 3, -1, "rows to quarantine"},
+        {"UPDATE records SET seq = 100000 WHERE key = 'key-4'", 1, -1, "goes to quarantine"},
         {"UPDATE versions SET text = 'x' WHERE rid = (SELECT min(rid) FROM versions)", 0, 0,
-         "1 row moved to quarantine"},
+         "1 row to quarantine"},
         {"UPDATE chunks SET span_end = 100000 WHERE cid = 21", 0, 1, "text kept, a chunk"},
         {"UPDATE chunks SET checksum = 1 WHERE cid = 21", 0, 1, "text kept, a chunk"},
         {"UPDATE vectors SET vector = zeroblob(32) WHERE cid = 21", 0, 1, "text kept, a vector"},
         {"UPDATE vectors SET vector = x'' WHERE cid = 21", 0, 1, "text kept, a vector"},
         {"DELETE FROM vectors WHERE cid = 21", 0, 1, NULL},
-        {"DELETE FROM chunks WHERE cid = 21", 0, 1, "1 row moved to quarantine"},
-        {"DELETE FROM fts_docsize WHERE id = 21", 0, 0, "full-text index was made again"},
-        {"DELETE FROM fts_data WHERE id > 10", 0, 0, "full-text index was made again"},
-        {"INSERT INTO fts(rowid, body) VALUES(9999, 'x')", 0, 0, "full-text index was made again"},
+        {"DELETE FROM chunks WHERE cid = 21", 0, 1, "1 row to quarantine"},
+        {"DELETE FROM fts_docsize WHERE id = 21", 0, 0, "full-text index is made again"},
+        {"DELETE FROM fts_data WHERE id > 10", 0, 0, "full-text index is made again"},
+        {"INSERT INTO fts(rowid, body) VALUES(9999, 'x')", 0, 0, "full-text index is made again"},
         {"UPDATE meta SET change_seq = 7", 0, 0, "change counter"},
         {"UPDATE meta SET change_seq = 9223372036854775807", 0, 0, "change counter"},
         {"UPDATE sqlite_sequence SET seq = 1", 0, 0, "counter of row ids"},
         {"INSERT INTO vectors SELECT 99999, cid, 7, ns, rid, checksum, vector FROM vectors"
          " WHERE cid = 21",
-         0, 0, "1 row moved to quarantine"},
+         0, 0, "1 row to quarantine"},
     };
     util_env *env = *state;
     repair_fixture f;

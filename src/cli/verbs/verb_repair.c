@@ -16,7 +16,7 @@ static const char *const repair_ways[] = {"nothing", "rows", "pages", "rebuilt"}
 static void repair_put_text(memo_buf *out, const memo_repair_report *r, int dry_run)
 {
     if (r->way == MEMO_REPAIR_NOTHING) {
-        memo_buf_puts(out, "nothing to repair\n");
+        memo_buf_puts(out, r->findings->n ? "nothing else to repair\n" : "nothing to repair\n");
         return;
     }
     memo_buf_puts(out, dry_run ? "would be " : "");
@@ -28,7 +28,13 @@ static void repair_put_text(memo_buf *out, const memo_repair_report *r, int dry_
     cli_put_grouped(out, r->n_quarantined_records);
     memo_buf_printf(out, " record%s), ", r->n_quarantined_records == 1 ? "" : "s");
     cli_put_grouped(out, r->n_lost);
-    memo_buf_puts(out, " lost\n");
+    memo_buf_printf(out, " record%s lost", r->n_lost == 1 ? "" : "s");
+    if (r->n_lost_changes) {
+        memo_buf_puts(out, "; of the log ");
+        cli_put_grouped(out, r->n_lost_changes);
+        memo_buf_printf(out, " acknowledged change%s lost", r->n_lost_changes == 1 ? "" : "s");
+    }
+    memo_buf_putc(out, '\n');
     if (r->original)
         memo_buf_printf(out, "the file as it was: %s\n", r->original);
 }
@@ -45,6 +51,7 @@ static void repair_put_json(cli_out *out, const memo_repair_report *r, int dry_r
     cli_json_put_u64(buf, "quarantined_records", r->n_quarantined_records);
     cli_json_put_u64(buf, "lost", r->n_lost);
     cli_json_put_u64(buf, "lost_versions", r->n_lost_versions);
+    cli_json_put_u64(buf, "lost_changes", r->n_lost_changes);
     cli_json_put_u64(buf, "bad_pages", r->n_bad_pages);
     cli_json_put_u64(buf, "pages", r->n_pages);
     cli_json_put_u64(buf, "reembedded", r->n_reembedded);
