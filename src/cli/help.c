@@ -80,6 +80,17 @@ void cli_help_group(memo_buf *out, const char *group)
     memo_buf_printf(out, "\nmemolith help %s VERB explains one.\n", group);
 }
 
+/* Codes of one status each; what has none of its own ends with 1. */
+static void help_exit_codes(memo_buf *out)
+{
+#define HELP_EXIT(name, code, http, text)                                                          \
+    if ((code) != 1)                                                                               \
+        memo_buf_printf(out, "  %d  %-9s %s\n", code, cli_status_name(MEMO_##name), text);
+    MEMO_STATUS_MAP(HELP_EXIT)
+#undef HELP_EXIT
+    memo_buf_puts(out, "  1  all other errors, each with its name in error[NAME]\n");
+}
+
 void cli_help_all(memo_buf *out)
 {
     memo_buf_puts(out, "memolith add 'the spare key is under the third flower pot'\n"
@@ -89,7 +100,8 @@ void cli_help_all(memo_buf *out)
     for (const cli_verb *verb = cli_verbs; verb->name; verb++)
         help_verb_line(out, verb);
     memo_buf_puts(out, "\nmemolith help VERB explains one. -- ends the options. -o json is for "
-                       "programs.\n");
+                       "programs.\n\nexit codes:\n");
+    help_exit_codes(out);
 }
 
 /* ---- for programs -------------------------------------------------------------------------- */

@@ -84,12 +84,13 @@ typedef struct memo_ingest {
     const char *id;
     uint64_t expect_version;
     int keep_chunks; /* its text and title are unchanged */
+    int chunks_only; /* so is all of it: no new version, only its chunks are made again */
 } memo_ingest;
 
 /* Compare, cut, embed, then write all in one transaction. On failure nothing is written. */
 memo_status memo_ingest_run(memo_db *db, const memo_ingest *job, memo_err *err);
 
-/* Cut and embed a record's text again, as its next version; nothing else of it changes. For one that
+/* Cut and embed a record's text again; its version and its times stay. For one that
  * has lost chunks or vectors. Errors as of memo_db_edit(). (db_records.c) */
 memo_status memo_db_embed_again(memo_db *db, const char *ns, const char *id, memo_err *err);
 

@@ -188,7 +188,8 @@ static memo_status records_try_edit(memo_db *db, const memo_write_options *o, co
                         .deadline = memo_deadline_in(o->deadline_ms),
                         .id = old.id,
                         .expect_version = old.version,
-                        .keep_chunks = keep};
+                        .keep_chunks = keep,
+                        .chunks_only = !edit};
     status = memo_ingest_run(db, &job, err);
 done:
     memo_arena_fini(&arena);

@@ -196,6 +196,7 @@ static memo_status ingest_make_put(ingest_work *w, size_t i, memo_err *err)
     *put = (memo_store_put){.id = w->job->id,
                             .expect_version = w->job->expect_version,
                             .keep_chunks = w->job->keep_chunks,
+                            .chunks_only = w->job->chunks_only,
                             .key = in->key,
                             .text = in->text,
                             .title = in->title,

@@ -505,21 +505,23 @@ static memo_status put_write_chunks(memo_store *store, const memo_store_put *put
     return status;
 }
 
-/* Keep the old version, and carry over what a put does not set. */
+/* Keep the old version, and carry over what a put does not set. Chunks alone make no version. */
 static memo_status put_retire(memo_store *store, const memo_store_put *put, const memo_row *old,
                               memo_row *now, memo_err *err)
 {
-    memo_status status = put_delete_by(store,
-                                       "INSERT INTO versions(" MEMO_ROW_COLUMNS
-                                       ") SELECT " MEMO_ROW_COLUMNS " FROM records WHERE rid = ?",
-                                       old->rid, err);
+    memo_status status = MEMO_OK;
+    if (!put->chunks_only)
+        status = put_delete_by(store,
+                               "INSERT INTO versions(" MEMO_ROW_COLUMNS ") SELECT " MEMO_ROW_COLUMNS
+                               " FROM records WHERE rid = ?",
+                               old->rid, err);
     if (!status && (old->version < 1 || old->version == INT64_MAX))
         return memo_fail(err, MEMO_ERR_CORRUPT, "record %s has version %" PRId64, old->id.bytes,
                          old->version);
     now->rid = old->rid;
     now->id = old->id;
     now->key = old->key;
-    now->version = old->version + 1;
+    now->version = old->version + !put->chunks_only;
     now->trust = old->trust;
     now->pinned = old->pinned;
     now->tier = old->tier;
@@ -578,7 +580,7 @@ static memo_status put_apply(memo_store *store, const memo_store_put *put, memo_
         if (!now->created_ms)
             now->created_ms = now_ms;
     }
-    now->updated_ms = now_ms;
+    now->updated_ms = put->chunks_only ? old->updated_ms : now_ms;
     now->seq = ++store->seq;
     now->checksum = memo_row_sum(now);
     if (!status)

@@ -150,6 +150,7 @@ typedef struct memo_store_put {
     const memo_store_chunk *chunks;     /* [n_chunks], in order of begin */
     size_t n_chunks;
     int keep_chunks; /* with id, when text and title are unchanged: chunks stay as they are */
+    int chunks_only; /* with id, when nothing is changed: version and times stay as they are */
 } memo_store_put;
 
 /* memo_store_compare() -- would this put change anything? Reads only: ask before embedding.

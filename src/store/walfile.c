@@ -61,13 +61,9 @@ static memo_status walfile_step(walfile *w, uint64_t i, int *fits, memo_err *err
 
 static memo_status walfile_count(walfile *w, uint64_t n_whole, memo_wal_info *info, memo_err *err)
 {
-    uint64_t i = 0;
     int fits = walfile_begins(w);
-    memo_status status = MEMO_OK;
-    if (!fits)
-        return MEMO_OK;
-    for (; i < n_whole && fits; i++) {
-        status = walfile_step(w, i, &fits, err);
+    for (uint64_t i = 0; i < n_whole && fits; i++) {
+        memo_status status = walfile_step(w, i, &fits, err);
         if (status)
             return status;
         if (fits && walfile_be32(w->frame + 4) != 0) {
@@ -76,12 +72,7 @@ static memo_status walfile_count(walfile *w, uint64_t n_whole, memo_wal_info *in
             info->n_pages = walfile_be32(w->frame + 4);
         }
     }
-    for (i = info->n_frames; i < n_whole && !status; i++) {
-        status = memo_file_read(&w->file, WALFILE_HEADER + i * WALFILE_STRIDE, w->frame,
-                                WALFILE_FRAME, err);
-        info->n_left_over += !status && walfile_has_our_salts(w);
-    }
-    return status;
+    return MEMO_OK;
 }
 
 static memo_status walfile_give(walfile *w, uint64_t n_frames, memo_wal_page_fn fn, void *user,

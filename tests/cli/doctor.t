@@ -146,6 +146,8 @@ $ memolith add coffee --key c -o quiet -f b.memo; $PYTHON -c 'import sqlite3; p 
 $ memolith doctor --repair -f b.memo
 > ok    vectors   1 records embedded again
 > nothing else to repair
+$ memolith get c -f b.memo -o json | $PYTHON -c 'import json, sys; d = json.load(sys.stdin); print(d["version"], d["created"] == d["updated"])'
+> 1 True
 
 ## doctor --quarantine shows the beginning of a vector
 $ for w in tea coffee milk; do memolith add "$w is a drink" --key $w -o quiet -f a.memo; done; $PYTHON -c 'd = bytearray(open("a.memo", "rb").read()); i = d.index(b"coffee is"); d[i] ^= 32; open("a.memo", "wb").write(d)'; memolith doctor --repair -f a.memo -o quiet
@@ -196,5 +198,5 @@ $ memolith doctor --repair -f b.memo -o json | $PYTHON -c 'import json, sys; d =
 > 0 2
 $ memolith add milk -o quiet -f b.memo; memolith doctor --verify -f b.memo | grep -c warn
 > 0
-! warning: <folder>/b.memo: change 3 was acknowledged here, the file gives 1: an older copy was put in its place, or its log was removed; it goes on from there
+! warn: <folder>/b.memo: change 3 was acknowledged here, the file gives 1: an older copy was put in its place, or its log was removed; it goes on from there
 ? 1

@@ -29,6 +29,17 @@ $ memolith
 !   version         show the version
 !
 ! memolith help VERB explains one. -- ends the options. -o json is for programs.
+!
+! exit codes:
+!   0  OK        ok
+!   2  USAGE     wrong use of a command or call
+!   3  NOTFOUND  no such thing
+!   4  MISMATCH  model or dimension does not match
+!   5  BUSY      another writer holds the store
+!   6  VERIFY    verification failed
+!   7  CORRUPT   stored data is damaged
+!   8  OFFLINE   needs the network
+!   1  all other errors, each with its name in error[NAME]
 ! error[USAGE]: no verb is given
 ? 2
 
@@ -392,7 +403,7 @@ $ memolith model compile "$TINY/config.json" -o out
 !   fix: a model folder holds config.json, tokenizer.json or vocab.txt, and model.safetensors
 ? 1
 $ cp -r "$TINY" source; chmod -R u+w source; rm source/config.json; mkfifo source/config.json; memolith model compile source -o out
-! compiling source needs about 8.5 MB of disk and 50.3 MB of memory
+! compiling source needs about 609.1 kB of disk and 50.3 MB of memory
 ! error[IO]: source/config.json: not a regular file but a FIFO
 !   fix: a model folder holds config.json, tokenizer.json or vocab.txt, and model.safetensors
 ? 1
@@ -409,7 +420,7 @@ $ rm home/.config/memolith/config; mkdir home/.config/memolith/config; memolith 
 ? 1
 $ rmdir home/.config/memolith/config
 $ memolith model compile "$TINY" -o folder --force
-! compiling <tests>/tiny-model needs about 8.5 MB of disk and 50.3 MB of memory
+! compiling <tests>/tiny-model needs about 609.1 kB of disk and 50.3 MB of memory
 ! error[IO]: folder: not a regular file but a folder
 ? 1
 
@@ -464,7 +475,7 @@ $ mkdir sealed; chmod 555 sealed; $PYTHON $HELPERS/unprivileged.py memolith add 
 ! error[IO]: <folder>/sealed/s.memo-lock: cannot open the writer lock: Permission denied
 ? 1
 $ $PYTHON $HELPERS/unprivileged.py memolith model compile "$TINY" -o sealed/out
-! compiling <tests>/tiny-model needs about 8.5 MB of disk and 50.3 MB of memory
+! compiling <tests>/tiny-model needs about 609.1 kB of disk and 50.3 MB of memory
 ! error[IO]: sealed/out: cannot create a temporary file beside it: Permission denied
 ? 1
 $ chmod 644 s.memo; $PYTHON $HELPERS/unprivileged.py memolith backup sealed/copy.memo -f s.memo
@@ -478,7 +489,7 @@ $ rm home/.config/memolith/config; mkdir hidden; memolith add tea -f hidden/s.me
 ! error[IO]: hidden/s.memo: cannot look at the store: Permission denied
 ? 1
 $ $PYTHON $HELPERS/unprivileged.py memolith model compile "$TINY" -o hidden/out
-! compiling <tests>/tiny-model needs about 8.5 MB of disk and 50.3 MB of memory
+! compiling <tests>/tiny-model needs about 609.1 kB of disk and 50.3 MB of memory
 ! error[IO]: hidden/out: cannot stat: Permission denied
 ? 1
 
@@ -821,11 +832,11 @@ $ memolith add tea --title --
 ## limits 17: no space while compiling
 $ echo old > out.safetensors
 $ (ulimit -f 16; memolith model compile "$TINY" -o out.safetensors --force)
-! compiling <tests>/tiny-model needs about 8.5 MB of disk and 50.3 MB of memory
+! compiling <tests>/tiny-model needs about 609.1 kB of disk and 50.3 MB of memory
 ! error[IO]: out.safetensors: cannot write: File too large
 ? 1
 $ (ulimit -f 16; memolith model compile "$TINY" -o new.safetensors)
-! compiling <tests>/tiny-model needs about 8.5 MB of disk and 50.3 MB of memory
+! compiling <tests>/tiny-model needs about 609.1 kB of disk and 50.3 MB of memory
 ! error[IO]: new.safetensors: cannot write: File too large
 ? 1
 $ cat out.safetensors

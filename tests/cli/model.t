@@ -6,11 +6,11 @@ $ memolith model compile "$TINY" -o out.safetensors
 >   fingerprint  <sha256>
 >   size         175.8 kB, 29 tensors, 21,200 parameters
 >   note         there is no tokenizer.json: the tokenizer is made from vocab.txt, lower case (tokenizer_config.json)
-! compiling <tests>/tiny-model needs about 8.5 MB of disk and 50.3 MB of memory
+! compiling <tests>/tiny-model needs about 609.1 kB of disk and 50.3 MB of memory
 ! licence: there is no LICENSE file in <tests>/tiny-model; the publisher's terms hold for the compiled file too
 $ memolith model compile "$TINY" -o again.safetensors --format json
 > {"path":"again.safetensors","fingerprint":"<sha256>","bytes":175840,"tensors":29,"parameters":21200,"unused":[],"warnings":["there is no tokenizer.json: the tokenizer is made from vocab.txt, lower case (tokenizer_config.json)"]}
-! compiling <tests>/tiny-model needs about 8.5 MB of disk and 50.3 MB of memory
+! compiling <tests>/tiny-model needs about 609.1 kB of disk and 50.3 MB of memory
 ! licence: there is no LICENSE file in <tests>/tiny-model; the publisher's terms hold for the compiled file too
 $ cmp out.safetensors again.safetensors
 $ memolith model compile "$TINY"
@@ -29,7 +29,7 @@ $ memolith model show x.safetensors | grep -E '^a b|max_tokens|pooling'
 >   max_tokens             16  (option)
 >   pooling                "cls"  (option)
 $ cp -r "$TINY" source; chmod -R u+w source; echo terms > source/LICENSE; memolith model compile source -o y.safetensors --format json > report
-! compiling source needs about 8.5 MB of disk and 50.3 MB of memory
+! compiling source needs about 609.1 kB of disk and 50.3 MB of memory
 ! licence: the compiled file falls under LICENSE of source; keep it with the file
 $ ls
 > again.safetensors
@@ -47,7 +47,7 @@ $ memolith model compile "$TINY" -o tiny.int8.safetensors --class int8 --name ti
 >   fingerprint  <sha256>
 >   size         86.6 kB, 46 tensors, 21,200 parameters
 >   note         there is no tokenizer.json: the tokenizer is made from vocab.txt, lower case (tokenizer_config.json)
-! compiling <tests>/tiny-model needs about 8.4 MB of disk and 50.3 MB of memory
+! compiling <tests>/tiny-model needs about 546.8 kB of disk and 50.3 MB of memory
 ! licence: there is no LICENSE file in <tests>/tiny-model; the publisher's terms hold for the compiled file too
 $ memolith model show tiny.int8.safetensors | grep -E 'class|fingerprint|word|layer.000.attention.qkv'
 > tiny (bert, class int8, made by memolith <version>)

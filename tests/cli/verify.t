@@ -40,6 +40,9 @@ $ memolith model compile "$TINY" -o tiny.int8.safetensors --class int8 --name ti
 $ memolith model verify tiny.int8.safetensors --against "$TINY" --gate cos=0.99 --gate snr=30 | grep -E '^gate' | sed -E 's/ [0-9]+\.[0-9]+,/ N,/'
 > gate cos       N, at least 0.99: ok
 > gate snr       N, at least 30: ok
+$ memolith model verify tiny.int8.safetensors --against "$TINY" --gate cos=2
+! error[VALUE]: --gate cos=2: cos is never above 1
+? 1
 $ mkdir tmp; TMPDIR=$PWD/tmp memolith model verify tiny.int8.safetensors --against "$TINY" --gate layer=0.9999999 --format quiet 2>message; echo $?; sed -E 's/is [0-9.]+/is N/' message; ls tmp
 > 6
 > error[VERIFY]: 1 of 1 gates: layer is N, at least 0.9999999 is wanted

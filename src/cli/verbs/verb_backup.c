@@ -60,6 +60,8 @@ memo_status cli_verb_backup(cli_app *app, memo_err *err)
         return status;
     status = memo_db_backup(app->db, path, &options, &report, err);
     cli_progress_clear(&app->progress);
+    if (status == MEMO_ERR_CANCELLED)
+        return memo_fail(err, status, "interrupted: %s was not written", path);
     if (status)
         return status;
     if (app->out.format == CLI_FORMAT_TEXT)

@@ -14,12 +14,14 @@
 #include "cli/json_out.h"
 #include "cli/values.h"
 #include "cli/verbs/verbs.h"
+#include "format/safetensors.h"
 
 /* What lies in the source folder. */
 typedef struct compile_source {
     const char *out;       /* the output's path */
     int holds_out;         /* one of the files is the output */
     uint64_t weight_bytes; /* of *.safetensors */
+    uint64_t n_values;     /* in them */
     uint64_t tokenizer_bytes;
     char licence[64]; /* name of a licence file, or "" */
 } compile_source;
@@ -30,11 +32,30 @@ static int compile_ends_with(const char *name, const char *end)
     return n >= m && strcmp(name + n - m, end) == 0;
 }
 
-static void compile_note_file(compile_source *source, const char *name, uint64_t n_bytes)
+/* How many weights are in a file, whatever their type; a file that cannot be read is left for the
+ * compiler to report. */
+static uint64_t compile_count_values(const char *path)
 {
-    if (compile_ends_with(name, ".safetensors"))
+    memo_file file;
+    memo_safetensors *st = NULL;
+    uint64_t n = 0;
+    if (memo_file_open(&file, path, NULL) != MEMO_OK)
+        return 0;
+    if (memo_safetensors_read(&file, &st, NULL) == MEMO_OK)
+        for (size_t i = 0; i < st->n_tensors; i++)
+            n += st->tensors[i].n_values;
+    memo_safetensors_free(st);
+    memo_file_close(&file);
+    return n;
+}
+
+static void compile_note_file(compile_source *source, const char *path, const char *name,
+                              uint64_t n_bytes)
+{
+    if (compile_ends_with(name, ".safetensors")) {
         source->weight_bytes += n_bytes;
-    else if (strcmp(name, "tokenizer.json") == 0)
+        source->n_values += compile_count_values(path);
+    } else if (strcmp(name, "tokenizer.json") == 0)
         source->tokenizer_bytes = n_bytes;
     else if (strncmp(name, "LICENSE", 7) == 0 && strlen(name) < sizeof source->licence)
         strcpy(source->licence, name);
@@ -56,7 +77,7 @@ static memo_status compile_scan(compile_source *source, const char *folder, int 
             status = memo_fail_nomem(err, "a path", 0);
         } else if (stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
             source->holds_out |= memo_same_file(path, source->out);
-            compile_note_file(source, entry->d_name, (uint64_t)st.st_size);
+            compile_note_file(source, path, entry->d_name, (uint64_t)st.st_size);
         } else if (depth > 0 && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
             status = compile_scan(source, path, depth - 1, err);
         }
@@ -79,15 +100,16 @@ static uint64_t compile_free_bytes(const char *path)
     return n;
 }
 
-/* Say what will be needed and refuse when this machine lacks it. The output holds the weights in
- * the class's size with little beside (int8: half of a 16-bit source, a quarter of a 32-bit one);
- * the memory is the parsed tokenizer (about 12 times its file) and buffers that do not grow with the
+/* Say what will be needed and refuse when this machine lacks it. The output holds each weight
+ * in the class's size (int8: some stay floats, a sixteenth more), and the tokenizer and the self-test
+ * beside; the memory is the parsed tokenizer (about 12 times its file) and buffers that do not grow with the
  * model. */
 static memo_status compile_announce(cli_app *app, const compile_source *source, memo_err *err)
 {
-    enum { MARGIN = 8 << 20, BUFFERS = 48 << 20 };
-    int halved = cli_args_number(&app->args, OPT_CLASS, MEMO_CLASS_F32) == MEMO_CLASS_INT8;
-    uint64_t disk = source->weight_bytes / (halved ? 2 : 1) + MARGIN,
+    enum { MARGIN = 512 << 10, BUFFERS = 48 << 20 };
+    int int8 = cli_args_number(&app->args, OPT_CLASS, MEMO_CLASS_F32) == MEMO_CLASS_INT8;
+    uint64_t weights = int8 ? source->n_values + source->n_values / 16 : 4 * source->n_values;
+    uint64_t disk = weights + 2 * source->tokenizer_bytes + MARGIN,
              memory = 12 * source->tokenizer_bytes + BUFFERS;
     uint64_t free_disk = compile_free_bytes(source->out), free_memory = memo_memory_available();
     memo_buf line = {0};
@@ -201,6 +223,8 @@ memo_status cli_verb_model_compile(cli_app *app, memo_err *err)
     if (status == MEMO_OK)
         status = memo_model_compile(app->ctx, args->words[0], source.out, &options, &report, err);
     cli_progress_clear(&app->progress);
+    if (status == MEMO_ERR_CANCELLED)
+        memo_fail(err, status, "interrupted: %s was not written", source.out);
     if (status == MEMO_OK) {
         compile_remind_of_licence(app, &source);
         compile_put_report(app, source.out, report);

@@ -74,6 +74,10 @@ static memo_status verify_read_gates(cli_app *app, verify_run *run, memo_err *er
         status = verify_read_gate(texts[i], &run->gates[i], err);
         if (status == MEMO_OK)
             status = memo_fidelity_gate(&any, run->gates[i].name, -INFINITY, NULL, err);
+        /* All figures but the decibels of "snr" are cosines and the like. */
+        if (status == MEMO_OK && run->gates[i].least > 1 && strcmp(run->gates[i].name, "snr") != 0)
+            status = memo_fail(err, MEMO_ERR_VALUE, "--gate %.60s: %s is never above 1", texts[i],
+                               run->gates[i].name);
     }
     memo_free(texts);
     return status;
