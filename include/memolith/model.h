@@ -352,7 +352,7 @@ typedef struct memo_texts_fidelity {
 } memo_texts_fidelity;
 
 typedef struct memo_fidelity_report {
-    size_t n_tensors; /* weights whose values are not equal in every bit */
+    size_t n_tensors;                    /* weights whose values are not equal in every bit */
     const memo_tensor_fidelity *tensors; /* [n_tensors] in file order */
     size_t n_equal;                      /* the other weights */
     size_t n_layers;                     /* 0 without a reference */

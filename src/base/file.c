@@ -286,6 +286,8 @@ static memo_status replace_check_target(const char *path, int overwrite, char **
         goto done;
     }
     int there = stat(path, &st) == 0; /* else a link that leads nowhere */
+    if (!there && !S_ISLNK(link.st_mode))
+        goto done; /* somebody has removed it since */
     if (there && !S_ISREG(st.st_mode))
         return fail_not_regular(path, st.st_mode, err);
     if (!overwrite)

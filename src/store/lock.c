@@ -212,11 +212,14 @@ memo_status memo_lock_resolve(const char *path, char **out, int *exists, memo_er
     char *real;
     if (!path || !*path)
         return memo_fail(err, MEMO_ERR_USAGE, "the path of the store is empty");
-    if (stat(path, &st) != 0) {
+    while (stat(path, &st) != 0) {
         if (errno != ENOENT)
             return memo_fail_errno(err, errno, path, "look at the store");
-        if (lstat(path, &st) == 0)
+        if (lstat(path, &st) == 0) {
+            if (!S_ISLNK(st.st_mode))
+                continue; /* somebody has made it since */
             return memo_fail(err, MEMO_ERR_IO, "%s: a link to a file that does not exist", path);
+        }
         *exists = 0;
         *out = lock_resolve_new(path);
         return *out ? MEMO_OK : memo_fail_errno(err, errno, path, "find the folder of the store");
