@@ -271,13 +271,12 @@ void memo_map_close(memo_map *map)
 }
 
 /* Refuses a target that is there without `overwrite`, or is no file. *real is the name to write to:
- * `path`, or what the link `path` leads to; *mode is for the new file. */
-static memo_status replace_check_target(const char *path, int overwrite, char **real, mode_t *mode,
-                                        memo_err *err)
+ * `path`, or what the link `path` leads to; *like is what is there, left alone when nothing is. */
+static memo_status replace_check_target(const char *path, int overwrite, char **real,
+                                        struct stat *like, memo_err *err)
 {
     struct stat link, st;
     char *resolved = NULL;
-    *mode = 0666;
     if (!path || !*path)
         return memo_fail(err, MEMO_ERR_USAGE, "the name of the file to write is empty");
     if (lstat(path, &link) != 0) {
@@ -294,7 +293,7 @@ static memo_status replace_check_target(const char *path, int overwrite, char **
         return memo_fail(err, MEMO_ERR_USAGE, "%s: exists already", path);
     if (!there)
         return memo_fail(err, MEMO_ERR_IO, "%s: a link to a file that does not exist", path);
-    *mode = st.st_mode & 0777;
+    *like = st;
     if (S_ISLNK(link.st_mode) && !(resolved = realpath(path, NULL)))
         return memo_fail_errno(err, errno, path, "follow the link");
 done:
@@ -322,36 +321,56 @@ static char *replace_tmp_path(const char *path)
     return tmp;
 }
 
-memo_status memo_replace_begin(memo_replace *out, const char *path, int overwrite, memo_err *err)
+/* Create the temporary for out->path. `like` gives permissions and, to root, the owner; with no
+ * mode in it the file is a new one, and the umask says. */
+static memo_status replace_create(memo_replace *out, const struct stat *like, memo_err *err)
 {
-    mode_t mode = 0;
-    *out = (memo_replace){.fd = -1, .overwrite = overwrite};
-    memo_status status = replace_check_target(path, overwrite, &out->path, &mode, err);
-    if (status != MEMO_OK)
-        return status;
     /* A name may be taken by what a dead process with our number left behind. */
     enum { TRIES = 1000 };
-    int e = EEXIST;
+    int e = EEXIST, mode = like->st_mode ? (int)(like->st_mode & 0777) : 0666;
+    memo_status status;
     for (int i = 0; i < TRIES && out->fd < 0 && e == EEXIST; i++) {
         memo_free(out->tmp_path);
         out->tmp_path = replace_tmp_path(out->path);
-        if (!out->tmp_path) {
-            status = memo_fail_nomem(err, "a file name", strlen(path) + 1);
-            goto fail;
-        }
-        out->fd = memo_sys_open(out->tmp_path, O_RDWR | O_CREAT | O_EXCL, (int)mode);
+        if (!out->tmp_path)
+            return memo_fail_nomem(err, "a file name", strlen(out->path) + 1);
+        out->fd = memo_sys_open(out->tmp_path, O_RDWR | O_CREAT | O_EXCL, mode);
         e = errno;
     }
-    if (out->fd >= 0)
+    if (out->fd >= 0) {
+        /* A file system without owners or modes refuses; the data counts for more. */
+        if (like->st_mode && geteuid() == 0 && fchown(out->fd, like->st_uid, like->st_gid) != 0)
+            errno = 0;
+        if (like->st_mode && fchmod(out->fd, (mode_t)mode) != 0)
+            errno = 0;
         return MEMO_OK;
-    status = memo_fail_errno(err, e, path, "create a temporary file beside it");
+    }
+    status = memo_fail_errno(err, e, out->path, "create a temporary file beside it");
     if (e == ENOENT)
         memo_hint(err, status, "make the folder first, or name another");
     memo_free(out->tmp_path);
     out->tmp_path = NULL;
-fail:
-    memo_replace_fini(out);
     return status;
+}
+
+memo_status memo_replace_begin_like(memo_replace *out, const char *path, const char *like,
+                                    int overwrite, memo_err *err)
+{
+    struct stat as = {.st_mode = 0};
+    *out = (memo_replace){.fd = -1, .overwrite = overwrite};
+    memo_status status = replace_check_target(path, overwrite, &out->path, &as, err);
+    if (status == MEMO_OK && like && !as.st_mode && stat(like, &as) != 0)
+        status = memo_fail_errno(err, errno, like, "stat");
+    if (status == MEMO_OK)
+        status = replace_create(out, &as, err);
+    if (status)
+        memo_replace_fini(out);
+    return status;
+}
+
+memo_status memo_replace_begin(memo_replace *out, const char *path, int overwrite, memo_err *err)
+{
+    return memo_replace_begin_like(out, path, NULL, overwrite, err);
 }
 
 memo_status memo_replace_append(memo_replace *out, const void *bytes, size_t n_bytes, memo_err *err)

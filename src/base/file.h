@@ -67,8 +67,8 @@ void memo_map_close(memo_map *map);
  * syncs it, renames it and syncs the folder; without a commit memo_replace_fini() removes it. A
  * commit that fails after the rename (the folder could not be synced) leaves the new file. Without
  * `overwrite` an existing target is MEMO_ERR_USAGE, at begin and again, without a race, at commit.
- * The new file takes the permissions of the one it replaces. A symbolic link stays: what it leads to
- * is replaced, and one that leads nowhere is MEMO_ERR_IO. */
+ * The new file takes the permissions of the one it replaces, and when root makes it the owner, too.
+ * A symbolic link stays: what it leads to is replaced, and one that leads nowhere is MEMO_ERR_IO. */
 typedef struct memo_replace {
     int fd;
     int overwrite;
@@ -78,6 +78,9 @@ typedef struct memo_replace {
 } memo_replace;
 
 memo_status memo_replace_begin(memo_replace *out, const char *path, int overwrite, memo_err *err);
+/* For a copy: where nothing is replaced, the new file takes what it would from `like`. */
+memo_status memo_replace_begin_like(memo_replace *out, const char *path, const char *like,
+                                    int overwrite, memo_err *err);
 memo_status memo_replace_append(memo_replace *out, const void *bytes, size_t n_bytes,
                                 memo_err *err);
 memo_status memo_replace_write_at(memo_replace *out, uint64_t offset, const void *bytes,

@@ -159,9 +159,11 @@ static memo_status backup_check_target(const memo_store *store, const char *path
     return status;
 }
 
-static memo_status backup_begin(memo_replace *out, const char *path, int overwrite, memo_err *err)
+/* What its owner lets nobody else read is not for everybody in a copy. */
+static memo_status backup_begin(memo_replace *out, const memo_store *store, const char *path,
+                                int overwrite, memo_err *err)
 {
-    memo_status status = memo_replace_begin(out, path, overwrite, err);
+    memo_status status = memo_replace_begin_like(out, path, store->path, overwrite, err);
     if (status == MEMO_ERR_USAGE)
         memo_hint(err, status, "--force to replace it, or another name");
     return status;
@@ -213,7 +215,7 @@ memo_status memo_store_backup(memo_store *store, const char *path,
     if (!status)
         status = backup_check_target(store, path, err);
     if (!status)
-        status = backup_begin(&out, path, options->overwrite, err);
+        status = backup_begin(&out, store, path, options->overwrite, err);
     if (!status)
         status = backup_copy(store, out.tmp_path, options, err);
     if (!status)

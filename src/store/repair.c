@@ -113,14 +113,14 @@ static memo_status repair_keep_original(repair_job *job, memo_err *err)
     memo_buf name = {0}, log = {0};
     memo_status status = repair_find_name(job, &name, &log, err);
     if (!status && memo_path_exists(job->log)) {
-        status = memo_replace_begin(&out_log, log.data, 0, err);
+        status = memo_replace_begin_like(&out_log, log.data, job->path, 0, err);
         if (!status)
             status = repair_copy_log(job->log, &out_log, err);
         if (!status)
             status = memo_replace_commit(&out_log, err);
     }
     if (!status)
-        status = memo_replace_begin(&out, name.data, 0, err);
+        status = memo_replace_begin_like(&out, name.data, job->path, 0, err);
     if (!status)
         status = repair_copy_store(&job->claim.sql, &out, err);
     if (!status && !(job->repair.report->original = memo_arena_strdup(job->arena, name.data)))

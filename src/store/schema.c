@@ -292,7 +292,7 @@ static memo_status schema_backup(memo_sql *sql, int64_t version, memo_err *err)
     memo_status status;
     memo_buf_printf(&name, "%s.v%" PRId64 ".bak", sql->path, version);
     status = name.failed ? memo_fail_nomem(err, "the name of the backup", strlen(sql->path))
-                         : memo_replace_begin(&out, name.data, 1, err);
+                         : memo_replace_begin_like(&out, name.data, sql->path, 1, err);
     if (!status)
         status = memo_copy_pages(sql, out.tmp_path, NULL, err);
     if (!status)

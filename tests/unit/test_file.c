@@ -314,6 +314,42 @@ static void test_file_replace_keeps_permissions(void **state)
     assert_int_equal(st.st_size, 0);
 }
 
+/* Copies of private data are private, whatever the umask. */
+static void test_file_replace_like_another(void **state)
+{
+    char path[512], model[512];
+    memo_err err = {0};
+    memo_replace out;
+    struct stat st;
+    const mode_t modes[] = {0600, 0664};
+    mode_t mask = umask(022);
+    memo_test_write_file(memo_test_path(model, *state, "model"), "x", 1);
+    if (geteuid() == 0)
+        assert_int_equal(chown(model, 4242, 4343), 0);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(chmod(model, modes[i]), 0);
+        assert_memo_ok(
+            memo_replace_begin_like(&out, memo_test_path(path, *state, "copy"), model, 1, &err),
+            err);
+        assert_int_equal(fstat(out.fd, &st), 0);
+        assert_int_equal(st.st_mode & 0777, i ? 0600 : modes[i]); /* the first copy's, later */
+        assert_memo_ok(memo_replace_commit(&out, &err), err);
+        memo_replace_fini(&out);
+    }
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_uid, geteuid() ? geteuid() : 4242);
+    assert_int_equal(st.st_gid, geteuid() ? getegid() : 4343);
+    assert_int_equal(chmod(path, 0664), 0);
+    assert_memo_ok(memo_replace_begin(&out, path, 1, &err), err);
+    assert_memo_ok(memo_replace_commit(&out, &err), err);
+    memo_replace_fini(&out);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0664);
+    umask(mask);
+    assert_memo_status(memo_replace_begin_like(&out, "new", "/no/such/file", 0, &err), MEMO_ERR_IO,
+                       err);
+}
+
 /* Or a backup to a link would not be where its owner looks for it, and /dev/stdout no link. */
 static void test_file_replace_follows_a_link(void **state)
 {
@@ -627,6 +663,7 @@ int main(void)
         FILE_TEST(test_file_replace_without_memory),
         FILE_TEST(test_file_replace_refuses_an_existing_target),
         FILE_TEST(test_file_replace_keeps_permissions),
+        FILE_TEST(test_file_replace_like_another),
         FILE_TEST(test_file_replace_follows_a_link),
         FILE_TEST(test_file_replace_of_a_dangling_link),
         FILE_TEST(test_file_replace_takes_the_longest_name),

@@ -452,6 +452,32 @@ static void test_repair_dry_run_changes_nothing(void **state)
     fixture_free(&f);
 }
 
+/* The kept original and its log are as private as the store. */
+static void test_repair_copies_are_private(void **state)
+{
+    static const char *const names[] = {"", ".before-repair-1", ".before-repair-1-wal"};
+    util_env *env = *state;
+    repair_fixture f;
+    repair_outcome out = {.findings = {0}};
+    unsigned char junk[64] = {1};
+    mode_t mask = umask(022);
+    fixture_make(env, &f);
+    f.bytes[5 * MEMO_PAGE_BYTES + 9] ^= 1;
+    repair_place(env, f.bytes, f.n, junk, sizeof junk);
+    assert_int_equal(chmod(env->path, 0600), 0);
+    util_ok(repair_run(env, 0, &out, err));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct stat st;
+        char path[160];
+        snprintf(path, sizeof path, "%s%s", env->path, names[i]);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+    }
+    umask(mask);
+    memo_arena_fini(&out.arena);
+    fixture_free(&f);
+}
+
 int main(void)
 {
 #define IN_ENV(f) cmocka_unit_test_setup_teardown(f, util_setup, util_teardown)
@@ -466,6 +492,7 @@ int main(void)
         IN_ENV(test_repair_refuses_what_is_no_store),
         IN_ENV(test_repair_needs_the_store_for_itself),
         IN_ENV(test_repair_dry_run_changes_nothing),
+        IN_ENV(test_repair_copies_are_private),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
