@@ -305,10 +305,9 @@ static const repair_fix repair_fixes[] = {
      " (SELECT id FROM spaces)",
      "UPDATE namespaces SET space = NULL WHERE space NOT IN (SELECT id FROM spaces)",
      "namespaces referred to a model that is not known any more"},
-    {"SELECT count(*) FROM namespaces n WHERE space IS NULL"
-     " AND EXISTS (SELECT 1 FROM vectors v WHERE v.ns = n.id)",
-     "UPDATE namespaces SET space = (SELECT v.space FROM vectors v WHERE v.ns = namespaces.id"
-     " LIMIT 1) WHERE space IS NULL",
+    {"SELECT count(*) FROM namespaces WHERE space IS NULL AND id IN (SELECT ns FROM vectors)",
+     "UPDATE namespaces SET space = v.space FROM (SELECT ns, min(space) AS space FROM vectors"
+     " GROUP BY ns) v WHERE v.ns = namespaces.id AND namespaces.space IS NULL",
      "namespaces get back the model of their vectors"},
     {"SELECT count(*) FROM sqlite_sequence WHERE name = 'records'"
      " AND (seq < (SELECT max(rid) FROM records) OR seq NOT BETWEEN 0 AND " REPAIR_MAX_ROW ")",

@@ -311,10 +311,11 @@ static memo_status rescue_row(void *user, const memo_carved *row, memo_err *err)
                : rescue_take_unproven(r, table, row, err);
 }
 
-/* What was forgotten stays so: an old copy of its page may have been among the pages. */
+/* What was forgotten stays so: an old copy of its page may have been among the pages. Tombstones have
+ * no index by id, so it is they that are gone through. */
 static const char rescue_forgotten[] =
-    "DELETE FROM records WHERE EXISTS (SELECT 1 FROM tombstones t WHERE t.id = records.id"
-    " AND t.ns = records.ns AND t.seq > records.seq)";
+    "DELETE FROM records WHERE rid IN (SELECT r.rid FROM tombstones t"
+    " CROSS JOIN records r ON r.id = t.id WHERE r.ns = t.ns AND r.seq < t.seq)";
 
 /* Where the row of a namespace or space is lost, its index knows the name, and a vector its length. */
 static const char rescue_names[] =
@@ -341,7 +342,7 @@ static const char rescue_lost[] = "INSERT OR IGNORE INTO temp.known(rid) SELECT 
                                   " UNION SELECT rid FROM vectors;"
                                   "DELETE FROM temp.known WHERE rid IN (SELECT rid FROM records)"
                                   " OR rid IN (SELECT row FROM quarantine WHERE area = 'record')"
-                                  " OR EXISTS (SELECT 1 FROM tombstones t WHERE t.id = known.id)";
+                                  " OR id IN (SELECT id FROM tombstones)";
 
 static memo_status rescue_name_lost(rescue *r, memo_err *err)
 {
