@@ -54,7 +54,9 @@ memo_status memo_store_each_quarantined(memo_store *store,
     if (status)
         return status;
     st = memo_stmt_keep(&store->sql,
-                        "SELECT qid, area, row, id, reason, moved_ms, coalesce(content, '{}')"
+                        /* a file of a hostile hand has NULLs against the schema */
+                        "SELECT qid, coalesce(area, ''), row, coalesce(id, ''),"
+                        " coalesce(reason, ''), moved_ms, coalesce(content, '{}')"
                         " FROM quarantine ORDER BY qid",
                         "read the quarantine");
     while (!(status = memo_stmt_step(&st, &more, err)) && more) {

@@ -307,6 +307,7 @@ static void test_repair_of_rows(void **state)
 static int note_quarantined(void *user, const memo_quarantined *row)
 {
     memo_buf *out = user;
+    assert_non_null(row->id);
     memo_buf_printf(out, "%s|%s|%.60s\n", row->area, row->reason, row->content);
     return 0;
 }
@@ -344,6 +345,28 @@ static void test_repair_quarantine_holds_every_byte(void **state)
 }
 
 /* ---- other programs ------------------------------------------------------------------------ */
+
+/* Against the schema, as a file from elsewhere may have it. */
+static void test_repair_quarantine_gives_no_null(void **state)
+{
+    static const char allow[] = "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql ="
+                                " replace(sql, ' NOT NULL', '     NULL') WHERE name = 'quarantine'";
+    static const char forbid[] =
+        "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql ="
+        " replace(sql, '     NULL', ' NOT NULL') WHERE name = 'quarantine'";
+    util_env *env = *state;
+    memo_buf shown = {0};
+    memo_store *store = util_open(env, MEMO_OPEN_CREATE);
+    memo_store_close(store);
+    repair_meddle(env, MEMO_VFS_NAME, allow);
+    repair_meddle(env, MEMO_VFS_NAME, "INSERT INTO quarantine(qid) VALUES(1)");
+    repair_meddle(env, MEMO_VFS_NAME, forbid);
+    store = util_open(env, MEMO_OPEN_READ_ONLY);
+    util_ok(memo_store_each_quarantined(store, note_quarantined, &shown, err));
+    assert_string_equal(shown.data, "||{}\n");
+    memo_buf_fini(&shown);
+    memo_store_close(store);
+}
 
 static void test_repair_accepts_pages_of_plain_sqlite(void **state)
 {
@@ -488,6 +511,7 @@ int main(void)
         IN_ENV(test_repair_of_cut_files),
         IN_ENV(test_repair_of_rows),
         IN_ENV(test_repair_quarantine_holds_every_byte),
+        IN_ENV(test_repair_quarantine_gives_no_null),
         IN_ENV(test_repair_accepts_pages_of_plain_sqlite),
         IN_ENV(test_repair_refuses_what_is_no_store),
         IN_ENV(test_repair_needs_the_store_for_itself),
