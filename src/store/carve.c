@@ -13,6 +13,11 @@ enum {
     CARVE_INDEX_LEAF = 0x0a,
     CARVE_TABLE_LEAF = 0x0d,
     CARVE_CHAIN = CARVE_USABLE - 4, /* bytes of a value on an overflow page */
+    /* Cells of a sound page do not overlap, and no two rows share an overflow page; old copies of a
+     * page lead to those of the page in use. Thousands of cells that all are one, on a chain that is
+     * a ring, are nobody's accident. */
+    CARVE_PAGE_BYTES = 4 * CARVE_USABLE,
+    CARVE_CHAINS = 64,
 };
 
 typedef struct carve {
@@ -21,6 +26,8 @@ typedef struct carve {
     memo_carve_fn fn;
     void *user;
     unsigned char page[MEMO_PAGE_BYTES], chain[MEMO_PAGE_BYTES];
+    size_t n_page_left;    /* bytes of cells that this page may still give */
+    uint64_t n_chain_left; /* overflow pages that may still be followed */
     memo_buf payload;
     memo_cell cells[MEMO_CELLS_MAX];
 } carve;
@@ -63,6 +70,7 @@ static memo_status carve_follow(carve *c, uint32_t number, size_t left, int *goo
     while (left) {
         size_t n = left < CARVE_CHAIN ? left : CARVE_CHAIN;
         memo_status status = MEMO_OK;
+        c->n_chain_left--; /* carve_cell() has seen that there are so many */
         if (number == 0 || number > c->bad->n_pages)
             memset(c->chain, 0, sizeof c->chain);
         else
@@ -100,8 +108,11 @@ static memo_status carve_cell(carve *c, uint32_t number, unsigned type, size_t a
         at += used;
     }
     local = carve_local((size_t)n_payload, row.is_index);
-    if (at + local + (local < n_payload ? 4 : 0) > CARVE_USABLE)
+    if (at + local + (local < n_payload ? 4 : 0) > CARVE_USABLE || local > c->n_page_left ||
+        (n_payload - local + CARVE_CHAIN - 1) / CARVE_CHAIN > c->n_chain_left ||
+        !memo_cells_fit(c->page + at, local, n_payload))
         return MEMO_OK;
+    c->n_page_left -= local;
     memo_buf_clear(&c->payload);
     memo_buf_append(&c->payload, c->page + at, local);
     if (local < n_payload)
@@ -124,6 +135,7 @@ static memo_status carve_page(carve *c, uint32_t number, memo_err *err)
     if (status ||
         (type != CARVE_TABLE_LEAF && type != CARVE_INDEX_LEAF && type != CARVE_INDEX_INTERIOR))
         return status;
+    c->n_page_left = CARVE_PAGE_BYTES;
     n_cells = carve_be16(c->page + head + 3);
     pointers = head + (type == CARVE_INDEX_INTERIOR ? 12 : 8);
     for (unsigned i = 0; !status && i < n_cells && pointers + 2 * i + 2 <= CARVE_USABLE; i++)
@@ -142,6 +154,7 @@ memo_status memo_carve(memo_sql *sql, const memo_pages *bad, memo_carve_fn fn, v
     c->bad = bad;
     c->fn = fn;
     c->user = user;
+    c->n_chain_left = (uint64_t)bad->n_pages * CARVE_CHAINS;
     for (int want_bad = 0; want_bad <= 1; want_bad++)
         for (uint32_t i = 1; !status && i <= bad->n_pages; i++)
             if (i != MEMO_PAGES_LOCK && memo_pages_has(bad, i) == want_bad)

@@ -28,8 +28,10 @@ typedef memo_status (*memo_carve_fn)(void *user, const memo_carved *row, memo_er
  *   bad  pages that are not to be trusted
  *   fn   any other status than MEMO_OK ends the walk with it
  *
- * Rows with more than MEMO_CELLS_MAX values, and those that do not follow the format, are left out.
- * Cost: reads every page twice. */
+ * Rows with more than MEMO_CELLS_MAX values, and those that do not follow the format, are left out;
+ * so are, in a file made to be tedious, the cells of a page beyond four times its size, and the rows
+ * that need overflow pages when 64 for each page of the file have been read.
+ * Cost: reads every page once, and the overflow pages of each row. */
 memo_status memo_carve(memo_sql *sql, const memo_pages *bad, memo_carve_fn fn, void *user,
                        memo_err *err);
 

@@ -163,6 +163,23 @@ size_t memo_cells_decode(const unsigned char *payload, size_t n_bytes, memo_cell
     return body == n_bytes ? n : 0;
 }
 
+int memo_cells_fit(const unsigned char *payload, size_t n_here, uint64_t n_bytes)
+{
+    uint64_t header, type, body;
+    size_t at = memo_cells_varint(payload, n_here, &header);
+    if (!at || header < at || header > n_bytes)
+        return 0;
+    if (header > n_here)
+        return 1;
+    for (body = header; at < header && body <= n_bytes; body += cells_type_bytes(type)) {
+        size_t used = memo_cells_varint(payload + at, (size_t)header - at, &type);
+        if (!used)
+            return 0;
+        at += used;
+    }
+    return at == header && body == n_bytes;
+}
+
 /* ---- as our structs ------------------------------------------------------------------------ */
 
 void memo_cells_to_row(const memo_cell *cells, memo_row *row)

@@ -45,6 +45,10 @@ void memo_cells_take(const memo_stmt *st, memo_cell *cells, size_t n);
 size_t memo_cells_decode(const unsigned char *payload, size_t n_bytes, memo_cell *cells,
                          size_t max);
 
+/* Whether a record of n_bytes, of which the first n_here are at `payload`, can be decoded by what its
+ * header says of lengths; 1 also when the header is longer than what is here. */
+int memo_cells_fit(const unsigned char *payload, size_t n_here, uint64_t n_bytes);
+
 /* A record's row of cells in the order of MEMO_ROW_COLUMNS; a value of another type becomes 0 or an
  * absent text, which its checksum then tells. */
 void memo_cells_to_row(const memo_cell *cells, memo_row *row);

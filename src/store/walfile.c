@@ -75,14 +75,15 @@ static memo_status walfile_count(walfile *w, uint64_t n_whole, memo_wal_info *in
     return MEMO_OK;
 }
 
-static memo_status walfile_give(walfile *w, uint64_t n_frames, memo_wal_page_fn fn, void *user,
-                                memo_err *err)
+/* A page beyond the last commit's end has been cut off since: the file must not grow by it. */
+static memo_status walfile_give(walfile *w, const memo_wal_info *info, memo_wal_page_fn fn,
+                                void *user, memo_err *err)
 {
     memo_status status = MEMO_OK;
-    for (uint64_t i = 0; i < n_frames && !status; i++) {
+    for (uint64_t i = 0; i < info->n_frames && !status; i++) {
         status = memo_file_read(&w->file, WALFILE_HEADER + i * WALFILE_STRIDE, w->frame,
                                 WALFILE_STRIDE, err);
-        if (!status)
+        if (!status && walfile_be32(w->frame) <= info->n_pages)
             status = fn(user, walfile_be32(w->frame), w->frame + WALFILE_FRAME, err);
     }
     return status;
@@ -108,7 +109,7 @@ memo_status memo_wal_read(const char *path, memo_wal_info *info, memo_wal_page_f
     if (!status)
         status = walfile_count(&w, (w.file.n_bytes - WALFILE_HEADER) / WALFILE_STRIDE, info, err);
     if (!status && fn)
-        status = walfile_give(&w, info->n_frames, fn, user, err);
+        status = walfile_give(&w, info, fn, user, err);
 done:
     memo_free(w.frame);
     memo_file_close(&w.file);

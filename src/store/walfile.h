@@ -18,7 +18,8 @@ typedef struct memo_wal_info {
     uint32_t n_pages;     /* of the store after the last commit; 0 without a commit */
 } memo_wal_info;
 
-/* Give each committed page, in order: a later one replaces an earlier one of the same number. */
+/* Give each committed page of the store as the last commit left it, in order: a later one replaces an
+ * earlier one of the same number. */
 typedef memo_status (*memo_wal_page_fn)(void *user, uint32_t number, const unsigned char *page,
                                         memo_err *err);
 
