@@ -173,7 +173,6 @@ static void test_walfile_ends_with_its_store(void **state)
     util_ok(memo_wal_read(env->path, &info, see_page, &seen, err));
     assert_int_equal(info.n_frames, 4);
     assert_int_equal(info.n_commits, 2);
-    assert_int_equal(info.n_left_over, 1);
     assert_int_equal(info.n_pages, 2);
     assert_int_equal(seen.n, 2);
     assert_int_equal(seen.numbers[0], 2);
