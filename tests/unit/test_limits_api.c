@@ -115,9 +115,13 @@ static void null_fidelity(db_env *e)
 {
     memo_fidelity_report *report = NULL;
     double found;
-    REFUSED(memo_model_fidelity(NULL, NULL, &report, &e->err));
-    REFUSED(memo_model_fidelity(e->model, NULL, NULL, &e->err));
-    REFUSED(memo_fidelity_gate(NULL, "mean_cosine", 0.9, &found, &e->err));
+    const memo_fidelity_options o = {.size = sizeof o, .against = e->model};
+    const memo_fidelity_report any = {.n_layers = 0};
+    REFUSED(memo_model_fidelity(NULL, &o, &report, &e->err));
+    REFUSED(memo_model_fidelity(e->model, &o, NULL, &e->err));
+    REFUSED(memo_model_fidelity(e->model, NULL, &report, &e->err));
+    REFUSED(memo_fidelity_gate(NULL, "cos", 0.9, &found, &e->err));
+    REFUSED(memo_fidelity_gate(&any, NULL, 0.9, &found, &e->err));
     memo_fidelity_free(NULL);
     assert_null(report);
 }

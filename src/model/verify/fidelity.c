@@ -113,6 +113,9 @@ memo_status memo_model_fidelity(memo_model *model, const memo_fidelity_options *
 
     if (status)
         return status;
+    if (!model || !report)
+        return memo_fail(err, MEMO_ERR_USAGE,
+                         "memo_model_fidelity: model and report must not be NULL");
     if (!o.against && !o.golden)
         return memo_fail(err, MEMO_ERR_USAGE,
                          "fidelity is measured beside a reference, golden vectors, or both");
@@ -186,6 +189,9 @@ memo_status memo_fidelity_gate(const memo_fidelity_report *report, const char *f
     size_t i = 0, n = sizeof figures / sizeof *figures;
     double value;
 
+    if (!report || !figure)
+        return memo_fail(err, MEMO_ERR_USAGE,
+                         "memo_fidelity_gate: report and figure must not be NULL");
     while (i < n && strcmp(figures[i].name, figure) != 0)
         i++;
     int layer = !strcmp(figure, "layer"), snr = !strcmp(figure, "snr");
