@@ -475,7 +475,8 @@ MEMO_API memo_status memo_db_check_pages(const char *path, memo_findings **findi
 
 typedef enum memo_repair_way {
     MEMO_REPAIR_NOTHING, /* nothing was wrong; nothing was written */
-    MEMO_REPAIR_ROWS,    /* pages are right: rows, words or counters were put in order */
+    MEMO_REPAIR_ROWS,    /* pages are right: rows, words, counters or the file's length
+                            were put in order */
     MEMO_REPAIR_PAGES,   /* pages had no valid checksum, but what is in them passes every other
                             check (another SQLite program wrote the file): they got fresh ones */
     MEMO_REPAIR_REBUILT, /* a new store of all the rows that can be read */
@@ -518,10 +519,12 @@ typedef struct memo_repair_report {
  * the old store or the new one, and never the new one alone. At last `model` embeds again what lost
  * its vectors. A second repair finds nothing to do.
  *
- * MEMO_OK when it was done, also when nothing was wrong: the report says what was lost. Any failure
- * leaves the store as it was: MEMO_ERR_BUSY (somebody has it open), MEMO_ERR_IO, MEMO_ERR_NOTFOUND,
- * MEMO_ERR_UNSUPPORTED (a newer schema), MEMO_ERR_CORRUPT (it is no store, or not one row is left;
- * a log beside it belongs to another store). Disk: twice the file's size. */
+ * MEMO_OK when it was done, also when nothing was wrong: the report says what was lost, and why
+ * vectors were not made again. Any failure leaves the store as it was: MEMO_ERR_BUSY (somebody has
+ * it open), MEMO_ERR_IO, MEMO_ERR_NOTFOUND, MEMO_ERR_UNSUPPORTED (a newer schema), MEMO_ERR_CORRUPT
+ * (it is no store, or not one row is left; a log beside it belongs to another store); only
+ * MEMO_ERR_NOMEM may also come when it has been repaired. Disk: twice the file's size.
+ */
 MEMO_API memo_status memo_db_repair(memo_ctx *ctx, const char *path,
                                     const memo_repair_options *options, memo_repair_report **report,
                                     memo_err *err);

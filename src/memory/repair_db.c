@@ -65,7 +65,7 @@ static memo_status repair_embed_one(memo_db *db, repair_owner *owner, const stru
 
     if (status == MEMO_OK) {
         owner->report.n_reembedded++;
-        owner->report.n_unembedded--;
+        owner->report.n_unembedded -= owner->report.n_unembedded > 0; /* others write again */
         return MEMO_OK;
     }
     if (status != MEMO_ERR_MISMATCH && status != MEMO_ERR_VALUE && status != MEMO_ERR_LIMIT) {
@@ -99,6 +99,22 @@ static memo_status repair_embed(memo_ctx *ctx, const char *path, const memo_repa
     memo_arena_fini(&texts.arena);
     memo_free(texts.list);
     return status;
+}
+
+/* The store is whole by now: a failure here must not hide what was done, nor where the original is. */
+static memo_status repair_try_embed(memo_ctx *ctx, const char *path, const memo_repair_options *o,
+                                    repair_owner *owner, memo_err *err)
+{
+    memo_err why = {0};
+    memo_status status = repair_embed(ctx, path, o, owner, &why);
+
+    if (status == MEMO_ERR_NOMEM && err)
+        *err = why;
+    if (status == MEMO_OK || status == MEMO_ERR_NOMEM)
+        return status;
+    memo_err_prefix(&why, status, "texts are not embedded again");
+    memo_finding_list_add(&owner->list, MEMO_FINDING_WARN, "vectors", why.message, why.hint);
+    return MEMO_OK;
 }
 
 /* ---- all of it ----------------------------------------------------------------------------- */
@@ -139,7 +155,7 @@ memo_status memo_db_repair(memo_ctx *ctx, const char *path, const memo_repair_op
     sink = (memo_store_sink){memo_finding_list_add, &owner->list, &owner->list.arena};
     status = memo_store_repair(ctx, path, &o, &sink, &owner->report, err);
     if (status == MEMO_OK && o.model && !o.dry_run && owner->report.n_unembedded)
-        status = repair_embed(ctx, path, &o, owner, err);
+        status = repair_try_embed(ctx, path, &o, owner, err);
     if (status == MEMO_OK) {
         repair_say_vectors(owner);
         status = memo_finding_list_check(&owner->list, err);

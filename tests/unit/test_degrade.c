@@ -128,6 +128,43 @@ static void test_degrade_all_lanes_damaged_is_corrupt(void **state)
     assert_true(e->err.message[0] && e->err.hint[0]);
 }
 
+static int refuse_log(void *user, memo_vfs_op op, const char *path, int64_t offset, int amount,
+                      int *n_bytes)
+{
+    const char *name = strrchr(path ? path : "", '/');
+    (void)user, (void)offset, (void)amount, (void)n_bytes;
+    return op == MEMO_VFS_WRITE && name && strcmp(name, "/test.memo-wal") == 0 ? SQLITE_FULL
+                                                                               : SQLITE_OK;
+}
+
+/* The disk is full when the store has been repaired: what was done is told all the same. */
+static void test_degrade_repair_tells_of_a_failed_embedding(void **state)
+{
+    db_env *e = *state;
+    const memo_repair_options options = {.size = sizeof options, .model = e->model};
+    memo_repair_report *report = NULL;
+    make(e);
+    spoil(e, root_of(e, "vectors"), 8150, 16);
+    memo_vfs_set_hook(refuse_log, NULL);
+    assert_memo_ok(memo_db_repair(e->ctx, e->path, &options, &report, &e->err), e->err);
+    memo_vfs_set_hook(NULL, NULL);
+    assert_non_null(report->original);
+    assert_int_equal(report->n_kept, 3);
+    assert_int_equal(report->n_reembedded, 0);
+    assert_int_equal(report->n_unembedded, 1);
+    assert_int_equal(report->findings->worst, MEMO_FINDING_BAD);
+    int told = 0;
+    for (size_t i = 0; i < report->findings->n; i++)
+        told +=
+            strstr(report->findings->findings[i].message, "texts are not embedded again: ") != NULL;
+    assert_int_equal(told, 1);
+    memo_repair_report_free(report);
+    assert_memo_ok(memo_db_repair(e->ctx, e->path, &options, &report, &e->err), e->err);
+    assert_int_equal(report->n_reembedded, 1);
+    memo_repair_report_free(report);
+    e->db = db_open_mode(e, e->model, MEMO_OPEN_EXISTING);
+}
+
 static memo_status sweep_search(void *user, memo_err *err)
 {
     db_env *e = user;
@@ -231,6 +268,7 @@ int main(void)
         db_test(test_degrade_damaged_fulltext_leaves_the_dense_lane),
         db_test(test_degrade_damaged_vectors_are_named),
         db_test(test_degrade_all_lanes_damaged_is_corrupt),
+        db_test(test_degrade_repair_tells_of_a_failed_embedding),
         db_test(test_degrade_every_allocation),
         db_test(test_limits_203_null_handles_and_results),
     };
