@@ -46,6 +46,7 @@ typedef struct repair_job {
     memo_replace out[2]; /* the copy; the store made of its rows */
     memo_sql image;      /* raw access to the copy */
     memo_pages bad;      /* of the copy, before they get fresh checksums */
+    int has_broken_end;  /* bytes that are no whole page: no store is opened with them */
 } repair_job;
 
 /* ---- copies -------------------------------------------------------------------------------- */
@@ -249,7 +250,8 @@ static memo_status repair_cut_copy(repair_job *job, const memo_wal_info *info, m
 {
     int64_t n_bytes = memo_vfs_file_bytes(job->image.db);
     int64_t n_whole = info->n_pages ? info->n_pages : n_bytes / MEMO_PAGE_BYTES;
-    if (n_bytes % MEMO_PAGE_BYTES && !info->n_pages)
+    job->has_broken_end = n_bytes % MEMO_PAGE_BYTES && !info->n_pages;
+    if (job->has_broken_end)
         memo_repair_say(&job->repair, MEMO_FINDING_BAD, "file", "",
                         "it was cut: %" PRId64 " bytes are not whole pages of %d", n_bytes,
                         MEMO_PAGE_BYTES);
@@ -375,7 +377,7 @@ static memo_status repair_make_new(repair_job *job, int *which, memo_err *err)
 {
     memo_repair_report *report = job->repair.report, before = *report;
     memo_err why = {0};
-    int changed = job->bad.n != 0;
+    int changed = job->bad.n != 0 || job->has_broken_end;
     memo_status status = repair_mend(job, job->out[0].tmp_path, &changed, &why);
     *which = 0;
     if (status == MEMO_ERR_CORRUPT) {

@@ -76,7 +76,7 @@ static seen_rows carve_hostile(util_env *env, size_t n_blob, size_t cell_at)
     return seen;
 }
 
-/* Without a bound the first would give 91,200 rows, each of 190 KB: 17 GB of 48 pages. */
+/* Without a bound the first would give 91,200 rows, each of 388 KB: 35 GB of 48 pages. */
 static void test_carve_is_bounded(void **state)
 {
     uint64_t file = (uint64_t)HOSTILE_PAGES * MEMO_PAGE_BYTES;

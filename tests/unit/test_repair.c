@@ -241,6 +241,33 @@ static void test_repair_of_cut_files(void **state)
     fixture_free(&f);
 }
 
+/* What lies behind the store's end is all that is wrong: some bytes, a page of zeros, one of others.
+ * Nobody opens the first; the others nobody reads. */
+static void test_repair_of_files_too_long(void **state)
+{
+    static const size_t more[] = {1, 1000, MEMO_PAGE_BYTES, 2 * MEMO_PAGE_BYTES,
+                                  MEMO_PAGE_BYTES + 9};
+    util_env *env = *state;
+    repair_fixture f;
+    unsigned char *bytes;
+    fixture_make(env, &f);
+    bytes = malloc(f.n + 3 * (size_t)MEMO_PAGE_BYTES);
+    memcpy(bytes, f.bytes, f.n);
+    memset(bytes + f.n, 0, 3 * (size_t)MEMO_PAGE_BYTES);
+    for (size_t k = 0; k < 2 * sizeof more / sizeof *more; k++) {
+        unsigned char *damaged = calloc(f.n_pages, 1);
+        char what[40];
+        if (k == sizeof more / sizeof *more)
+            memset(bytes + f.n, 0x5a, 3 * (size_t)MEMO_PAGE_BYTES);
+        snprintf(what, sizeof what, "%zu bytes more (%zu)", more[k % 5], k);
+        repair_place(env, bytes, f.n + more[k % 5], NULL, 0);
+        check_repair(env, &f, damaged, what, NULL);
+        free(damaged);
+    }
+    free(bytes);
+    fixture_free(&f);
+}
+
 /* ---- rows ---------------------------------------------------------------------------------- */
 
 /* Changes behind right page checksums: what must still be served, what must be said. */
@@ -509,6 +536,7 @@ int main(void)
         IN_ENV(test_repair_flips_in_every_page),
         IN_ENV(test_repair_many_pages_at_once),
         IN_ENV(test_repair_of_cut_files),
+        IN_ENV(test_repair_of_files_too_long),
         IN_ENV(test_repair_of_rows),
         IN_ENV(test_repair_quarantine_holds_every_byte),
         IN_ENV(test_repair_quarantine_gives_no_null),
