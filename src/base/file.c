@@ -302,14 +302,23 @@ done:
     return *real ? MEMO_OK : memo_fail_nomem(err, "a file name", strlen(path) + 1);
 }
 
+enum { REPLACE_NAME_KEPT = 200 }; /* bytes of the target's name in that of a temporary */
+
+static atomic_uint replace_number; /* of this process's next temporary */
+
+/* The target's name in `path`. */
+static const char *replace_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 /* ".NAME.PID-N.tmp" in the folder of `path`, N a new number at each call. */
 static char *replace_tmp_path(const char *path)
 {
-    enum { NAME_KEPT = 200, TAIL = 48 };
-    static atomic_uint number;
-    const char *slash = strrchr(path, '/');
-    size_t folder = slash ? (size_t)(slash - path) + 1 : 0;
-    size_t name = strnlen(path + folder, NAME_KEPT);
+    enum { TAIL = 48 };
+    size_t folder = (size_t)(replace_name(path) - path);
+    size_t name = strnlen(path + folder, REPLACE_NAME_KEPT);
     char *tmp = memo_malloc(folder + 1 + name + TAIL);
     if (!tmp)
         return NULL;
@@ -317,7 +326,7 @@ static char *replace_tmp_path(const char *path)
     tmp[folder] = '.';
     memcpy(tmp + folder + 1, path + folder, name);
     snprintf(tmp + folder + 1 + name, TAIL, ".%ld-%u.tmp", (long)getpid(),
-             atomic_fetch_add(&number, 1));
+             atomic_fetch_add(&replace_number, 1));
     return tmp;
 }
 
@@ -325,6 +334,9 @@ static char *replace_tmp_path(const char *path)
  * mode in it the file is a new one, and the umask says. */
 static memo_status replace_create(memo_replace *out, const struct stat *like, memo_err *err)
 {
+    const char *name = replace_name(out->path);
+    memo_replace_sweep(out->path, (size_t)(name - out->path), strnlen(name, REPLACE_NAME_KEPT),
+                       atomic_load(&replace_number));
     /* A name may be taken by what a dead process with our number left behind. */
     enum { TRIES = 1000 };
     int e = EEXIST, mode = like->st_mode ? (int)(like->st_mode & 0777) : 0666;

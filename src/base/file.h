@@ -68,7 +68,8 @@ void memo_map_close(memo_map *map);
  * commit that fails after the rename (the folder could not be synced) leaves the new file. Without
  * `overwrite` an existing target is MEMO_ERR_USAGE, at begin and again, without a race, at commit.
  * The new file takes the permissions of the one it replaces, and when root makes it the owner, too.
- * A symbolic link stays: what it leads to is replaced, and one that leads nowhere is MEMO_ERR_IO. */
+ * A symbolic link stays: what it leads to is replaced, and one that leads nowhere is MEMO_ERR_IO.
+ * What a killed process has left of the same NAME is removed by a later begin (leftovers.c). */
 typedef struct memo_replace {
     int fd;
     int overwrite;
@@ -87,6 +88,10 @@ memo_status memo_replace_write_at(memo_replace *out, uint64_t offset, const void
                                   size_t n_bytes, memo_err *err);
 memo_status memo_replace_commit(memo_replace *out, memo_err *err);
 void memo_replace_fini(memo_replace *out);
+/* Remove what was left of temporaries of a target, path [n_folder + n_name] (its folder ends in '/' or
+ * is empty), with the files beside them: those whose process is gone and which nobody has written to
+ * for an hour. `next` is the number of this process's next one. (leftovers.c) */
+void memo_replace_sweep(const char *path, size_t n_folder, size_t n_name, unsigned next);
 
 char *memo_path_join(const char *folder, const char *name); /* memo_free(); NULL: out of memory */
 /* 0: surely nothing is there. What cannot be looked at (no permission, name too long) counts as there:

@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
 
 #include "base/file.h"
 
@@ -419,6 +421,60 @@ static void test_file_replace_in_the_current_folder(void **state)
     assert_int_equal(chdir(back), 0);
 }
 
+/* What killed processes left: only what is surely nobody's goes. */
+static void test_file_replace_removes_what_was_left(void **state)
+{
+    enum { HOUR = 3600, DAY = 24 * HOUR };
+    pid_t gone = fork();
+    if (gone == 0)
+        _exit(0);
+    assert_int_equal(waitpid(gone, NULL, 0), gone);
+    const struct {
+        const char *format;
+        long pid;
+        int age, goes;
+    } cases[] = {
+        {".target.%ld-0.tmp", (long)gone, DAY, 1},
+        {".target.%ld-0.tmp-wal", (long)gone, DAY, 1},
+        {".target.%ld-7.tmp-lock", (long)gone, DAY, 1},
+        {".target.%ld-999999999.tmp", (long)getpid(), DAY, 1}, /* of one before us */
+        {".target.%ld-1.tmp", (long)gone, HOUR / 2, 0},
+        {".target.%ld-0.tmp", (long)getpid(), DAY, 0}, /* of another thread of ours */
+        {".target.%ld-2.tmp", (long)getppid(), DAY, 0},
+        {".target.%ld-2.tmp.txt", (long)gone, DAY, 0},
+        {".target.%ld.tmp", (long)gone, DAY, 0},
+        {".target.x.%ld-2.tmp", (long)gone, DAY, 0}, /* of target.x */
+        {"target.%ld-2.tmp", (long)gone, DAY, 0},
+        {".target.0%ld-99999999999.tmp", (long)gone, DAY, 0},
+    };
+    for (int in_folder = 0; in_folder < 2; in_folder++) {
+        char path[512], name[64], back[512];
+        memo_err err = {0};
+        memo_replace out;
+        assert_non_null(getcwd(back, sizeof back));
+        assert_int_equal(chdir(*state), 0);
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            struct timespec when[2] = {{.tv_sec = time(NULL) - cases[i].age}};
+            when[1] = when[0];
+            snprintf(name, sizeof name, cases[i].format, cases[i].pid);
+            int fd = open(name, O_CREAT | O_WRONLY, 0600);
+            assert_int_equal(futimens(fd, when), 0);
+            close(fd);
+        }
+        assert_memo_ok(
+            memo_replace_begin(&out, in_folder ? memo_test_path(path, *state, "target") : "target",
+                               0, &err),
+            err);
+        memo_replace_fini(&out);
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            snprintf(name, sizeof name, cases[i].format, cases[i].pid);
+            if (memo_path_exists(name) == cases[i].goes)
+                fail_msg("%s: %s", name, cases[i].goes ? "stays" : "is removed");
+        }
+        assert_int_equal(chdir(back), 0);
+    }
+}
+
 static char replace_new_content[3000];
 
 static memo_status replace_run(const char *path, int overwrite, memo_err *err)
@@ -668,6 +724,7 @@ int main(void)
         FILE_TEST(test_file_replace_of_a_dangling_link),
         FILE_TEST(test_file_replace_takes_the_longest_name),
         FILE_TEST(test_file_replace_in_the_current_folder),
+        FILE_TEST(test_file_replace_removes_what_was_left),
         FILE_TEST(test_file_replace_survives_each_failing_call),
         FILE_TEST(test_file_replace_syncs_before_and_after_the_rename),
         FILE_TEST(test_file_reading_survives_each_failing_call),

@@ -14,10 +14,10 @@
 #include "cli/json_out.h"
 #include "cli/values.h"
 #include "cli/verbs/verbs.h"
-#include "format/safetensors.h"
 
 /* What lies in the source folder. */
 typedef struct compile_source {
+    memo_ctx *ctx;         /* borrowed */
     const char *out;       /* the output's path */
     int holds_out;         /* one of the files is the output */
     uint64_t weight_bytes; /* of *.safetensors */
@@ -34,18 +34,19 @@ static int compile_ends_with(const char *name, const char *end)
 
 /* How many weights are in a file, whatever their type; a file that cannot be read is left for the
  * compiler to report. */
-static uint64_t compile_count_values(const char *path)
+static uint64_t compile_count_values(memo_ctx *ctx, const char *path)
 {
-    memo_file file;
-    memo_safetensors *st = NULL;
+    memo_tensor_list *list = NULL;
     uint64_t n = 0;
-    if (memo_file_open(&file, path, NULL) != MEMO_OK)
+    if (memo_model_inspect(ctx, path, &list, NULL) != MEMO_OK)
         return 0;
-    if (memo_safetensors_read(&file, &st, NULL) == MEMO_OK)
-        for (size_t i = 0; i < st->n_tensors; i++)
-            n += st->tensors[i].n_values;
-    memo_safetensors_free(st);
-    memo_file_close(&file);
+    for (size_t i = 0; i < list->n; i++) {
+        uint64_t n_values = 1;
+        for (size_t k = 0; k < list->tensors[i].n_dims; k++)
+            n_values *= list->tensors[i].shape[k];
+        n += n_values;
+    }
+    memo_tensor_list_free(list);
     return n;
 }
 
@@ -54,7 +55,7 @@ static void compile_note_file(compile_source *source, const char *path, const ch
 {
     if (compile_ends_with(name, ".safetensors")) {
         source->weight_bytes += n_bytes;
-        source->n_values += compile_count_values(path);
+        source->n_values += compile_count_values(source->ctx, path);
     } else if (strcmp(name, "tokenizer.json") == 0)
         source->tokenizer_bytes = n_bytes;
     else if (strncmp(name, "LICENSE", 7) == 0 && strlen(name) < sizeof source->licence)
@@ -184,7 +185,10 @@ static memo_status compile_check(cli_app *app, compile_source *source, memo_err 
     if (!source->out)
         return memo_hint(err, memo_fail(err, MEMO_ERR_USAGE, "model compile needs -o FILE"), "%s",
                          app->args.verb->example);
-    memo_status status = compile_scan(source, folder, 2, err);
+    memo_status status = cli_app_ctx(app, err);
+    source->ctx = app->ctx;
+    if (status == MEMO_OK)
+        status = compile_scan(source, folder, 2, err);
     if (status)
         return status;
     if (source->holds_out || memo_same_file(folder, source->out))
@@ -218,8 +222,6 @@ memo_status cli_verb_model_compile(cli_app *app, memo_err *err)
     memo_status status = compile_check(app, &source, err);
     if (status == MEMO_OK && source.weight_bytes > 0)
         status = compile_announce(app, &source, err);
-    if (status == MEMO_OK)
-        status = cli_app_ctx(app, err);
     if (status == MEMO_OK)
         status = memo_model_compile(app->ctx, args->words[0], source.out, &options, &report, err);
     cli_progress_clear(&app->progress);
