@@ -518,7 +518,8 @@ static memo_status embed_allocate(embed_job *job, memo_err *err)
         memo_fail(err, MEMO_ERR_LIMIT,
                   "%zu texts of up to %zu bytes need %zu bytes, allowed are %" PRIu64, job->n_texts,
                   longest, s->total_bytes, limit);
-        return memo_hint(err, MEMO_ERR_LIMIT, "a higher memory limit (--mem-limit), or fewer texts in one call");
+        return memo_hint(err, MEMO_ERR_LIMIT,
+                         "a higher memory limit (--mem-limit), or fewer texts in one call");
     }
     char *block = memo_aligned_alloc(s->block_bytes);
     if (!block)

@@ -15,7 +15,7 @@ typedef struct memo_wal_info {
     uint64_t n_bytes;  /* of the file; 0: there is none */
     uint64_t n_frames; /* that can be read back, up to the last commit */
     uint64_t n_commits;
-    uint32_t n_pages;     /* of the store after the last commit; 0 without a commit */
+    uint32_t n_pages; /* of the store after the last commit; 0 without a commit */
 } memo_wal_info;
 
 /* Give each committed page of the store as the last commit left it, in order: a later one replaces an
