@@ -101,6 +101,10 @@ static void points_sweep(damage_run *run, damage_target *t)
     run->target = t;
     if (run->options.point >= 0) {
         size_t i = (size_t)run->options.point;
+        if (i >= t->list.n) {
+            fprintf(stderr, "%s has %zu points\n", t->name, t->list.n);
+            exit(2);
+        }
         points_name(run, i, why);
         printf("%s\n", why);
         n_failed = (size_t)points_one(run, i, why);

@@ -195,9 +195,11 @@ static int pool_ended(const pool_job *job, unsigned worker, int status)
 {
     size_t point = atomic_load(&job->shared->current[worker]);
     char name[FAULT_WHY_BYTES] = "", why[FAULT_WHY_BYTES + 100];
-    if (point == SIZE_MAX)
+    if (point == SIZE_MAX && status == 0)
         return 0;
-    if (job->name_point)
+    if (point == SIZE_MAX)
+        snprintf(name, sizeof name, "between two points");
+    else if (job->name_point)
         job->name_point(job->user, point, name);
     else
         snprintf(name, sizeof name, "point %zu", point);

@@ -12,7 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POINTS_QUICK_KILLS = 150, POINTS_QUICK_FAILS = 100 };
+enum {
+    POINTS_QUICK_KILLS = 150,
+    POINTS_QUICK_FAILS = 100,
+    POINTS_LEAST_KILLS =
+        10000, /* of a run of all: a sweep that has shrunk proves less than is said */
+    POINTS_LEAST_FAILS = 5000,
+};
 
 void kill_points_report(const kill_points *points, double seconds, size_t n_failed)
 {
@@ -92,7 +98,8 @@ void kill_points_sample(kill_points *points, size_t most)
 
 /* ---- the program --------------------------------------------------------------------------- */
 
-static size_t points_run_all(kill_points *points, const fault_options *o, size_t most, size_t *n)
+static size_t points_run_all(kill_points *points, const fault_options *o, size_t most, size_t least,
+                             size_t *n)
 {
     double begin = fault_seconds();
     size_t n_failed = 0;
@@ -101,6 +108,10 @@ static size_t points_run_all(kill_points *points, const fault_options *o, size_t
     if (points->n) {
         n_failed = kill_points_run(points, o);
         kill_points_report(points, fault_seconds() - begin, n_failed);
+    }
+    if (!o->quick && !o->workload && !o->mode && o->point < 0 && points->n < least) {
+        printf("FAILED: fewer than %zu points\n", least);
+        n_failed++;
     }
     *n += points->n;
     kill_points_fini(points);
@@ -116,10 +127,10 @@ static size_t points_of_a_seed(fault_world *world, const fault_options *o, size_
         exit(2);
     kill_jobs_init(jobs, world);
     kill_kills_init(&points, jobs, o);
-    n_failed = points_run_all(&points, o, POINTS_QUICK_KILLS, n);
+    n_failed = points_run_all(&points, o, POINTS_QUICK_KILLS, POINTS_LEAST_KILLS, n);
     kill_jobs_trace(jobs, SEAM_ALL);
     kill_fails_init(&points, jobs, o);
-    n_failed += points_run_all(&points, o, POINTS_QUICK_FAILS, n);
+    n_failed += points_run_all(&points, o, POINTS_QUICK_FAILS, POINTS_LEAST_FAILS, n);
     kill_jobs_fini(jobs);
     free(jobs);
     return n_failed;

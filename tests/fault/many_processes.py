@@ -124,9 +124,9 @@ class KilledWriters:
         return n_killed
 
 
-def kill_once(store, number, seconds, acknowledged):
+def kill_once(store, number, seconds, acknowledged, killed):
     writers = KilledWriters(store, f"k{number}")
-    writers.run_and_kill(seconds)
+    killed.append(writers.run_and_kill(seconds))
     acknowledged |= writers.acknowledged
     if writers.failures:
         raise AssertionError("\n".join(writers.failures))
@@ -149,7 +149,7 @@ def attempt(name, test, counts):
 
 def run_kills(options, folder, counts, chance):
     """A fresh store every 20 kills keeps `list` within one call."""
-    store, acknowledged, one_add = None, set(), 0.0
+    store, acknowledged, killed, one_add = None, set(), [], 0.0
     total = 0
     for number in range(options.kills):
         if number % 20 == 0:
@@ -159,10 +159,14 @@ def run_kills(options, folder, counts, chance):
             one_add = time.monotonic() - begin
         before = len(acknowledged)
         attempt(f"kill {number}", lambda: kill_once(
-            store, number, chance.uniform(0.2, 3.0) * one_add * KILLED_WRITERS / 2, acknowledged), counts)
+            store, number, chance.uniform(0.2, 3.0) * one_add * KILLED_WRITERS / 2, acknowledged, killed), counts)
         total += len(acknowledged) - before
     if options.kills:
-        print(f"{options.kills} kills among {KILLED_WRITERS} writers, {total} adds acknowledged before them")
+        print(f"{options.kills} times {KILLED_WRITERS} writers, {sum(killed)} of them killed,"
+              f" {total} adds acknowledged before that")
+        if not sum(killed) or not total:
+            counts[1] += 1
+            print("FAILED: nobody was killed, or nothing was acknowledged: that proves nothing")
 
 
 def main():

@@ -23,7 +23,7 @@
 #include "power_disk.h"
 #include "power_try.h"
 
-enum { LOSS_STATES = 52000, LOSS_AGAIN = 2500, LOSS_QUICK_OF = 40 };
+enum { LOSS_STATES = 52000, LOSS_LEAST = 50000, LOSS_AGAIN = 2500, LOSS_QUICK_OF = 40 };
 
 /* ---- workloads ----------------------------------------------------------------------------- */
 
@@ -342,6 +342,10 @@ static int loss_run_all(const loss_options *o, const char *rec)
     printf("power loss: %" PRIu64 " distinct disk states, %" PRIu64
            " more where the power fails again in recovery; seed %" PRIu64 "\n",
            (uint64_t)shared->n_states, (uint64_t)shared->n_again, o->common.seed);
+    if (!o->common.quick && !o->common.workload && shared->n_states < LOSS_LEAST) {
+        printf("FAILED: fewer than %d states\n", LOSS_LEAST);
+        n_failed++;
+    }
     printf("%u passed, %u failed, 0 skipped\n", n_passed, n_failed);
     return n_failed != 0;
 }
