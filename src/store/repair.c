@@ -450,6 +450,7 @@ static memo_status repair_claimed(repair_job *job, const memo_lock *lock, memo_e
     memo_sql_close(&job->image, 1);
     repair_clear_beside(job->out[0].tmp_path);
     repair_clear_beside(job->out[1].tmp_path);
+    memo_replace_fini(&job->out[!which]); /* its room is wanted for the original */
     if (status || job->dry_run || job->repair.report->way == MEMO_REPAIR_NOTHING)
         return status;
     status = repair_keep_original(job, err);
