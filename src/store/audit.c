@@ -10,11 +10,11 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "store/pages.h"
+#include "store/repair/walfile.h"
 #include "store/rows.h"
 #include "store/schema.h"
 #include "store/store_inner.h"
 #include "store/vfs.h"
-#include "store/walfile.h"
 
 enum { AUDIT_MAX_LINES = 20, AUDIT_NAMED_PAGES = 40 }; /* of one area; the rest is counted */
 

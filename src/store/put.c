@@ -9,7 +9,7 @@
 #include "base/hash.h"
 #include "base/utf8.h"
 #include "store/fulltext.h"
-#include "store/repair.h"
+#include "store/repair/repair.h"
 #include "store/rows.h"
 #include "store/store_inner.h"
 

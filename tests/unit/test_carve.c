@@ -4,8 +4,8 @@
 #include "repair_util.h"
 
 #include "base/rng.h"
-#include "store/carve.h"
-#include "store/walfile.h"
+#include "store/repair/carve.h"
+#include "store/repair/walfile.h"
 
 enum { HOSTILE_PAGES = 48, HOSTILE_CELLS = 1900, HOSTILE_CELL_AT = 3900 };
 

@@ -4,7 +4,7 @@
  * lie; rows of the small tables have none and are believed on good pages, and on bad ones only where
  * nothing better is known, which is said. The indexes are not followed, but they remember ids: that
  * is how a lost record can be named. */
-#include "store/repair.h"
+#include "store/repair/repair.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/cells.h"
+#include "store/repair/cells.h"
 
 #include <inttypes.h>
 #include <string.h>

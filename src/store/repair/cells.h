@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* store/cells.h -- a row as a list of values, whatever is wrong with it: for rows that are taken out
+/* store/repair/cells.h -- a row as a list of values, whatever is wrong with it: for rows that are taken out
  * of service, and for rows read straight from a page. Knows the tables' columns by name. */
 #ifndef MEMO_STORE_CELLS_H
 #define MEMO_STORE_CELLS_H

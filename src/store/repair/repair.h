@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* store/repair.h -- inside the repair of a store.
+/* store/repair/repair.h -- inside the repair of a store.
  *
  *   repair.c       files: the copy that is worked on, the original that is kept, the swap
  *   quarantine.c   the table of rows taken out of service
@@ -11,7 +11,7 @@
 #ifndef MEMO_STORE_REPAIR_H
 #define MEMO_STORE_REPAIR_H
 
-#include "store/carve.h"
+#include "store/repair/carve.h"
 
 /* A repair under way. */
 typedef struct memo_repair {

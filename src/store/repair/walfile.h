@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* store/walfile.h -- a write-ahead log read without SQLite: which of its pages are committed.
+/* store/repair/walfile.h -- a write-ahead log read without SQLite: which of its pages are committed.
  *
  * The rules are those by which SQLite itself recovers a log (see vfs.c for its layout): frames count
  * up to the first whose salts or running checksum do not fit, and of those the ones up to the last

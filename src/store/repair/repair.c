@@ -12,7 +12,7 @@
  * Until the rename in 5 the store is what it was: the fold changes nothing that a reader of it sees.
  * A damaged page is not told from one that another SQLite program wrote without our checksum: 2
  * takes both as long as all else is right, and names what nothing but the checksum could prove. */
-#include "store/repair.h"
+#include "store/repair/repair.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,9 +26,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "store/claim.h"
+#include "store/repair/walfile.h"
 #include "store/schema.h"
 #include "store/vfs.h"
-#include "store/walfile.h"
 
 enum { REPAIR_NAMED_PAGES = 40, REPAIR_MAX_COPIES = 10000, REPAIR_BUSY_MS = 5000 };
 

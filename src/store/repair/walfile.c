@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/walfile.h"
+#include "store/repair/walfile.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The table of rows that were taken out of service: put there, shown, forgotten. */
-#include "store/repair.h"
+#include "store/repair/repair.h"
 
 #include "base/error.h"
 

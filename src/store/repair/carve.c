@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/carve.h"
+#include "store/repair/carve.h"
 
 #include <string.h>
 

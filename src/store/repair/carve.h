@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* store/carve.h -- rows straight from the pages of a store, past its schema and its b-trees.
+/* store/repair/carve.h -- rows straight from the pages of a store, past its schema and its b-trees.
  *
  * Each page says by itself whether it is a leaf of a table or holds entries of an index, so its rows
  * can be had whatever became of the pages that lead to it; what a row is and whether it is right, its
@@ -8,8 +8,8 @@
 #ifndef MEMO_STORE_CARVE_H
 #define MEMO_STORE_CARVE_H
 
-#include "store/cells.h"
 #include "store/pages.h"
+#include "store/repair/cells.h"
 
 typedef struct memo_carved {
     uint32_t page;

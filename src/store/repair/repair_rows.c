@@ -2,7 +2,7 @@
 /* Rows of an open store, put in order inside one write transaction. The order of the steps matters:
  * what a row refers to is settled before the row is looked at, so that in the end every row is whole
  * and refers to whole rows. */
-#include "store/repair.h"
+#include "store/repair/repair.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
