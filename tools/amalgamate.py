@@ -13,6 +13,8 @@ TOP = pathlib.Path(__file__).resolve().parent.parent
 ROOMS = "base kernel quant format text optim nn model vector index store factor memory".split()
 PUBLIC = ("status.h", "model.h", "memory.h")
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">].*$')
+IF = re.compile(r"^\s*#\s*if")
+ENDIF = re.compile(r"^\s*#\s*endif")
 GUARD = re.compile(r"^#ifndef (\w+)\n#define \1$", re.M)
 SPDX = "// SPDX-License-Identifier: Apache-2.0\n"
 HEAD = SPDX + """/* memolith.c -- the whole library in one file, generated from src/ by tools/amalgamate.py.
@@ -36,10 +38,16 @@ def paste(path, seen, lines):
             return
         seen.add(path)
     lines.append(f"/* ---- {path.relative_to(TOP)} ---- */")
+    depth = 0  # of conditions
     for line in text.splitlines():
         include = INCLUDE.match(line)
+        depth += bool(IF.match(line)) - bool(ENDIF.match(line))
         if include and include.group(1) == '"':
-            paste(TOP / "src" / include.group(2), seen, lines)
+            header = TOP / "src" / include.group(2)
+            if path.suffix == ".c" and depth and header not in seen and GUARD.search(header.read_text("utf-8")):
+                sys.exit(f"amalgamate: {path.relative_to(TOP)} includes {include.group(2)} under a condition: "
+                         "where it is false, all that follow would lack that header")
+            paste(header, seen, lines)
         elif include and include.group(2).startswith("memolith/"):
             continue
         elif line != SPDX.strip():

@@ -23,7 +23,7 @@ static char *files_slurp(const char *path, size_t *n)
 {
     FILE *f = fopen(path, "rbe");
     struct stat st;
-    char *bytes;
+    char *bytes = NULL;
     if (!f)
         return NULL;
     if (fstat(fileno(f), &st) != 0 || !(bytes = malloc((size_t)st.st_size + 1)))

@@ -222,7 +222,7 @@ static unsigned point_stride(void)
 
 static int killed_at(util_env *env, uint64_t point)
 {
-    int how;
+    int how = 0;
     pid_t pid = fork();
     if (pid == 0) {
         repair_outcome out = {.findings = {0}};

@@ -2,6 +2,7 @@
 /* kernel/arm/neon.c -- level neon: what every 64-bit ARM has; the 16 lanes of the templates are four
  * registers. */
 #include "kernel/levels.h"
+#include "kernel/vec.h"
 
 #if defined(__aarch64__)
 
@@ -9,8 +10,6 @@
 #include <float.h>
 #include <math.h>
 #include <string.h>
-
-#include "kernel/vec.h"
 
 #define V(name)     name##_neon
 #define TILE_ROWS   MEMO_NEON_TILE_ROWS /* 6 x 4 accumulators + 4 of W leave 4 for broadcasts */

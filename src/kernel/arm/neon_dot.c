@@ -4,13 +4,12 @@
  * The instruction stands in assembly: clang 14 hides the intrinsic from files that are not compiled
  * for it as a whole. */
 #include "kernel/levels.h"
+#include "kernel/vec.h"
 
 #if defined(__aarch64__)
 
 #include <arm_neon.h>
 #include <string.h>
-
-#include "kernel/vec.h"
 
 #define V(name)     name##_neon_dot
 #define INT8_ROWS   6 /* 6 x 4 accumulators + 4 of W leave 4 registers for broadcasts of A */

@@ -9,13 +9,12 @@
  * The instruction stands in assembly: clang 14 hides the intrinsic from files that are not compiled
  * for it as a whole. */
 #include "kernel/levels.h"
+#include "kernel/vec.h"
 
 #if defined(__aarch64__)
 
 #include <arm_neon.h>
 #include <string.h>
-
-#include "kernel/vec.h"
 
 #define V(name)   name##_neon_i8mm
 #define I8MM_ROWS 4 /* 2 x 8 accumulators, 2 of A, 2 of W and the zipped 2 leave 10 registers */

@@ -4,12 +4,11 @@
  * The instructions stand here, as the primitives of template_amx.h. That the operating system saves
  * the tiles, and lends them to this process, is for base/cpu.c to ask before the level is used. */
 #include "kernel/levels.h"
+#include "kernel/vec.h"
 
 #if defined(__x86_64__)
 
 #include <immintrin.h>
-
-#include "kernel/vec.h"
 
 #define V(name)   name##_amx
 #define INT8_ZERO 0 /* of store_bytes, which is not used here */

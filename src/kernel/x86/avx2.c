@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* kernel/x86/avx2.c -- level avx2: the 16 lanes of the templates are a pair of registers. */
 #include "kernel/levels.h"
+#include "kernel/vec.h"
 
 #if defined(__x86_64__)
 
@@ -8,8 +9,6 @@
 #include <immintrin.h>
 #include <math.h>
 #include <string.h>
-
-#include "kernel/vec.h"
 
 #define V(name)     name##_avx2
 #define TILE_ROWS   6 /* 6 pairs of accumulators + 1 of W leave 2 registers for broadcasts */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* kernel/x86/avx512.c -- level avx512: one register is the 16 lanes of the templates. */
 #include "kernel/levels.h"
+#include "kernel/vec.h"
 
 #if defined(__x86_64__)
 
@@ -8,8 +9,6 @@
 #include <immintrin.h>
 #include <math.h>
 #include <string.h>
-
-#include "kernel/vec.h"
 
 #define V(name) name##_avx512
 #define TILE_ROWS                                                                                  \

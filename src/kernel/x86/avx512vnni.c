@@ -8,6 +8,7 @@
  * The loop is one block of assembly: 16 sums, two rows of W and a broadcast in fixed places. From
  * intrinsics gcc 12 makes the same instructions and copies every sum twice in a turn. */
 #include "kernel/levels.h"
+#include "kernel/vec.h"
 
 #if defined(__x86_64__)
 
@@ -15,8 +16,6 @@
 #include <immintrin.h>
 #include <math.h>
 #include <string.h>
-
-#include "kernel/vec.h"
 
 #define V(name)     name##_avx512vnni
 #define INT8_ZERO   0x80
