@@ -67,18 +67,7 @@ static const memo_kernels V(table) = {
     .gemm_int8_rows = INT8_ROWS,
     .gemm_int8_panels = INT8_PANELS,
     .gemm_int8_tile = V(memo_gemm_int8_tile),
-    .exp_f32 = memo_exp_f32_neon,
-    .erf_f32 = memo_erf_f32_neon,
-    .tanh_f32 = memo_tanh_f32_neon,
-    .gelu_erf_f32 = memo_gelu_erf_f32_neon,
-    .gelu_tanh_f32 = memo_gelu_tanh_f32_neon,
-    .add_f32 = memo_add_f32_neon,
-    .scale_f32 = memo_scale_f32_neon,
-    .softmax_f32 = memo_softmax_f32_neon,
-    .layer_norm_f32 = memo_layer_norm_f32_neon,
-    .dot_f32 = memo_dot_f32_neon,
-    .dot_rows_f32 = memo_dot_rows_f32_neon,
-    .pack_panels_f32 = memo_pack_panels_f32_neon,
+    KERNEL_F32_ENTRIES(neon),
 };
 
 const memo_kernels *const memo_kernels_neon_dot = &V(table);

@@ -79,18 +79,7 @@ static const memo_kernels V(table) = {
     .gemm_int8_rows = INT8_ROWS,
     .gemm_int8_panels = INT8_PANELS,
     .gemm_int8_tile = V(memo_gemm_int8_tile),
-    .exp_f32 = V(memo_exp_f32),
-    .erf_f32 = V(memo_erf_f32),
-    .tanh_f32 = V(memo_tanh_f32),
-    .gelu_erf_f32 = V(memo_gelu_erf_f32),
-    .gelu_tanh_f32 = V(memo_gelu_tanh_f32),
-    .add_f32 = V(memo_add_f32),
-    .scale_f32 = V(memo_scale_f32),
-    .softmax_f32 = V(memo_softmax_f32),
-    .layer_norm_f32 = V(memo_layer_norm_f32),
-    .dot_f32 = V(memo_dot_f32),
-    .dot_rows_f32 = V(memo_dot_rows_f32),
-    .pack_panels_f32 = V(memo_pack_panels_f32),
+    KERNEL_F32_ENTRIES(avx512),
 };
 
 const memo_kernels *const memo_kernels_avx512 = &V(table);

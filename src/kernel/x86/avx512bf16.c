@@ -14,18 +14,7 @@ static const memo_kernels avx512bf16_table = {
     .gemm_int8_rows = MEMO_VNNI_TILE_ROWS,
     .gemm_int8_panels = MEMO_VNNI_TILE_PANELS,
     .gemm_int8_tile = memo_gemm_int8_tile_avx512vnni,
-    .exp_f32 = memo_exp_f32_avx512,
-    .erf_f32 = memo_erf_f32_avx512,
-    .tanh_f32 = memo_tanh_f32_avx512,
-    .gelu_erf_f32 = memo_gelu_erf_f32_avx512,
-    .gelu_tanh_f32 = memo_gelu_tanh_f32_avx512,
-    .add_f32 = memo_add_f32_avx512,
-    .scale_f32 = memo_scale_f32_avx512,
-    .softmax_f32 = memo_softmax_f32_avx512,
-    .layer_norm_f32 = memo_layer_norm_f32_avx512,
-    .dot_f32 = memo_dot_f32_avx512,
-    .dot_rows_f32 = memo_dot_rows_f32_avx512,
-    .pack_panels_f32 = memo_pack_panels_f32_avx512,
+    KERNEL_F32_ENTRIES(avx512),
 };
 
 const memo_kernels *const memo_kernels_avx512bf16 = &avx512bf16_table;
