@@ -1,46 +1,99 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One job at a time. The caller publishes it, takes tasks itself, closes the job when the counter
- * is used up and waits only for the workers that joined before that. So a worker that wakes late
- * costs nothing, and a short job is never slower than the caller alone plus a wake-up call.
+/* One job at a time. The caller publishes it, takes tasks itself, closes the job when the counter is
+ * used up and waits only for the workers that joined before that. So a worker that wakes late costs
+ * nothing.
  *
- *   mutex guards: job, job_open, n_joined, n_active, n_asleep, stop
- *   generation    written under the mutex, read without it by spinning workers */
+ * A job is published, joined, left and closed by one word, the gate:
+ *
+ *     63 ............ 32  31 ............ 16  15 ............. 0
+ *     number of the job   places still free   workers inside it
+ *
+ * `job` is written while nobody is inside and no place is free, and read only by those who got
+ * inside. The mutex is for sleeping alone: who wants to sleep says so first (n_asleep,
+ * caller_waits) and then looks at the gate; who changes the gate looks afterwards whether somebody
+ * sleeps. So one of the two sees the other.
+ *
+ * Waking a thread costs 5 to 50 microseconds. A worker therefore stays awake for a moment after a
+ * job: a short one as a rule, because a processor that spins is one that others lack; a longer one
+ * while jobs follow each other closely, as the layers of one text do.
+ *
+ * A neighbour may take a processor at any time. Then a worker stands still in the middle of a task,
+ * or shares the caller's processor, and a short job takes longer than without it. The caller notices
+ * both and goes *alone* for a while, long enough that what such waits cost together stays small;
+ * what is then left of a long job it shares again. */
 #include "base/pool.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 
 #include "base/alloc.h"
+#include "base/ctx.h"
 #include "base/error.h"
 
-/* Turns of waiting before sleep: 2 to 10 microseconds, about what a futex wake-up costs. */
-enum { POOL_SPIN = 200, POOL_STACK_BYTES = 1 << 20 };
+enum { POOL_STACK_BYTES = 1 << 20, POOL_MAX_PLACES = 0xFFFF };
+
+/* Milliseconds. Jobs follow each other closely when the next comes before a worker that had gone to
+ * sleep could be at work again; staying awake for longer than that cannot pay. */
+#define POOL_SPIN_SHORT_MS 0.005
+#define POOL_SPIN_LONG_MS  0.060
+#define POOL_CLOSE_MS      0.150
+
+/* A caller that waited longer than twice its own work waited for a worker that stood still: it goes
+ * alone for 16 times as long, so that such waits take at most a seventeenth of its time. Two threads
+ * on one processor are parted by the scheduler in some ticks. */
+#define POOL_HELD_FACTOR  2
+#define POOL_ALONE_FACTOR 16
+#define POOL_ALONE_MAX_MS 50.0
+#define POOL_CROWDED_MS   5.0
+
+#define POOL_ACTIVE     ((uint64_t)1)
+#define POOL_PLACE      ((uint64_t)1 << 16)
+#define POOL_GENERATION ((uint64_t)1 << 32)
 
 typedef struct pool_job {
     memo_task_fn fn;
     void *user;
     size_t n_tasks;
-    unsigned n_workers; /* most threads, the caller included */
+    unsigned n_places; /* for workers, the caller not included */
 } pool_job;
 
 struct memo_pool {
-    pthread_mutex_t mutex;
-    pthread_cond_t wake; /* to workers: a new generation, or stop */
-    pthread_cond_t idle; /* to the caller: n_active is 0 */
-    atomic_int busy;     /* a run is under way */
-    atomic_uint generation;
+    _Atomic uint64_t gate;
     atomic_size_t next_task;
-    atomic_uint n_active; /* workers inside the job; written under the mutex */
     pool_job job;
-    unsigned n_joined;
-    unsigned n_asleep;
-    int job_open;
-    int stop;
+    atomic_int busy;         /* a run is under way */
+    atomic_int caller_cpu;   /* processor of the last caller; -1: not known */
+    atomic_int crowded;      /* a worker joined on the caller's processor */
+    atomic_int caller_waits; /* asleep until nobody is inside */
+    atomic_uint n_asleep;    /* workers; written under the mutex */
+    atomic_int stop;
+    double alone_until_ms; /* of who holds `busy` */
+    pthread_mutex_t mutex;
+    pthread_cond_t wake; /* to workers: another job, or stop */
+    pthread_cond_t idle; /* to the caller: nobody is inside */
     unsigned n_threads;
     pthread_t threads[];
 };
+
+static uint32_t pool_generation(uint64_t gate)
+{
+    return (uint32_t)(gate >> 32);
+}
+
+static unsigned pool_places(uint64_t gate)
+{
+    return (unsigned)(gate >> 16 & POOL_MAX_PLACES);
+}
+
+static unsigned pool_active(uint64_t gate)
+{
+    return (unsigned)(gate & POOL_MAX_PLACES);
+}
+
+/* ---- waiting awake ------------------------------------------------------------------------- */
 
 static void pool_pause(void)
 {
@@ -51,6 +104,51 @@ static void pool_pause(void)
 #endif
 }
 
+static int pool_cpu(void)
+{
+#ifdef __linux__
+    return sched_getcpu();
+#else
+    return -1;
+#endif
+}
+
+/* Whether the calling worker is on the caller's processor, where it only takes time from it. */
+static int pool_is_crowded(memo_pool *pool)
+{
+    int cpu = pool_cpu();
+    return cpu >= 0 && cpu == atomic_load(&pool->caller_cpu);
+}
+
+/* Whether the gate has come to be what is waited for; `seen`: the last job the thread saw. */
+typedef int (*pool_ready_fn)(uint64_t gate, uint32_t seen);
+
+static int pool_has_job(uint64_t gate, uint32_t seen)
+{
+    return pool_generation(gate) != seen;
+}
+
+static int pool_has_ended(uint64_t gate, uint32_t seen)
+{
+    (void)seen;
+    return pool_active(gate) == 0;
+}
+
+/* Wait awake, for some turns at least; non-zero once the gate is ready. */
+static int pool_spin(memo_pool *pool, pool_ready_fn ready, uint32_t seen, double until_ms)
+{
+    do {
+        for (int i = 0; i < 16; i++) {
+            if (ready(atomic_load(&pool->gate), seen))
+                return 1;
+            pool_pause();
+        }
+    } while (memo_monotonic_ms() < until_ms);
+    return 0;
+}
+
+/* ---- a worker ------------------------------------------------------------------------------ */
+
 static void pool_take_tasks(memo_pool *pool, const pool_job *job, unsigned worker)
 {
     size_t task;
@@ -59,45 +157,55 @@ static void pool_take_tasks(memo_pool *pool, const pool_job *job, unsigned worke
         job->fn(job->user, task, worker);
 }
 
-/* With the mutex held: work on the open job, if it still wants workers. */
-static void pool_join_job(memo_pool *pool)
+/* Work on the job at the gate, if it has a place free. Returns its number. */
+static uint32_t pool_join_job(memo_pool *pool)
 {
-    if (!pool->job_open || pool->n_joined >= pool->job.n_workers)
-        return;
+    uint64_t gate = atomic_load(&pool->gate);
+    do {
+        if (!pool_places(gate))
+            return pool_generation(gate);
+    } while (!atomic_compare_exchange_weak(&pool->gate, &gate, gate - POOL_PLACE + POOL_ACTIVE));
     pool_job job = pool->job;
-    unsigned worker = pool->n_joined++;
-    atomic_fetch_add(&pool->n_active, 1);
-    pthread_mutex_unlock(&pool->mutex);
-    pool_take_tasks(pool, &job, worker);
-    pthread_mutex_lock(&pool->mutex);
-    if (atomic_fetch_sub(&pool->n_active, 1) == 1 && !pool->job_open)
+    if (pool_is_crowded(pool))
+        atomic_store(&pool->crowded, 1);
+    pool_take_tasks(pool, &job, job.n_places + 1 - pool_places(gate));
+    uint32_t generation = pool_generation(gate);
+    gate = atomic_fetch_sub(&pool->gate, POOL_ACTIVE);
+    if (pool_active(gate) == 1 && atomic_load(&pool->caller_waits)) {
+        pthread_mutex_lock(&pool->mutex);
+        pthread_mutex_unlock(&pool->mutex);
         pthread_cond_signal(&pool->idle);
+    }
+    return generation;
+}
+
+static void pool_sleep(memo_pool *pool, uint32_t seen)
+{
+    pthread_mutex_lock(&pool->mutex);
+    atomic_fetch_add(&pool->n_asleep, 1);
+    while (pool_generation(atomic_load(&pool->gate)) == seen && !atomic_load(&pool->stop))
+        pthread_cond_wait(&pool->wake, &pool->mutex);
+    atomic_fetch_sub(&pool->n_asleep, 1);
+    pthread_mutex_unlock(&pool->mutex);
 }
 
 static void *pool_worker_main(void *arg)
 {
     memo_pool *pool = arg;
-    unsigned seen = 0;
-    pthread_mutex_lock(&pool->mutex);
-    while (!pool->stop) {
-        if (seen == atomic_load(&pool->generation)) {
-            pthread_mutex_unlock(&pool->mutex);
-            for (int i = 0; i < POOL_SPIN && seen == atomic_load(&pool->generation); i++)
-                pool_pause();
-            pthread_mutex_lock(&pool->mutex);
-        }
-        while (seen == atomic_load(&pool->generation) && !pool->stop) {
-            pool->n_asleep++;
-            pthread_cond_wait(&pool->wake, &pool->mutex);
-            pool->n_asleep--;
-        }
-        seen = atomic_load(&pool->generation);
-        if (!pool->stop)
-            pool_join_job(pool);
+    uint32_t seen = 0;
+    double spin_ms = POOL_SPIN_SHORT_MS;
+    while (!atomic_load(&pool->stop)) {
+        double since_ms = memo_monotonic_ms();
+        if (pool_is_crowded(pool) || !pool_spin(pool, pool_has_job, seen, since_ms + spin_ms))
+            pool_sleep(pool, seen);
+        spin_ms =
+            memo_monotonic_ms() - since_ms < POOL_CLOSE_MS ? POOL_SPIN_LONG_MS : POOL_SPIN_SHORT_MS;
+        seen = pool_join_job(pool);
     }
-    pthread_mutex_unlock(&pool->mutex);
     return NULL;
 }
+
+/* ---- threads ------------------------------------------------------------------------------- */
 
 /* Signals are for the application's own threads; but a fault happens in the thread that runs into
  * it, and blocked there it ends the process without asking the application's handler. */
@@ -159,10 +267,10 @@ void memo_pool_free(memo_pool *pool)
     if (!pool)
         return;
     pthread_mutex_lock(&pool->mutex);
-    pool->stop = 1;
-    atomic_fetch_add(&pool->generation, 1); /* ends a spin */
-    pthread_cond_broadcast(&pool->wake);
+    atomic_store(&pool->stop, 1);
+    atomic_fetch_add(&pool->gate, POOL_GENERATION); /* ends a spin */
     pthread_mutex_unlock(&pool->mutex);
+    pthread_cond_broadcast(&pool->wake);
     for (unsigned i = 0; i < pool->n_threads; i++)
         pthread_join(pool->threads[i], NULL);
     pthread_cond_destroy(&pool->idle);
@@ -176,38 +284,62 @@ unsigned memo_pool_n_workers(const memo_pool *pool)
     return pool->n_threads + 1;
 }
 
-static void pool_publish(memo_pool *pool, const pool_job *job)
+/* ---- a run --------------------------------------------------------------------------------- */
+
+static void pool_publish(memo_pool *pool, const pool_job *job, size_t first)
 {
-    size_t n_wanted = job->n_workers - 1;
-    if (n_wanted > job->n_tasks - 1)
-        n_wanted = job->n_tasks - 1;
-    pthread_mutex_lock(&pool->mutex);
+    uint64_t gate = atomic_load(&pool->gate) + POOL_GENERATION;
+
     pool->job = *job;
-    pool->job_open = 1;
-    pool->n_joined = 1; /* the caller */
-    atomic_store(&pool->next_task, 0);
-    atomic_fetch_add(&pool->generation, 1);
-    if (n_wanted >= pool->n_asleep)
-        pthread_cond_broadcast(&pool->wake);
-    else
-        for (size_t i = 0; i < n_wanted; i++)
-            pthread_cond_signal(&pool->wake);
+    atomic_store(&pool->crowded, 0);
+    atomic_store(&pool->caller_cpu, pool_cpu());
+    atomic_store_explicit(&pool->next_task, first, memory_order_relaxed);
+    atomic_store(&pool->gate, gate + job->n_places * POOL_PLACE);
+    unsigned n_asleep = atomic_load(&pool->n_asleep), n_awake = pool->n_threads - n_asleep;
+    if (job->n_places <= n_awake)
+        return;
+    pthread_mutex_lock(&pool->mutex); /* who said so may not sleep yet */
+    pthread_mutex_unlock(&pool->mutex);
+    for (unsigned i = n_awake; i < job->n_places; i++)
+        pthread_cond_signal(&pool->wake);
+}
+
+static void pool_close(memo_pool *pool, double now_ms)
+{
+    atomic_fetch_and(&pool->gate, ~(POOL_MAX_PLACES * POOL_PLACE));
+    if (pool_has_ended(atomic_load(&pool->gate), 0) ||
+        (!atomic_load(&pool->crowded) &&
+         pool_spin(pool, pool_has_ended, 0, now_ms + POOL_SPIN_LONG_MS)))
+        return;
+    pthread_mutex_lock(&pool->mutex);
+    atomic_store(&pool->caller_waits, 1);
+    while (!pool_has_ended(atomic_load(&pool->gate), 0))
+        pthread_cond_wait(&pool->idle, &pool->mutex);
+    atomic_store(&pool->caller_waits, 0);
     pthread_mutex_unlock(&pool->mutex);
 }
 
-static void pool_close_job(memo_pool *pool)
+/* The tasks from `first` on, on several threads. */
+static void pool_share(memo_pool *pool, const pool_job *job, size_t first, double begin_ms)
 {
-    for (int i = 0; i < POOL_SPIN && atomic_load(&pool->n_active) > 0; i++)
-        pool_pause();
-    pthread_mutex_lock(&pool->mutex);
-    pool->job_open = 0;
-    while (atomic_load(&pool->n_active) > 0)
-        pthread_cond_wait(&pool->idle, &pool->mutex);
-    pthread_mutex_unlock(&pool->mutex);
+    pool_publish(pool, job, first);
+    pool_take_tasks(pool, job, 0);
+    double worked_ms = memo_monotonic_ms() - begin_ms;
+    pool_close(pool, begin_ms + worked_ms);
+    double end_ms = memo_monotonic_ms(), waited_ms = end_ms - begin_ms - worked_ms;
+    if (waited_ms > POOL_SPIN_LONG_MS && waited_ms > POOL_HELD_FACTOR * worked_ms) {
+        double alone_ms = POOL_ALONE_FACTOR * waited_ms;
+        pool->alone_until_ms =
+            end_ms + (alone_ms < POOL_ALONE_MAX_MS ? alone_ms : POOL_ALONE_MAX_MS);
+    } else if (end_ms - begin_ms < POOL_CROWDED_MS && atomic_load(&pool->crowded)) {
+        pool->alone_until_ms = end_ms + POOL_CROWDED_MS;
+    }
 }
 
 void memo_pool_run(memo_pool *pool, unsigned n_workers, size_t n_tasks, memo_task_fn fn, void *user)
 {
+    size_t first = 0;
+
     if (n_workers > pool->n_threads + 1)
         n_workers = pool->n_threads + 1;
     if (n_workers <= 1 || n_tasks <= 1 || atomic_exchange(&pool->busy, 1)) {
@@ -215,9 +347,16 @@ void memo_pool_run(memo_pool *pool, unsigned n_workers, size_t n_tasks, memo_tas
             fn(user, task, 0);
         return;
     }
-    pool_job job = {fn, user, n_tasks, n_workers};
-    pool_publish(pool, &job);
-    pool_take_tasks(pool, &job, 0);
-    pool_close_job(pool);
+    double now_ms = memo_monotonic_ms();
+    for (; now_ms < pool->alone_until_ms && first < n_tasks; now_ms = memo_monotonic_ms())
+        fn(user, first++, 0);
+    size_t n_places = n_workers - 1;
+    if (n_places > n_tasks - first)
+        n_places = n_tasks - first;
+    if (n_places > POOL_MAX_PLACES)
+        n_places = POOL_MAX_PLACES;
+    pool_job job = {fn, user, n_tasks, (unsigned)n_places};
+    if (first < n_tasks)
+        pool_share(pool, &job, first, now_ms);
     atomic_store(&pool->busy, 0);
 }

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/* base/pool.h -- the only threads: workers that sleep until there are tasks.
+/* base/pool.h -- the only threads: workers that wait for tasks, asleep but for a moment.
  *
  * memo_pool_run() calls fn(user, task, worker) once for each task 0..n_tasks-1, each claimed from
  * one counter, on at most n_workers threads including the caller (worker 0); it returns when all
- * are done. Which worker runs a task is not fixed, so a task's result must not depend on
- * `worker` (below n_workers, one thread each: that is for scratch). Two threads may use one pool: the
- * second runs its tasks alone on its own thread, as worker 0, rather than wait; so does a run inside
- * a task. Workers block all signals. */
+ * are done. Which worker runs a task is not fixed, so a task's result must not depend on `worker`
+ * (below n_workers, one thread each: that is for scratch), and no task may wait for another. Two
+ * threads may use one pool: the second runs its tasks alone on its own thread, as worker 0, rather
+ * than wait; so does a run inside a task. Workers block all signals.
+ *
+ * Cost of a run beside its tasks: about 2 microseconds when the run before was less than 50
+ * microseconds ago, else a wake-up, 5 to 50. While a neighbour keeps the workers from their
+ * processors the caller runs the tasks alone, so that threads that cannot help do no harm; put many
+ * tasks of like cost into a run, the largest first, and none has to wait long for the last. */
 #ifndef MEMO_BASE_POOL_H
 #define MEMO_BASE_POOL_H
 

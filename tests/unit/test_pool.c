@@ -123,6 +123,42 @@ static void test_pool_workers_run_at_the_same_time(void **state)
     memo_pool_free(pool);
 }
 
+typedef struct held_job {
+    meeting both;
+    atomic_int by_worker; /* tasks that a worker ran */
+    long worker_ms, caller_ms;
+} held_job;
+
+static void held_task(void *user, size_t task, unsigned worker)
+{
+    held_job *job = user;
+    if (job->both.n_wanted)
+        meet_task(&job->both, task, worker);
+    if (worker)
+        atomic_fetch_add(&job->by_worker, 1);
+    nanosleep(&(struct timespec){0, (worker ? job->worker_ms : job->caller_ms) * 1000000}, NULL);
+}
+
+/* A worker that stands still in the middle of a task, as when a neighbour has its processor: the
+ * runs right after it do without it, but a long one shares what is left after a while. */
+static void test_pool_goes_alone_after_a_wait(void **state)
+{
+    (void)state;
+    memo_pool *pool = new_pool(2);
+    held_job held = {.both = {.n_wanted = 2}, .worker_ms = 200};
+    memo_pool_run(pool, 2, 2, held_task, &held);
+    assert_int_equal(held.both.n_alone, 0);
+    assert_int_equal(held.by_worker, 1);
+    held_job brief = {0};
+    for (int i = 0; i < 10; i++)
+        memo_pool_run(pool, 2, 2, held_task, &brief);
+    assert_int_equal(brief.by_worker, 0);
+    held_job lengthy = {.worker_ms = 5, .caller_ms = 5};
+    memo_pool_run(pool, 2, 100, held_task, &lengthy);
+    assert_in_range(lengthy.by_worker, 10, 90);
+    memo_pool_free(pool);
+}
+
 typedef struct thread_job {
     pthread_t caller;
     atomic_int n_foreign;
@@ -278,6 +314,7 @@ int main(void)
         cmocka_unit_test(test_pool_clamps_the_number_of_workers),
         cmocka_unit_test(test_pool_many_short_runs),
         cmocka_unit_test(test_pool_workers_run_at_the_same_time),
+        cmocka_unit_test(test_pool_goes_alone_after_a_wait),
         cmocka_unit_test(test_pool_of_one_has_no_thread),
         cmocka_unit_test(test_pool_run_inside_a_task),
         cmocka_unit_test(test_pool_used_by_two_threads),
