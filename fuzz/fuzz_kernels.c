@@ -80,17 +80,17 @@ static void fuzz_fill(fuzz_block *b)
 
 static void fuzz_gemm(const memo_kernels *kernels, const fuzz_block *b, float *c)
 {
-    const memo_gemm_f32 gemm = {.m = b->m,
-                                .n = b->n,
-                                .k = b->k,
-                                .a = b->a,
-                                .lda = b->lda,
-                                .w = b->w,
-                                .panel_stride = b->k * MEMO_PANEL,
-                                .bias = b->bias,
-                                .c = c,
-                                .ldc = b->ldc};
-    memo_gemm_f32_run(kernels, &gemm);
+    const memo_gemm gemm = {.m = b->m,
+                            .n = b->n,
+                            .k = b->k,
+                            .a = b->a,
+                            .lda = b->lda * sizeof *b->a,
+                            .w = b->w,
+                            .panel_stride = b->k * MEMO_PANEL * sizeof(float),
+                            .bias = b->bias,
+                            .c = c,
+                            .ldc = b->ldc};
+    memo_gemm_run(kernels, &gemm);
 }
 
 static void fuzz_gemm_int8(const memo_kernels *kernels, const fuzz_block *b, float *c)
@@ -99,20 +99,21 @@ static void fuzz_gemm_int8(const memo_kernels *kernels, const fuzz_block *b, flo
     memo_int8_row *rows = fuzz_new(b->m * sizeof *rows);
     for (size_t i = 0; i < b->m; i++)
         kernels->quantize_row_int8(b->k, b->k_pad, b->a + i * b->lda, q + i * b->k_pad, &rows[i]);
-    const memo_gemm_int8 gemm = {.m = b->m,
-                                 .n = b->n,
-                                 .k = b->k_pad,
-                                 .a = q,
-                                 .lda = b->k_pad,
-                                 .a_row = rows,
-                                 .w = b->w8,
-                                 .panel_stride = b->k_pad * MEMO_PANEL,
-                                 .w_scale = b->w_scale,
-                                 .w_sum = b->w_sum,
-                                 .bias = b->bias,
-                                 .c = c,
-                                 .ldc = b->ldc};
-    memo_gemm_int8_run(kernels, &gemm);
+    const memo_gemm gemm = {.kind = MEMO_GEMM_INT8,
+                            .m = b->m,
+                            .n = b->n,
+                            .k = b->k_pad,
+                            .a = q,
+                            .lda = b->k_pad,
+                            .a_row = rows,
+                            .w = b->w8,
+                            .panel_stride = b->k_pad * MEMO_PANEL,
+                            .scale = b->w_scale,
+                            .w_sum = b->w_sum,
+                            .bias = b->bias,
+                            .c = c,
+                            .ldc = b->ldc};
+    memo_gemm_run(kernels, &gemm);
     free(q);
     free(rows);
 }

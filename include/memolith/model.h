@@ -62,9 +62,20 @@ typedef enum memo_class {
     MEMO_CLASS_F32,
     MEMO_CLASS_INT8, /* matrices and token embeddings as bytes with a scale per row; a quarter of
                         the size, integer arithmetic */
+    MEMO_CLASS_F16,  /* IEEE binary16 */
+    MEMO_CLASS_BF16, /* the upper halves of floats */
+    MEMO_CLASS_INT4, /* nibbles with a multiplier per block of inputs and a scale per row */
+    MEMO_CLASS_LUT4, /* nibbles that index palettes of 16 values; a scale per row */
 } memo_class;
 
-MEMO_API const char *memo_class_name(memo_class cls); /* "f32", "int8" */
+MEMO_API const char *memo_class_name(memo_class cls); /* "f32", "int8", ... */
+
+/* In what form the input of a matrix of whole numbers (int8, int4, lut4) meets its weights. */
+typedef enum memo_activations {
+    MEMO_ACTIVATIONS_DYNAMIC, /* bytes; each row with the scale of its own range (W8A8) */
+    MEMO_ACTIVATIONS_NONE,    /* float; the weights become floats in the kernel (W8A16) */
+    MEMO_ACTIVATIONS_STATIC,  /* bytes; the scale comes from texts seen when it was compiled */
+} memo_activations;
 
 /* ---- open ---------------------------------------------------------------------------------- */
 

@@ -3,9 +3,14 @@
  * into its table: memo_exp_f32_avx512 and so on. kernels.h is their contract. No guard on purpose. */
 
 void V(memo_gemm_f32_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile);
+void V(memo_gemm_f16_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile);
+void V(memo_gemm_bf16_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile);
+void V(memo_gemm_w8_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile);
+void V(memo_unpack_4bit)(const memo_unpack *unpack, size_t panel, size_t k, const uint8_t *from,
+                         int8_t *to);
 void V(memo_quantize_row_int8)(size_t n, size_t n_pad, const float *x, uint8_t *q,
                                memo_int8_row *row);
-void V(memo_gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_int8_tile *tile);
+void V(memo_gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile);
 void V(memo_exp_f32)(size_t n, const float *x, float *y);
 void V(memo_erf_f32)(size_t n, const float *x, float *y);
 void V(memo_tanh_f32)(size_t n, const float *x, float *y);

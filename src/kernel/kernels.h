@@ -11,14 +11,18 @@
  *     number of rows in the call, the position of its row, or what lies beside it.
  *   - NaN in, NaN out; rounding and other modes of the floating-point unit stay as they are.
  *
- * Packed weights (class f32): a matrix W [n_out, n_in] is stored as panels of 16 output channels;
- * panel p holds rows p*16 .. p*16+15 as [n_in_pad][16] floats (one 64-byte row per input), missing
- * channels and inputs zero. n_in_pad is n_in rounded up to 64 in files; kernels read n_in rows only.
+ * Packed weights: a matrix W [n_out, n_in] is stored as panels of 16 output channels; panel p holds
+ * rows p*16 .. p*16+15, missing channels and inputs zero, n_in_pad inputs (n_in rounded up to 64) in
+ * rows of 64 bytes:
  *
- * Packed weights (class int8): panel p holds the same channels as [n_in_pad / 4][16][4] signed
- * bytes in -127..127 (one 64-byte row per four inputs), missing channels and inputs zero: sixteen
- * rows are one AMX tile, one row is one zmm, two ymm, four NEON registers. Kernels read k rows / 4
- * for a k that is n_in_pad, a multiple of 64.
+ *   f32    [n_in_pad][16] floats
+ *   f16    [n_in_pad / 2][2][16] IEEE binary16: two inputs, one after the other
+ *   bf16   [n_in_pad / 2][16][2] the upper halves of floats: two inputs side by side
+ *   int8   [n_in_pad / 4][16][4] signed bytes in -127..127: four inputs side by side
+ *   4-bit  [n_in_pad / 8][16][4] pairs of nibbles: the low ones are one row of int8, the high ones the
+ *          next; what they stand for is in memo_unpack
+ *
+ * Sixteen rows of int8 are one AMX tile, one row is one zmm, two ymm, four NEON registers.
  */
 #ifndef MEMO_KERNEL_KERNELS_H
 #define MEMO_KERNEL_KERNELS_H
@@ -31,7 +35,7 @@
 #define MEMO_PANEL       16               /* output channels in a panel */
 #define MEMO_TILE_COLS   64               /* no tile of a level has more columns */
 #define MEMO_TILE_FLOATS 8192             /* nor more elements: buffers for edges have this size */
-#define MEMO_INT8_INPUTS 64               /* k of the int8 kernels is a multiple of this */
+#define MEMO_INT8_INPUTS 32               /* k of the int8 kernels is a multiple of this */
 #define MEMO_INT8_MAX_K  ((size_t)131072) /* so that no sum of k products leaves an int32 */
 
 typedef enum memo_epilogue {
@@ -41,34 +45,6 @@ typedef enum memo_epilogue {
     MEMO_EPILOGUE_ADD,       /* c = acc + bias + residual */
 } memo_epilogue;
 
-/* C [m, n] = A [m, k] * W' + bias, then the epilogue. */
-typedef struct memo_gemm_f32 {
-    size_t m, n, k;
-    const float *a; /* [m, lda] */
-    size_t lda;
-    const float *w;      /* packed panels, 64-byte aligned */
-    size_t panel_stride; /* floats from one panel to the next: at least k * 16 */
-    const float *bias;   /* [n] or NULL */
-    float *c;            /* [m, ldc]; columns n.. are not written */
-    size_t ldc;
-    memo_epilogue epilogue;
-    const float *residual; /* [m, ld_residual], may be c itself; MEMO_EPILOGUE_ADD only */
-    size_t ld_residual;
-} memo_gemm_f32;
-
-/* One tile of the GEMM: c [rows, n_panels * 16] = bias + the sum over k of a [rows, k] times w. */
-typedef struct memo_gemm_tile {
-    size_t k;
-    const float *a; /* [rows, lda] */
-    size_t lda;
-    const float *w; /* n_panels panels, panel_stride floats apart */
-    size_t panel_stride;
-    const float *w_next; /* panels of a later tile, to be prefetched; in the array of w; or NULL */
-    const float *bias;   /* [n_panels * 16] or NULL */
-    float *c;            /* [rows, ldc], whole panels: the driver gives a buffer at ragged edges */
-    size_t ldc;
-} memo_gemm_tile;
-
 /* What the bytes q of a row of activations stand for: x = scale * q + offset. The offset is the
  * middle of the row's range, so that an outlier on one side of zero does not cost the other side
  * half of its steps. */
@@ -76,52 +52,99 @@ typedef struct memo_int8_row {
     float scale, offset;
 } memo_int8_row;
 
-/* C [m, n] = (a_scale * A [m, k] + a_offset) * (w_scale * W)' + bias, then the epilogue.
+/* The kinds of GEMM: what A and W are, and what an element is before the epilogue. */
+typedef enum memo_gemm_kind {
+    /* A float, W f32: a chain of one FMA for each of k = 0, 1, ... that starts at the bias. */
+    MEMO_GEMM_F32,
+    /* A float, W f16: the same chain on W as float. */
+    MEMO_GEMM_F16,
+    /* A bf16 or float as memo_kernels.bf16_inputs says, W bf16. Float: the same chain. bf16: the sum
+     * of pairs as the level's instruction adds them, on top of the bias. */
+    MEMO_GEMM_BF16,
+    /* A float, W int8: chain = FMAs over the bytes as floats, from 0; then fma(chain, scale, bias). */
+    MEMO_GEMM_W8,
+    /* A bytes of quantize_row_int8, W int8: the sum over k is exact; the element is
+     *     fma((float)sum, a.scale * scale, fma(a.offset, scale * (float)w_sum, bias))
+     * with one rounding for each operation, so that all levels give the same bits. */
+    MEMO_GEMM_INT8,
+    MEMO_GEMM_KINDS
+} memo_gemm_kind;
+
+/* W as 4-bit values: int8 rows come out of it panel by panel.
  *
- * The sum over k is exact. Before the epilogue every element is
- *     fma((float)sum, a_scale * w_scale, fma(a_offset, w_scale * (float)w_sum, bias))
- * with one rounding for each operation, so all levels give the same bits; those of a GELU behind it
- * are the level's own. */
-typedef struct memo_gemm_int8 {
-    size_t m, n, k;             /* k: a multiple of MEMO_INT8_INPUTS, at most MEMO_INT8_MAX_K */
-    const uint8_t *a;           /* [m, lda] from quantize_row_int8 of the same table */
-    size_t lda;                 /* bytes */
-    const memo_int8_row *a_row; /* [m] */
-    const int8_t *w;            /* packed panels, 64-byte aligned */
-    size_t panel_stride;        /* bytes from one panel to the next: at least k * 16 */
-    const float *w_scale;       /* [n] */
-    const int32_t *w_sum;       /* [n] sum of the channel's bytes */
+ *   int4   q = nibble (-8..7) * multiplier [n_panels][n_blocks][16], 1..15
+ *   lut4   q = palette [n_panels][2][16], for channels 0-7 and 8-15 of each panel
+ *
+ * Inputs from k on become zero. */
+typedef struct memo_unpack {
+    const uint8_t *multiplier;
+    size_t block;          /* inputs with one multiplier: a multiple of 32 */
+    const int8_t *palette; /* lut4; NULL: int4 */
+} memo_unpack;
+
+/* C [m, n] = A [m, k] W' + bias, then the epilogue.
+ *
+ * The scale of a channel may change along k (W8 and INT8): every `group` inputs, a multiple of
+ * MEMO_INT8_INPUTS. Then the element is the formula of each group in turn, on top of that before. */
+typedef struct memo_gemm {
+    memo_gemm_kind kind;
+    size_t m, n, k; /* INT8: k is a multiple of MEMO_INT8_INPUTS, at most MEMO_INT8_MAX_K */
+    const void *a;  /* [m] rows of float, bf16 (k even, a zero behind an odd k) or bytes */
+    size_t lda;     /* bytes from one row to the next */
+    const memo_int8_row *a_row; /* [m] INT8 only */
+    const void *w;              /* packed panels, 64-byte aligned */
+    size_t panel_stride;        /* bytes from one panel to the next */
+    const memo_unpack *unpack;  /* NULL: the panels are as the kind wants them */
+    void *unpacked;             /* 64-byte aligned room for two panels of k_pad bytes; 4-bit only */
+    size_t group;               /* 0: all of k */
+    const float *scale;         /* [k / group, n] W8 and INT8 */
+    const int32_t *w_sum;       /* [k / group, n] INT8: sum of the channel's bytes in the group */
     const float *bias;          /* [n] or NULL */
     float *c;                   /* [m, ldc]; columns n.. are not written */
-    size_t ldc;
+    size_t ldc;                 /* floats */
     memo_epilogue epilogue;
-    const float *residual; /* as in memo_gemm_f32 */
+    const float *residual; /* [m, ld_residual], may be c itself; MEMO_EPILOGUE_ADD only */
     size_t ld_residual;
-} memo_gemm_int8;
+} memo_gemm;
 
-/* One tile of it: c [rows, n_panels * 16] = what the formula gives, without the epilogue. */
-typedef struct memo_gemm_int8_tile {
+/* One tile of it: c [rows, n_panels * 16]. All columns are written, so at ragged edges the driver
+ * gives a buffer. */
+typedef struct memo_gemm_tile {
     size_t k;
-    const uint8_t *a;
-    size_t lda;
-    const memo_int8_row *a_row; /* [rows] */
-    const int8_t *w;            /* n_panels panels, panel_stride bytes apart */
+    const void *a;
+    size_t lda; /* bytes */
+    const memo_int8_row *a_row;
+    const void *w; /* n_panels panels, panel_stride bytes apart */
     size_t panel_stride;
-    const int8_t *w_next; /* as in memo_gemm_tile */
-    const float *w_scale; /* [n_panels * 16] */
+    const void *w_next;   /* panels of a later tile, to be prefetched; in the array of w; or NULL */
+    const float *scale;   /* [n_panels * 16] */
     const int32_t *w_sum; /* [n_panels * 16] */
     const float *bias;    /* [n_panels * 16] or NULL */
+    int accumulate;       /* c is added to, in place of the bias: the groups after the first */
     float *c;             /* [rows, ldc] */
     size_t ldc;
-} memo_gemm_int8_tile;
+    memo_epilogue epilogue;
+    const float *residual; /* MEMO_EPILOGUE_ADD; may be c */
+    size_t ld_residual;
+} memo_gemm_tile;
+
+/* How a level computes a kind: tiles of at most rows x panels; the value of an element depends on
+ * neither. run is NULL where the level has no such kind; the table of every level has all. */
+typedef struct memo_gemm_kernel {
+    size_t rows, panels;
+    void (*run)(size_t rows, size_t n_panels, const memo_gemm_tile *tile);
+} memo_gemm_kernel;
 
 typedef struct memo_kernels {
     memo_cpu cpu;
 
-    /* rows in 1..gemm_f32_rows, n_panels in 1..gemm_f32_panels. Each element starts from its bias
-     * (0 when NULL) and takes k = 0, 1, ... in order with one FMA each. */
-    size_t gemm_f32_rows, gemm_f32_panels;
-    void (*gemm_f32_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile);
+    memo_gemm_kernel gemm[MEMO_GEMM_KINDS];
+    int bf16_inputs; /* A of MEMO_GEMM_BF16 is bf16, else float */
+
+    /* One panel of 4-bit values to int8: panel number `panel` of the matrix, from `from`, k inputs;
+     * writes [k_pad / 4][16][4] bytes, k_pad = k rounded up to 64. */
+    void (*unpack_4bit)(const memo_unpack *unpack, size_t panel, size_t k, const uint8_t *from,
+                        int8_t *to);
 
     /* One row of activations to bytes, in the form that this table's tile wants (signed, or plus
      * 128 for unsigned dot products), with n..n_pad the form's zero; n_pad is a multiple of 64.
@@ -133,9 +156,6 @@ typedef struct memo_kernels {
      * has scale NaN, offset 0 and zeros, so that it comes out of the GEMM as NaN. */
     void (*quantize_row_int8)(size_t n, size_t n_pad, const float *x, uint8_t *q,
                               memo_int8_row *row);
-    size_t gemm_int8_rows, gemm_int8_panels;
-    void (*gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_int8_tile *tile);
-
     /* Element-wise, in place is allowed (y == x). Errors against the exact function over all
      * finite floats, checked in tests/check. Infinities give the limit, but gelu(-inf) is NaN:
      * an overflow before it must not vanish. */
@@ -171,7 +191,6 @@ typedef struct memo_kernels {
 const memo_kernels *memo_kernels_for(memo_cpu cpu);
 
 /* The GEMM driver: knows tiles and epilogues, no instruction set. Threads split rows outside. */
-void memo_gemm_f32_run(const memo_kernels *kernels, const memo_gemm_f32 *gemm);
-void memo_gemm_int8_run(const memo_kernels *kernels, const memo_gemm_int8 *gemm);
+void memo_gemm_run(const memo_kernels *kernels, const memo_gemm *gemm);
 
 #endif

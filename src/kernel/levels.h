@@ -20,7 +20,14 @@ extern const memo_kernels *const memo_kernels_neon;       /* every 64-bit ARM */
 extern const memo_kernels *const memo_kernels_neon_dot;   /* + dotprod */
 extern const memo_kernels *const memo_kernels_neon_i8mm;  /* + i8mm */
 
-/* The entries on floats of a level, but its GEMM tile, in a table: its own or of a level above it. */
+/* Entries of a level in a table: its own or of a level above it. First the GEMM tiles on floats. */
+#define KERNEL_FLOAT_TILES(level, rows, panels)                                                    \
+    [MEMO_GEMM_F32] = {rows, panels, memo_gemm_f32_tile_##level},                                  \
+    [MEMO_GEMM_F16] = {rows, panels, memo_gemm_f16_tile_##level},                                  \
+    [MEMO_GEMM_BF16] = {rows, panels, memo_gemm_bf16_tile_##level},                                \
+    [MEMO_GEMM_W8] = {rows, panels, memo_gemm_w8_tile_##level}
+
+/* ... and all else on floats. */
 #define KERNEL_F32_ENTRIES(level)                                                                  \
     .exp_f32 = memo_exp_f32_##level, .erf_f32 = memo_erf_f32_##level,                              \
     .tanh_f32 = memo_tanh_f32_##level, .gelu_erf_f32 = memo_gelu_erf_f32_##level,                  \
@@ -30,9 +37,9 @@ extern const memo_kernels *const memo_kernels_neon_i8mm;  /* + i8mm */
     .dot_rows_f32 = memo_dot_rows_f32_##level, .pack_panels_f32 = memo_pack_panels_f32_##level
 
 #if defined(__x86_64__)
-#define MEMO_AVX512_TILE_ROWS   12 /* of gemm_f32_tile */
+#define MEMO_AVX512_TILE_ROWS   12 /* of the float tiles */
 #define MEMO_AVX512_TILE_PANELS 2
-#define MEMO_VNNI_TILE_ROWS     8 /* of gemm_int8_tile */
+#define MEMO_VNNI_TILE_ROWS     8 /* of the int8 tile */
 #define MEMO_VNNI_TILE_PANELS   2
 #define V(name)                 name##_avx512
 #include "kernel/entries.h"
@@ -43,7 +50,7 @@ extern const memo_kernels *const memo_kernels_neon_i8mm;  /* + i8mm */
 #endif
 
 #if defined(__aarch64__)
-#define MEMO_NEON_TILE_ROWS   6 /* of gemm_f32_tile */
+#define MEMO_NEON_TILE_ROWS   6 /* of the float tiles */
 #define MEMO_NEON_TILE_PANELS 1
 #define V(name)               name##_neon
 #include "kernel/entries.h"

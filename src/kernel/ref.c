@@ -17,15 +17,95 @@
 static const double ref_sqrt_half = 0.70710678118654752440;
 static const double ref_sqrt_2_over_pi = 0.79788456080286535588;
 
-static void ref_gemm_f32_tile(size_t rows, size_t n_panels, const memo_gemm_tile *t)
+static float ref_f16(uint16_t h)
+{
+    int exponent = h >> 10 & 31, fraction = h & 1023;
+    double magnitude = exponent == 31 ? (fraction ? NAN : INFINITY)
+                       : exponent     ? ldexp(1024 + fraction, exponent - 25)
+                                      : ldexp(fraction, -24);
+    return (float)(h >> 15 ? -magnitude : magnitude);
+}
+
+static float ref_bf16(uint16_t h)
+{
+    uint32_t bits = (uint32_t)h << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Input i of channel j in a packed panel. */
+static float ref_weight(memo_gemm_kind kind, const void *panel, size_t i, size_t j)
+{
+    switch (kind) {
+    case MEMO_GEMM_F16:
+        return ref_f16(((const uint16_t *)panel)[i * MEMO_PANEL + j]);
+    case MEMO_GEMM_BF16:
+        return ref_bf16(((const uint16_t *)panel)[(i / 2 * MEMO_PANEL + j) * 2 + i % 2]);
+    case MEMO_GEMM_W8:
+        return ((const int8_t *)panel)[(i / 4 * MEMO_PANEL + j) * 4 + i % 4];
+    default:
+        return ((const float *)panel)[i * MEMO_PANEL + j];
+    }
+}
+
+static float ref_epilogue(const memo_gemm_tile *t, size_t r, size_t j, float x);
+
+static float ref_base(const memo_gemm_tile *t, size_t r, size_t j)
+{
+    return t->accumulate ? t->c[r * t->ldc + j] : t->bias ? t->bias[j] : 0.0f;
+}
+
+static void ref_float_tile(memo_gemm_kind kind, size_t rows, size_t n_panels,
+                           const memo_gemm_tile *t)
 {
     for (size_t r = 0; r < rows; r++) {
+        const float *a = (const float *)t->a + r * (t->lda / sizeof *a);
         for (size_t j = 0; j < n_panels * MEMO_PANEL; j++) {
-            const float *w = t->w + j / MEMO_PANEL * t->panel_stride + j % MEMO_PANEL;
-            float acc = t->bias ? t->bias[j] : 0.0f;
+            const char *w = (const char *)t->w + j / MEMO_PANEL * t->panel_stride;
+            float base = ref_base(t, r, j), acc = kind == MEMO_GEMM_W8 ? 0.0f : base;
             for (size_t i = 0; i < t->k; i++)
-                acc = fmaf(t->a[r * t->lda + i], w[i * MEMO_PANEL], acc);
-            t->c[r * t->ldc + j] = acc;
+                acc = fmaf(a[i], ref_weight(kind, w, i, j % MEMO_PANEL), acc);
+            if (kind == MEMO_GEMM_W8)
+                acc = fmaf(acc, t->scale[j], base);
+            t->c[r * t->ldc + j] = ref_epilogue(t, r, j, acc);
+        }
+    }
+}
+
+static void ref_gemm_f32_tile(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
+{
+    ref_float_tile(MEMO_GEMM_F32, rows, n_panels, tile);
+}
+
+static void ref_gemm_f16_tile(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
+{
+    ref_float_tile(MEMO_GEMM_F16, rows, n_panels, tile);
+}
+
+static void ref_gemm_bf16_tile(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
+{
+    ref_float_tile(MEMO_GEMM_BF16, rows, n_panels, tile);
+}
+
+static void ref_gemm_w8_tile(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
+{
+    ref_float_tile(MEMO_GEMM_W8, rows, n_panels, tile);
+}
+
+static void ref_unpack_4bit(const memo_unpack *unpack, size_t panel, size_t k, const uint8_t *from,
+                            int8_t *to)
+{
+    size_t n_blocks = unpack->palette ? 0 : (k + unpack->block - 1) / unpack->block;
+    for (size_t i = 0; i < (k + 63) / 64 * 64; i++) {
+        for (size_t j = 0; j < MEMO_PANEL; j++) {
+            int nibble = from[i / 8 * 64 + j * 4 + i % 4] >> (i % 8 < 4 ? 0 : 4) & 15, q = 0;
+            if (i < k && unpack->palette)
+                q = unpack->palette[panel * 32 + j / 8 * 16 + (size_t)nibble];
+            else if (i < k)
+                q = (nibble < 8 ? nibble : nibble - 16) *
+                    unpack->multiplier[(panel * n_blocks + i / unpack->block) * MEMO_PANEL + j];
+            to[(i / 4 * MEMO_PANEL + j) * 4 + i % 4] = (int8_t)q;
         }
     }
 }
@@ -51,17 +131,19 @@ static void ref_quantize_row_int8(size_t n, size_t n_pad, const float *x, uint8_
         q[i] = (uint8_t)(int8_t)nearbyintf((x[i] - row->offset) * factor);
 }
 
-static void ref_gemm_int8_tile(size_t rows, size_t n_panels, const memo_gemm_int8_tile *t)
+static void ref_gemm_int8_tile(size_t rows, size_t n_panels, const memo_gemm_tile *t)
 {
     for (size_t r = 0; r < rows; r++) {
+        const int8_t *a = (const int8_t *)t->a + r * t->lda;
         for (size_t j = 0; j < n_panels * MEMO_PANEL; j++) {
-            const int8_t *w = t->w + j / MEMO_PANEL * t->panel_stride + j % MEMO_PANEL * 4;
+            const int8_t *w = (const int8_t *)t->w + j / MEMO_PANEL * t->panel_stride;
             int32_t sum = 0;
             for (size_t i = 0; i < t->k; i++)
-                sum += (int8_t)t->a[r * t->lda + i] * w[i / 4 * (MEMO_PANEL * 4) + i % 4];
-            float total = t->w_scale[j] * (float)t->w_sum[j];
-            float shifted = fmaf(t->a_row[r].offset, total, t->bias ? t->bias[j] : 0.0f);
-            t->c[r * t->ldc + j] = fmaf((float)sum, t->a_row[r].scale * t->w_scale[j], shifted);
+                sum += a[i] * w[(i / 4 * MEMO_PANEL + j % MEMO_PANEL) * 4 + i % 4];
+            float total = t->scale[j] * (float)t->w_sum[j];
+            float shifted = fmaf(t->a_row[r].offset, total, ref_base(t, r, j));
+            float c = fmaf((float)sum, t->a_row[r].scale * t->scale[j], shifted);
+            t->c[r * t->ldc + j] = ref_epilogue(t, r, j, c);
         }
     }
 }
@@ -100,6 +182,17 @@ static void ref_gelu_tanh_f32(size_t n, const float *x, float *y)
         double u = ref_sqrt_2_over_pi * (v + 0.044715 * v * v * v);
         y[i] = (float)(v / (1.0 + exp(-2.0 * u)));
     }
+}
+
+static float ref_epilogue(const memo_gemm_tile *t, size_t r, size_t j, float x)
+{
+    if (t->epilogue == MEMO_EPILOGUE_GELU_ERF)
+        ref_gelu_erf_f32(1, &x, &x);
+    else if (t->epilogue == MEMO_EPILOGUE_GELU_TANH)
+        ref_gelu_tanh_f32(1, &x, &x);
+    else if (t->epilogue == MEMO_EPILOGUE_ADD)
+        x += t->residual[r * t->ld_residual + j];
+    return x;
 }
 
 static void ref_add_f32(size_t n, const float *a, const float *b, float *y)
@@ -172,13 +265,13 @@ static void ref_pack_panels_f32(size_t n_rows, size_t n_cols, const float *src, 
 
 static const memo_kernels ref_table = {
     .cpu = MEMO_CPU_REF,
-    .gemm_f32_rows = REF_TILE_ROWS,
-    .gemm_f32_panels = 1,
-    .gemm_f32_tile = ref_gemm_f32_tile,
+    .gemm = {[MEMO_GEMM_F32] = {REF_TILE_ROWS, 1, ref_gemm_f32_tile},
+             [MEMO_GEMM_F16] = {REF_TILE_ROWS, 1, ref_gemm_f16_tile},
+             [MEMO_GEMM_BF16] = {REF_TILE_ROWS, 1, ref_gemm_bf16_tile},
+             [MEMO_GEMM_W8] = {REF_TILE_ROWS, 1, ref_gemm_w8_tile},
+             [MEMO_GEMM_INT8] = {REF_TILE_ROWS, 1, ref_gemm_int8_tile}},
+    .unpack_4bit = ref_unpack_4bit,
     .quantize_row_int8 = ref_quantize_row_int8,
-    .gemm_int8_rows = REF_TILE_ROWS,
-    .gemm_int8_panels = 1,
-    .gemm_int8_tile = ref_gemm_int8_tile,
     .exp_f32 = ref_exp_f32,
     .erf_f32 = ref_erf_f32,
     .tanh_f32 = ref_tanh_f32,

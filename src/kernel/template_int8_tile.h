@@ -9,13 +9,12 @@
  *
  *   INT8_ROWS INT8_PANELS  the tile */
 
-KERNEL_INLINE void V(int8_tile)(const size_t rows, const size_t n_panels,
-                                const memo_gemm_int8_tile *t)
+KERNEL_INLINE void V(int8_tile)(const size_t rows, const size_t n_panels, const memo_gemm_tile *t)
 {
     const size_t lda = t->lda, panel_stride = t->panel_stride;
     const uint8_t *a = t->a;
-    const int8_t *w = t->w;
-    const size_t ahead = t->w_next ? (size_t)(t->w_next - t->w) : 0;
+    const int8_t *w = t->w, *next = t->w_next;
+    const size_t ahead = next ? (size_t)(next - w) : 0;
     V(i32) sum[INT8_ROWS][INT8_PANELS];
     KERNEL_UNROLL
     for (size_t r = 0; r < rows; r++) {
@@ -42,10 +41,11 @@ KERNEL_INLINE void V(int8_tile)(const size_t rows, const size_t n_panels,
     KERNEL_UNROLL
     for (size_t p = 0; p < n_panels; p++) {
         V(channels) channels = V(load_channels)(t, p);
+        V(f32) c[INT8_ROWS];
         KERNEL_UNROLL
         for (size_t r = 0; r < rows; r++)
-            V(store)
-        (t->c + r * t->ldc + p * MEMO_PANEL, V(dequantize)(sum[r][p], t->a_row[r], channels));
+            c[r] = V(dequantize)(sum[r][p], t, r, p, channels);
+        V(tile_store)(rows, p, c, t);
     }
 }
 
@@ -57,7 +57,7 @@ KERNEL_INLINE void V(int8_tile)(const size_t rows, const size_t n_panels,
             V(int8_tile)(rows, 1, tile);                                                           \
         break;
 
-void V(memo_gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_int8_tile *tile)
+void V(memo_gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
 {
     switch (rows) {
         INT8_ROWS_CASE(1)

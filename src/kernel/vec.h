@@ -19,6 +19,8 @@
  *   sum, max_lane       lane i + (i + 8), then + 4, + 2, + 1; the greatest lane
  *   transpose4          dst[j][i] = src[i][j], 4 x 4, rows lds and ldd floats apart
  *
+ *   load_f16 load_bf16 load_int8  packed weights as floats: template_gemm.h
+ *
  *   TILE_ROWS TILE_PANELS  the GEMM tile; DOT_ROWS  rows that share the loads of a query
  *
  * All levels that include the templates run the same operations in the same order, so they give

@@ -219,7 +219,7 @@ static void layout_bind_linear(const memo_slot *slot, const void *const *data, m
     linear->n_in = slot->n_cols;
     linear->n_out = slot->n_rows;
     linear->panels = data[MEMO_STORED_VALUES];
-    linear->panel_stride = memo_pack_panel_values(slot->n_cols);
+    linear->panel_stride = memo_slot_strip_bytes(slot);
     if (slot->cls == MEMO_CLASS_INT8) {
         linear->scale = data[MEMO_STORED_SCALE];
         linear->sum = data[MEMO_STORED_SUM];

@@ -15,6 +15,14 @@ const char *memo_class_name(memo_class cls)
         return "f32";
     case MEMO_CLASS_INT8:
         return "int8";
+    case MEMO_CLASS_F16:
+        return "f16";
+    case MEMO_CLASS_BF16:
+        return "bf16";
+    case MEMO_CLASS_INT4:
+        return "int4";
+    case MEMO_CLASS_LUT4:
+        return "lut4";
     }
     return "unknown";
 }

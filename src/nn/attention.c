@@ -81,11 +81,11 @@ static void attention_head(const memo_kernels *kernels, const memo_attention *a,
     float scale = (float)(1.0 / sqrt((double)a->head_dim));
     /* All columns of the last panel: its missing keys are zero, and softmax leaves them out. */
     memo_linear score = {
-        .n_in = a->head_dim, .n_out = l->ld_scores, .panels = keys, .panel_stride = l->key_panel};
+        .n_in = a->head_dim, .n_out = l->ld_scores, .panels = keys, .panel_stride = l->key_panel * sizeof(float)};
     memo_linear mix = {.n_in = a->n_tokens,
                        .n_out = a->head_dim,
                        .panels = values,
-                       .panel_stride = l->value_panel};
+                       .panel_stride = l->value_panel * sizeof(float)};
     memo_linear_room none = {0}; /* both are class f32 */
 
     kernels->pack_panels_f32(a->n_tokens, a->head_dim, q + width, a->qkv.ld, keys, l->key_panel);

@@ -10,15 +10,22 @@
 
 #include "kernel/kernels.h"
 
-/* A view: weights belong to the model (quant/pack.h). */
+/* A view: weights belong to the model (quant/pack.h). Classes int8, int4 and lut4 have what they need of
+ * the side data. */
 typedef struct memo_linear {
     memo_class cls;
+    memo_activations activations; /* int8, int4, lut4 */
     size_t n_in, n_out;
-    const void *panels;  /* of float or int8_t, 64-byte aligned */
-    size_t panel_stride; /* values from one panel to the next */
-    const float *scale;  /* [n_out], int8 only */
-    const int32_t *sum;  /* [n_out] of each channel's bytes, int8 only */
-    const float *bias;   /* [n_out] or NULL */
+    const void *panels;  /* 64-byte aligned */
+    size_t panel_stride; /* bytes from one panel to the next */
+    size_t group;        /* int8: inputs with one scale, 0: all */
+    const float *scale;  /* [n_groups, n_out] */
+    const int32_t *sum;  /* [n_groups, n_out] of each channel's bytes; not with activations none */
+    size_t block;        /* int4: inputs with one multiplier */
+    const uint8_t *multiplier; /* int4: [n_panels, n_blocks, 16] */
+    const int8_t *palette;     /* lut4: [n_panels, 2, 16] */
+    const float *input;        /* activations static: scale and offset of the input's bytes */
+    const float *bias;         /* [n_out] or NULL */
 } memo_linear;
 
 /* Rows of activations with a stride; `ld` in floats. */

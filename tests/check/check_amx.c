@@ -122,14 +122,16 @@ static void tile_dpbssd(int c, int a, int b)
 }
 
 /* The primitives that template_amx.h asks for. */
-#define V(name)                  name##_amx_emulated
-#define KERNEL_INLINE            static inline
+#define V(name)       name##_amx_emulated
+#define KERNEL_INLINE static inline
+#define KERNEL_UNROLL
 #define TILE_CONFIG(config)      tile_config(config)
 #define TILE_RELEASE()           tile_release()
 #define TILE_ZERO(t)             tile_zero(t)
 #define TILE_LOAD(t, p, stride)  tile_load(t, p, stride)
 #define TILE_STORE(t, p, stride) tile_store(t, p, stride)
 #define TILE_DPBSSD(c, a, b)     tile_dpbssd(c, a, b)
+#define TILE_BELOW(rows, n, t)   tile_below(rows, n, t)
 
 typedef struct V(f32) {
     float lane[MEMO_PANEL];
@@ -188,10 +190,51 @@ static V(f32) V(to_f32)(V(i32) a)
     return v;
 }
 
+static V(f32) V(add)(V(f32) a, V(f32) b)
+{
+    for (size_t i = 0; i < MEMO_PANEL; i++)
+        a.lane[i] += b.lane[i];
+    return a;
+}
+
+static V(f32) V(gelu_erf_lanes)(V(f32) a)
+{
+    memo_kernels_ref->gelu_erf_f32(MEMO_PANEL, a.lane, a.lane);
+    return a;
+}
+
+static V(f32) V(gelu_tanh_lanes)(V(f32) a)
+{
+    memo_kernels_ref->gelu_tanh_f32(MEMO_PANEL, a.lane, a.lane);
+    return a;
+}
+
+/* Row by row and panel by panel, which the reference's tile can do. */
+static void tile_below(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
+{
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t p = 0; p < n_panels; p++) {
+            size_t col = p * MEMO_PANEL;
+            memo_gemm_tile one = *tile;
+            one.a = (const uint8_t *)tile->a + r * tile->lda;
+            one.a_row += r;
+            one.w = (const int8_t *)tile->w + p * tile->panel_stride;
+            one.scale += col;
+            one.w_sum += col;
+            one.bias = tile->bias ? tile->bias + col : NULL;
+            one.c += r * tile->ldc + col;
+            if (tile->epilogue == MEMO_EPILOGUE_ADD)
+                one.residual += r * tile->ld_residual + col;
+            memo_kernels_ref->gemm[MEMO_GEMM_INT8].run(1, 1, &one);
+        }
+    }
+}
+
+#include "kernel/template_epilogue.h"
 #include "kernel/template_int8.h"
 #include "kernel/x86/template_amx.h"
 
-static void tile_gemm(size_t rows, size_t n_panels, const memo_gemm_int8_tile *tile)
+static void tile_gemm(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
 {
     V(gemm_int8_tile)(rows, n_panels, tile);
     if (tiles.configured)
@@ -211,9 +254,7 @@ const memo_kernels *check_amx_emulated(void)
     static memo_kernels table;
     table = *memo_kernels_for(MEMO_CPU_REF);
     table.cpu = MEMO_CPU_AMX;
-    table.gemm_int8_rows = AMX_ROWS;
-    table.gemm_int8_panels = AMX_PANELS;
-    table.gemm_int8_tile = tile_gemm;
+    table.gemm[MEMO_GEMM_INT8] = (memo_gemm_kernel){AMX_ROWS, AMX_PANELS, tile_gemm};
     return &table;
 }
 

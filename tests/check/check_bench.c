@@ -34,9 +34,8 @@ typedef struct bench_work {
     const char *kernel;
     double flop, bytes; /* of a call; flop 0: only time and bytes are shown */
     size_t n, n_rows;
-    memo_gemm_f32 gemm;
-    memo_gemm_int8 gemm_int8; /* k 0: the other one */
-    size_t n_weights;         /* copies to rotate through */
+    memo_gemm gemm;
+    size_t n_weights; /* copies to rotate through */
     float *x, *y, *z;
 } bench_work;
 
@@ -81,7 +80,7 @@ PEAK_LOOP(bench_peak_dot_zmm, PEAK_DOT_ZMM, 2 * 64)
 /* Of the instructions that the level has for the work; that of tiles is not measured. */
 static double bench_peak(const bench_work *work)
 {
-    int int8 = work->gemm_int8.k != 0;
+    int int8 = work->gemm.kind == MEMO_GEMM_INT8;
     switch (work->kernels->cpu) {
     case MEMO_CPU_AVX2:
         return int8 ? bench_peak_madd_ymm() : bench_peak_fma_ymm();
@@ -141,7 +140,8 @@ static void bench_run(const bench_work *work, const char *shape)
     printf("%-10s %-17s %-22s %10.3f us %8.2f GB/s", memo_cpu_name(work->kernels->cpu),
            work->kernel, shape, s * 1e6, work->bytes / s * 1e-9);
     if (work->flop > 0.0)
-        printf(" %8.2f %s", work->flop / s * 1e-9, work->gemm_int8.k ? "Gop/s" : "GFLOP/s");
+        printf(" %8.2f %s", work->flop / s * 1e-9,
+               work->gemm.kind == MEMO_GEMM_INT8 ? "Gop/s" : "GFLOP/s");
     if (share[0] > 0.0)
         printf(" %5.1f %% of peak", 100.0 * bench_median(share, BENCH_REPEATS));
     printf("\n");
@@ -164,9 +164,9 @@ static float *bench_array(size_t n)
 
 static void bench_call_gemm(const bench_work *work, size_t turn)
 {
-    memo_gemm_f32 g = work->gemm;
-    g.w += turn % work->n_weights * (g.n * g.k);
-    memo_gemm_f32_run(work->kernels, &g);
+    memo_gemm g = work->gemm;
+    g.w = (const char *)g.w + turn % work->n_weights * (g.n / MEMO_PANEL * g.panel_stride);
+    memo_gemm_run(work->kernels, &g);
 }
 
 void bench_gemm_f32(const memo_kernels *kernels)
@@ -194,7 +194,19 @@ void bench_gemm_f32(const memo_kernels *kernels)
                 .kernel = "gemm_f32",
                 .flop = 2.0 * (double)m * (double)n * (double)k,
                 .bytes = 4.0 * (double)(m * k + n * k + m * n),
-                .gemm = {m, n, k, a, k, w, k * MEMO_PANEL, bias, c, n, shapes[s].epilogue, c, n},
+                .gemm = {.m = m,
+                         .n = n,
+                         .k = k,
+                         .a = a,
+                         .lda = k * sizeof *a,
+                         .w = w,
+                         .panel_stride = k * MEMO_PANEL * sizeof *w,
+                         .bias = bias,
+                         .c = c,
+                         .ldc = n,
+                         .epilogue = shapes[s].epilogue,
+                         .residual = c,
+                         .ld_residual = n},
                 .n_weights = BENCH_WEIGHT_BYTES / sizeof(float) / (n * k),
             };
             char shape[40];
@@ -206,13 +218,6 @@ void bench_gemm_f32(const memo_kernels *kernels)
     memo_aligned_free(a);
     memo_aligned_free(c);
     memo_aligned_free(bias);
-}
-
-static void bench_call_int8(const bench_work *work, size_t turn)
-{
-    memo_gemm_int8 g = work->gemm_int8;
-    g.w += turn % work->n_weights * (g.n * g.k);
-    memo_gemm_int8_run(work->kernels, &g);
 }
 
 /* The weights are any bytes and their sums do not belong to them: it costs the same. */
@@ -237,15 +242,28 @@ void bench_gemm_int8(const memo_kernels *kernels)
         for (size_t i = 0; i < n_ms; i++) {
             size_t m = ms[i], n = shapes[s].n, k = shapes[s].k;
             bench_work work = {
-                .call = bench_call_int8,
+                .call = bench_call_gemm,
                 .kernels = kernels,
                 .kernel = "gemm_int8",
                 .flop = 2.0 * (double)m * (double)n * (double)k,
                 .bytes = (double)(m * k + n * k) + 4.0 * (double)(m * n),
-                .gemm_int8 = {m, n, k, (const uint8_t *)a, k,
-                              (const memo_int8_row *)(const void *)side, (const int8_t *)w,
-                              k * MEMO_PANEL, side, (const int32_t *)side, side, c, n,
-                              shapes[s].epilogue, c, n},
+                .gemm = {.kind = MEMO_GEMM_INT8,
+                         .m = m,
+                         .n = n,
+                         .k = k,
+                         .a = a,
+                         .lda = k,
+                         .a_row = (const memo_int8_row *)(const void *)side,
+                         .w = w,
+                         .panel_stride = k * MEMO_PANEL,
+                         .scale = side,
+                         .w_sum = (const int32_t *)(const void *)side,
+                         .bias = side,
+                         .c = c,
+                         .ldc = n,
+                         .epilogue = shapes[s].epilogue,
+                         .residual = c,
+                         .ld_residual = n},
                 .n_weights = BENCH_WEIGHT_BYTES / (n * k),
             };
             char shape[40];

@@ -30,9 +30,16 @@ static void gemm_check_tile(check *c, size_t rows, size_t n_panels, size_t k, ch
     memcpy(w, w_values, ((n_panels - 1) * stride + k * MEMO_PANEL) * sizeof *w);
     float *bias = memo_rng_below(&c->rng, 4) ? check_new_values(c, cols, values) : NULL;
     float *out = check_new(c, (rows - 1) * ldc + cols);
-    memo_gemm_tile tile = {k,    a,   lda, w, stride, memo_rng_below(&c->rng, 2) ? w : NULL,
-                           bias, out, ldc};
-    c->kernels->gemm_f32_tile(rows, n_panels, &tile);
+    memo_gemm_tile tile = {.k = k,
+                           .a = a,
+                           .lda = lda * sizeof *a,
+                           .w = w,
+                           .panel_stride = stride * sizeof *w,
+                           .w_next = memo_rng_below(&c->rng, 2) ? w : NULL,
+                           .bias = bias,
+                           .c = out,
+                           .ldc = ldc};
+    c->kernels->gemm[MEMO_GEMM_F32].run(rows, n_panels, &tile);
     for (size_t r = 0; r < rows && !c->failed; r++) {
         for (size_t j = 0; j < (r + 1 < rows ? ldc : cols); j++) {
             float got = out[r * ldc + j];
@@ -55,8 +62,9 @@ void check_gemm_f32_tile(check *c)
 {
     static const size_t ks[] = {0, 1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 32, 33, 64, 101, 384};
     for (int round = 0; round < GEMM_TILE_ROUNDS; round++) {
-        for (size_t rows = 1; rows <= c->kernels->gemm_f32_rows; rows++) {
-            for (size_t panels = 1; panels <= c->kernels->gemm_f32_panels && !c->failed; panels++) {
+        for (size_t rows = 1; rows <= c->kernels->gemm[MEMO_GEMM_F32].rows; rows++) {
+            for (size_t panels = 1; panels <= c->kernels->gemm[MEMO_GEMM_F32].panels && !c->failed;
+                 panels++) {
                 size_t k = ks[memo_rng_below(&c->rng, sizeof ks / sizeof *ks)];
                 gemm_check_tile(c, rows, panels, k, (check_values)(round % CHECK_N_VALUES));
                 gemm_check_tile(c, rows, panels, check_size(c, 200), CHECK_NORMAL);
@@ -65,25 +73,27 @@ void check_gemm_f32_tile(check *c)
     }
 }
 
-static memo_gemm_f32 gemm_random(check *c, check_values values)
+static memo_gemm gemm_random(check *c, check_values values)
 {
-    memo_gemm_f32 g = {
+    memo_gemm g = {
         .m = check_size(c, 90),
         .n = check_size(c, 130),
         .k = check_size(c, 160),
         .epilogue = (memo_epilogue)memo_rng_below(&c->rng, 4),
     };
-    g.lda = g.k + memo_rng_below(&c->rng, 4);
+    size_t lda = g.k + memo_rng_below(&c->rng, 4);
     g.ldc = g.n + memo_rng_below(&c->rng, 4);
     g.ld_residual = g.n + memo_rng_below(&c->rng, 4);
-    g.panel_stride = (g.k + memo_rng_below(&c->rng, 3)) * MEMO_PANEL;
+    size_t stride = (g.k + memo_rng_below(&c->rng, 3)) * MEMO_PANEL;
+    g.lda = lda * sizeof(float);
+    g.panel_stride = stride * sizeof(float);
     size_t n_panels = (g.n + MEMO_PANEL - 1) / MEMO_PANEL;
-    size_t w_floats = n_panels ? (n_panels - 1) * g.panel_stride + g.k * MEMO_PANEL : 0;
-    g.a = check_new_values(c, g.m ? (g.m - 1) * g.lda + g.k : 0, values);
+    size_t w_floats = n_panels ? (n_panels - 1) * stride + g.k * MEMO_PANEL : 0;
+    g.a = check_new_values(c, g.m ? (g.m - 1) * lda + g.k : 0, values);
     float *from = check_new_values(c, w_floats, values);
     float *w = check_new_panels(c, w_floats);
     for (size_t i = 0; i < w_floats; i++) /* missing channels are zero */
-        w[i] = i / g.panel_stride * MEMO_PANEL + i % MEMO_PANEL < g.n ? from[i] : 0.0f;
+        w[i] = i / stride * MEMO_PANEL + i % MEMO_PANEL < g.n ? from[i] : 0.0f;
     g.w = w;
     g.bias = memo_rng_below(&c->rng, 4) ? check_new_values(c, g.n, values) : NULL;
     g.c = check_new(c, g.m ? (g.m - 1) * g.ldc + g.n : 0);
@@ -94,11 +104,12 @@ static memo_gemm_f32 gemm_random(check *c, check_values values)
 
 /* |error| of acc <= (k + 1) u (|bias| + sum |a w|); both GELUs have slopes within -0.13 .. 1.13 and
  * 2.5 ULP (5 u) of |x| of their own; adding the residual is one rounding. */
-static void gemm_compare(check *c, const memo_gemm_f32 *g, size_t row, size_t col)
+static void gemm_compare(check *c, const memo_gemm *g, size_t row, size_t col)
 {
     const double u = CHECK_UNIT_ROUNDOFF;
-    const float *a = g->a + row * g->lda;
-    const float *w = g->w + col / MEMO_PANEL * g->panel_stride + col % MEMO_PANEL;
+    const float *a = (const float *)g->a + row * (g->lda / sizeof *a);
+    const float *w =
+        (const float *)g->w + col / MEMO_PANEL * (g->panel_stride / sizeof *w) + col % MEMO_PANEL;
     double want = g->bias ? (double)g->bias[col] : 0.0, magnitude = fabs(want);
     for (size_t i = 0; i < g->k; i++) {
         double product = (double)a[i] * (double)w[i * MEMO_PANEL];
@@ -123,17 +134,17 @@ static void gemm_compare(check *c, const memo_gemm_f32 *g, size_t row, size_t co
 }
 
 /* The same product in other pieces: single rows, and columns up to an earlier edge. */
-static void gemm_check_pieces(check *c, const memo_gemm_f32 *g)
+static void gemm_check_pieces(check *c, const memo_gemm *g)
 {
-    memo_gemm_f32 piece = *g;
+    memo_gemm piece = *g;
     size_t floats = g->m ? (g->m - 1) * g->ldc + g->n : 0;
     float *other = check_new(c, floats);
     piece.m = 1;
     for (size_t row = 0; row < g->m; row++) {
-        piece.a = g->a + row * g->lda;
+        piece.a = (const char *)g->a + row * g->lda;
         piece.c = other + row * g->ldc;
         piece.residual = g->residual ? g->residual + row * g->ld_residual : NULL;
-        memo_gemm_f32_run(c->kernels, &piece);
+        memo_gemm_run(c->kernels, &piece);
     }
     check_bits(c, "row by row", other, g->c, floats);
 
@@ -144,20 +155,20 @@ static void gemm_check_pieces(check *c, const memo_gemm_f32 *g)
     for (size_t row = 0; row < g->m; row++)
         memset(other + row * g->ldc, 0, piece.n * sizeof *other);
     piece.c = other;
-    memo_gemm_f32_run(c->kernels, &piece);
+    memo_gemm_run(c->kernels, &piece);
     check_bits(c, "fewer columns", other, g->c, floats);
 }
 
-static void gemm_check_residual_in_place(check *c, const memo_gemm_f32 *g)
+static void gemm_check_residual_in_place(check *c, const memo_gemm *g)
 {
-    memo_gemm_f32 in_place = *g;
+    memo_gemm in_place = *g;
     float *both = check_new(c, g->m ? (g->m - 1) * g->ldc + g->n : 0);
     for (size_t row = 0; row < g->m; row++)
         memcpy(both + row * g->ldc, g->residual + row * g->ld_residual, g->n * sizeof *both);
     in_place.c = both;
     in_place.residual = both;
     in_place.ld_residual = g->ldc;
-    memo_gemm_f32_run(c->kernels, &in_place);
+    memo_gemm_run(c->kernels, &in_place);
     for (size_t row = 0; row < g->m; row++)
         check_bits(c, "residual in place", both + row * g->ldc, g->c + row * g->ldc, g->n);
 }
@@ -167,8 +178,8 @@ void check_gemm_f32(check *c)
     for (int i = 0; i < GEMM_CASES && !c->failed; i++) {
         check_begin(c);
         check_values values = (check_values)(i % CHECK_N_VALUES);
-        memo_gemm_f32 g = gemm_random(c, values);
-        memo_gemm_f32_run(c->kernels, &g);
+        memo_gemm g = gemm_random(c, values);
+        memo_gemm_run(c->kernels, &g);
         for (size_t row = 0; row < g.m && !c->failed; row++) {
             for (size_t col = 0; values != CHECK_AWKWARD && col < g.n; col++)
                 gemm_compare(c, &g, row, col);

@@ -181,23 +181,23 @@ static int32_t *int8_new_sums(check *c, size_t n, size_t k, const int8_t *w, siz
 }
 
 /* Element [row, col] before the epilogue: the sum in int64, one rounding for each operation. */
-static float int8_exact(check *c, const memo_gemm_int8 *g, size_t row, size_t col, uint8_t zero)
+static float int8_exact(check *c, const memo_gemm *g, size_t row, size_t col, uint8_t zero)
 {
+    const uint8_t *a = (const uint8_t *)g->a + row * g->lda;
     int64_t sum = 0;
     for (size_t i = 0; i < g->k; i++)
-        sum += (int64_t)(int8_t)(g->a[row * g->lda + i] ^ zero) *
-               *int8_weight(g->w, g->panel_stride, col, i);
+        sum += (int64_t)(int8_t)(a[i] ^ zero) * *int8_weight(g->w, g->panel_stride, col, i);
     if (sum > INT32_MAX || sum < INT32_MIN)
         check_fail(c, "the case itself leaves an int32");
     float bias = g->bias ? g->bias[col] : 0.0f;
-    float total = g->w_scale[col] * (float)g->w_sum[col];
+    float total = g->scale[col] * (float)g->w_sum[col];
     float shifted = fmaf(g->a_row[row].offset, total, bias);
-    return fmaf((float)sum, g->a_row[row].scale * g->w_scale[col], shifted);
+    return fmaf((float)sum, g->a_row[row].scale * g->scale[col], shifted);
 }
 
-static memo_gemm_int8 int8_random(check *c, size_t m, size_t n, size_t k, int8_values values)
+static memo_gemm int8_random(check *c, size_t m, size_t n, size_t k, int8_values values)
 {
-    memo_gemm_int8 g = {.m = m, .n = n, .k = k};
+    memo_gemm g = {.kind = MEMO_GEMM_INT8, .m = m, .n = n, .k = k};
     check_values floats = (check_values)memo_rng_below(&c->rng, CHECK_N_VALUES);
     g.lda = k + memo_rng_below(&c->rng, 70);
     g.ldc = n + memo_rng_below(&c->rng, 4);
@@ -206,9 +206,10 @@ static memo_gemm_int8 int8_random(check *c, size_t m, size_t n, size_t k, int8_v
     g.a_row = (const memo_int8_row *)(void *)check_new_values(c, 2 * m, floats);
     if (values == INT8_HIGHEST && memo_rng_below(&c->rng, 2))
         values = INT8_LOWEST;
-    g.w = int8_new_panels(c, n, k, g.panel_stride, values);
-    g.w_scale = check_new_values(c, n, floats);
-    g.w_sum = int8_new_sums(c, n, k, g.w, g.panel_stride);
+    int8_t *w = int8_new_panels(c, n, k, g.panel_stride, values);
+    g.w = w;
+    g.scale = check_new_values(c, n, floats);
+    g.w_sum = int8_new_sums(c, n, k, w, g.panel_stride);
     g.bias = memo_rng_below(&c->rng, 4) ? check_new_values(c, n, floats) : NULL;
     g.c = check_new(c, m ? (m - 1) * g.ldc + n : 0);
     return g;
@@ -218,9 +219,9 @@ static void int8_check_tile(check *c, size_t rows, size_t n_panels, size_t k, in
 {
     size_t n = n_panels * MEMO_PANEL;
     check_begin(c);
-    memo_gemm_int8 g = int8_random(c, rows, n, k, values);
+    memo_gemm g = int8_random(c, rows, n, k, values);
     uint8_t zero = int8_zero(c);
-    memo_gemm_int8_tile tile = {
+    memo_gemm_tile tile = {
         .k = k,
         .a = g.a,
         .lda = g.lda,
@@ -228,13 +229,13 @@ static void int8_check_tile(check *c, size_t rows, size_t n_panels, size_t k, in
         .w = g.w,
         .panel_stride = g.panel_stride,
         .w_next = memo_rng_below(&c->rng, 2) ? g.w : NULL,
-        .w_scale = g.w_scale,
+        .scale = g.scale,
         .w_sum = g.w_sum,
         .bias = g.bias,
         .c = g.c,
         .ldc = g.ldc,
     };
-    c->kernels->gemm_int8_tile(rows, n_panels, &tile);
+    c->kernels->gemm[MEMO_GEMM_INT8].run(rows, n_panels, &tile);
     for (size_t r = 0; r < rows && !c->failed; r++) {
         for (size_t j = 0; j < (r + 1 < rows ? g.ldc : n); j++) {
             float got = g.c[r * g.ldc + j];
@@ -254,8 +255,9 @@ static void int8_check_tile(check *c, size_t rows, size_t n_panels, size_t k, in
 
 void check_gemm_int8_tile(check *c)
 {
-    static const size_t ks[] = {64, 128, 192, 320, 384, 1536};
-    size_t most = c->kernels->gemm_int8_rows, panels = c->kernels->gemm_int8_panels;
+    static const size_t ks[] = {32, 64, 96, 128, 192, 320, 384, 1536};
+    size_t most = c->kernels->gemm[MEMO_GEMM_INT8].rows,
+           panels = c->kernels->gemm[MEMO_GEMM_INT8].panels;
     for (int round = 0; round < INT8_TILE_ROUNDS; round++) {
         for (size_t i = 1; i <= (most < 40 ? most : 40) && !c->failed; i++) {
             size_t rows = i <= 33 ? i : 1 + memo_rng_below(&c->rng, most);
@@ -269,12 +271,12 @@ void check_gemm_int8_tile(check *c)
         int8_check_tile(c, most < 3 ? most : 3, panels, MEMO_INT8_MAX_K, (int8_values)values);
 }
 
-static float int8_want_epilogue(const memo_gemm_int8 *g, size_t row, size_t col, float x)
+static float int8_want_epilogue(const memo_gemm *g, size_t row, size_t col, float x)
 {
     return g->epilogue == MEMO_EPILOGUE_ADD ? x + g->residual[row * g->ld_residual + col] : x;
 }
 
-static void int8_compare(check *c, const memo_gemm_int8 *g)
+static void int8_compare(check *c, const memo_gemm *g)
 {
     uint8_t zero = int8_zero(c);
     float *line = check_new(c, g->n);
@@ -294,32 +296,32 @@ static void int8_compare(check *c, const memo_gemm_int8 *g)
 }
 
 /* The same product row by row. */
-static void int8_check_pieces(check *c, const memo_gemm_int8 *g)
+static void int8_check_pieces(check *c, const memo_gemm *g)
 {
     size_t floats = g->m ? (g->m - 1) * g->ldc + g->n : 0;
     float *other = check_new(c, floats);
-    memo_gemm_int8 piece = *g;
+    memo_gemm piece = *g;
     piece.m = 1;
     for (size_t row = 0; row < g->m; row++) {
-        piece.a = g->a + row * g->lda;
+        piece.a = (const uint8_t *)g->a + row * g->lda;
         piece.a_row = g->a_row + row;
         piece.c = other + row * g->ldc;
         piece.residual = g->residual ? g->residual + row * g->ld_residual : NULL;
-        memo_gemm_int8_run(c->kernels, &piece);
+        memo_gemm_run(c->kernels, &piece);
     }
     check_bits(c, "row by row", other, g->c, floats);
 }
 
-static void int8_check_residual_in_place(check *c, const memo_gemm_int8 *g)
+static void int8_check_residual_in_place(check *c, const memo_gemm *g)
 {
-    memo_gemm_int8 in_place = *g;
+    memo_gemm in_place = *g;
     float *both = check_new(c, g->m ? (g->m - 1) * g->ldc + g->n : 0);
     for (size_t row = 0; row < g->m; row++)
         memcpy(both + row * g->ldc, g->residual + row * g->ld_residual, g->n * sizeof *both);
     in_place.c = both;
     in_place.residual = both;
     in_place.ld_residual = g->ldc;
-    memo_gemm_int8_run(c->kernels, &in_place);
+    memo_gemm_run(c->kernels, &in_place);
     for (size_t row = 0; row < g->m; row++)
         check_bits(c, "residual in place", both + row * g->ldc, g->c + row * g->ldc, g->n);
 }
@@ -330,13 +332,12 @@ void check_gemm_int8(check *c)
         check_begin(c);
         size_t m = check_size(c, i % 20 ? 90 : 600), n = check_size(c, 130);
         size_t k = MEMO_INT8_INPUTS * (1 + memo_rng_below(&c->rng, 5));
-        memo_gemm_int8 g =
-            int8_random(c, m, n, k, (int8_values)memo_rng_below(&c->rng, INT8_N_VALUES));
+        memo_gemm g = int8_random(c, m, n, k, (int8_values)memo_rng_below(&c->rng, INT8_N_VALUES));
         g.epilogue = (memo_epilogue)memo_rng_below(&c->rng, 4);
         g.ld_residual = n + memo_rng_below(&c->rng, 4);
         if (g.epilogue == MEMO_EPILOGUE_ADD)
             g.residual = check_new_values(c, m ? (m - 1) * g.ld_residual + n : 0, CHECK_WIDE);
-        memo_gemm_int8_run(c->kernels, &g);
+        memo_gemm_run(c->kernels, &g);
         int8_compare(c, &g);
         int8_check_pieces(c, &g);
         if (g.epilogue == MEMO_EPILOGUE_ADD)
@@ -354,7 +355,7 @@ void check_gemm_int8_levels(check *c)
         check_begin(c);
         size_t m = check_size(c, 70), n = check_size(c, 130);
         size_t k = MEMO_INT8_INPUTS * (1 + memo_rng_below(&c->rng, 5));
-        memo_gemm_int8 g = int8_random(c, m, n, k, INT8_ANY);
+        memo_gemm g = int8_random(c, m, n, k, INT8_ANY);
         size_t inputs = k - memo_rng_below(&c->rng, MEMO_INT8_INPUTS),
                floats = m ? (m - 1) * g.ldc + n : 0;
         float *x = check_new_values(c, m * inputs, (check_values)(i % CHECK_N_VALUES));
@@ -373,7 +374,7 @@ void check_gemm_int8_levels(check *c)
             for (size_t row = 0; row < m; row++)
                 kernels->quantize_row_int8(inputs, k, x + row * inputs, a + row * k, rows + row);
             g.c = level ? other : g.c;
-            memo_gemm_int8_run(kernels, &g);
+            memo_gemm_run(kernels, &g);
             want = level ? want : g.c;
         }
         check_bits(c, "against level ref", other, want, floats);

@@ -135,8 +135,9 @@ static int is_new(const options *o, int level, check_group group)
     const memo_kernels *kernels = level_kernels(level);
     for (int below = MEMO_CPU_REF; !o->level && below < level; below++) {
         const memo_kernels *other = level_kernels(below);
-        if (other && (group == GROUP_INT8 ? other->gemm_int8_tile == kernels->gemm_int8_tile
-                                          : other->exp_f32 == kernels->exp_f32))
+        if (other && (group == GROUP_INT8
+                          ? other->gemm[MEMO_GEMM_INT8].run == kernels->gemm[MEMO_GEMM_INT8].run
+                          : other->exp_f32 == kernels->exp_f32))
             return 0;
     }
     return level != EMULATED;

@@ -48,15 +48,17 @@ static void test_kernels_tables_are_complete(void **state)
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
         if (!levels[i])
             continue;
-        const size_t *words = (const size_t *)(const void *)levels[i];
-        assert_true(levels[i]->cpu != MEMO_CPU_AUTO);
-        for (size_t w = 1; w < sizeof *levels[i] / sizeof *words; w++)
+        memo_kernels table = *levels[i];
+        const size_t *words = (const size_t *)(const void *)&table;
+        assert_true(table.cpu != MEMO_CPU_AUTO);
+        table.bf16_inputs = 1; /* 0 is a value of it */
+        for (size_t w = 1; w < sizeof table / sizeof *words; w++)
             assert_true(words[w] != 0); /* a count or a function; the first word is the level */
-        size_t f32_cols = levels[i]->gemm_f32_panels * MEMO_PANEL;
-        size_t int8_cols = levels[i]->gemm_int8_panels * MEMO_PANEL;
-        assert_true(f32_cols <= MEMO_TILE_COLS && int8_cols <= MEMO_TILE_COLS);
-        assert_true(f32_cols * levels[i]->gemm_f32_rows <= MEMO_TILE_FLOATS);
-        assert_true(int8_cols * levels[i]->gemm_int8_rows <= MEMO_TILE_FLOATS);
+        for (size_t kind = 0; kind < MEMO_GEMM_KINDS; kind++) {
+            size_t cols = table.gemm[kind].panels * MEMO_PANEL;
+            assert_true(cols <= MEMO_TILE_COLS);
+            assert_true(cols * table.gemm[kind].rows <= MEMO_TILE_FLOATS);
+        }
     }
 }
 
@@ -80,9 +82,20 @@ static void test_gemm_exact_on_whole_numbers(void **state)
         if (!kernels)
             continue;
         kernels->pack_panels_f32(N, K, rows, K, w, K * MEMO_PANEL);
-        memo_gemm_f32 g = {M,        N, K, a, K, w, K * MEMO_PANEL, bias, c, N, MEMO_EPILOGUE_ADD,
-                           residual, N};
-        memo_gemm_f32_run(kernels, &g);
+        memo_gemm g = {.m = M,
+                       .n = N,
+                       .k = K,
+                       .a = a,
+                       .lda = K * sizeof *a,
+                       .w = w,
+                       .panel_stride = K * MEMO_PANEL * sizeof *w,
+                       .bias = bias,
+                       .c = c,
+                       .ldc = N,
+                       .epilogue = MEMO_EPILOGUE_ADD,
+                       .residual = residual,
+                       .ld_residual = N};
+        memo_gemm_run(kernels, &g);
         for (int i = 0; i < M; i++) {
             for (int j = 0; j < N; j++) {
                 float want = bias[j] + residual[i * N + j];
@@ -106,22 +119,22 @@ static void test_gemm_row_does_not_depend_on_the_batch(void **state)
     for (int i = 0; i < N * K; i++)
         w[i] = cosf((float)(i * 3));
     const memo_kernels *kernels = memo_kernels_for(MEMO_CPU_AUTO);
-    memo_gemm_f32 g = {.m = M,
-                       .n = N,
-                       .k = K,
-                       .a = a,
-                       .lda = K,
-                       .w = w,
-                       .panel_stride = K * MEMO_PANEL,
-                       .c = c,
-                       .ldc = N,
-                       .epilogue = MEMO_EPILOGUE_GELU_ERF};
-    memo_gemm_f32_run(kernels, &g);
+    memo_gemm g = {.m = M,
+                   .n = N,
+                   .k = K,
+                   .a = a,
+                   .lda = K * sizeof *a,
+                   .w = w,
+                   .panel_stride = K * MEMO_PANEL * sizeof *w,
+                   .c = c,
+                   .ldc = N,
+                   .epilogue = MEMO_EPILOGUE_GELU_ERF};
+    memo_gemm_run(kernels, &g);
     g.m = 1;
     g.c = alone;
     for (int i = 0; i < M; i++) {
         g.a = a + i * K;
-        memo_gemm_f32_run(kernels, &g);
+        memo_gemm_run(kernels, &g);
         assert_memory_equal(alone, c + i * N, sizeof alone);
     }
 }
@@ -132,15 +145,15 @@ static void test_gemm_empty_sizes(void **state)
     const memo_kernels *kernels = memo_kernels_for(MEMO_CPU_AUTO);
     float bias[3] = {1.0f, -2.0f, 3.0f}, c[6] = {9.0f, 9.0f, 9.0f, 9.0f, 9.0f, 9.0f};
     static _Alignas(64) float w[MEMO_PANEL];
-    memo_gemm_f32 g = {.m = 0, .n = 3, .k = 0, .a = c, .w = w, .bias = bias, .c = c, .ldc = 3};
-    memo_gemm_f32_run(kernels, &g);
+    memo_gemm g = {.m = 0, .n = 3, .k = 0, .a = c, .w = w, .bias = bias, .c = c, .ldc = 3};
+    memo_gemm_run(kernels, &g);
     g.m = 2;
     g.n = 0;
-    memo_gemm_f32_run(kernels, &g);
+    memo_gemm_run(kernels, &g);
     for (int i = 0; i < 6; i++)
         assert_true(c[i] == 9.0f);
     g.n = 3; /* k = 0: the bias alone */
-    memo_gemm_f32_run(kernels, &g);
+    memo_gemm_run(kernels, &g);
     for (int i = 0; i < 6; i++)
         assert_true(c[i] == bias[i % 3]);
 }

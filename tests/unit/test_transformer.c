@@ -59,8 +59,10 @@ static memo_linear net_linear(net *n, size_t n_out, size_t n_in)
     float *w = net_take(n, n_out * n_in, 0, 0.25);
     size_t panel = memo_pack_panel_values(n_in), n_panels = memo_pack_n_panels(n_out);
     int int8 = n->t.config.cls == MEMO_CLASS_INT8;
-    memo_linear linear = {
-        .cls = n->t.config.cls, .n_in = n_in, .n_out = n_out, .panel_stride = panel};
+    memo_linear linear = {.cls = n->t.config.cls,
+                          .n_in = n_in,
+                          .n_out = n_out,
+                          .panel_stride = int8 ? panel : panel * sizeof(float)};
     float *panels = net_alloc(n, n_panels * panel * sizeof *panels);
     int8_t *bytes = NULL;
 

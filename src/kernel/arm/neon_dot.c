@@ -49,8 +49,13 @@ KERNEL_INLINE V(i32) V(dot4)(V(i32) acc, V(weights) w, const uint8_t *a)
     NEON_EACH(i32, V(dot4_quarter)(acc.q[i], w.q[i], x));
 }
 
+/* The order matters: a template uses functions of those before it. */
+// clang-format off
+#include "kernel/template_lanes.h"
+#include "kernel/template_epilogue.h"
 #include "kernel/template_int8.h"
 #include "kernel/template_int8_tile.h"
+// clang-format on
 
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -60,13 +65,10 @@ KERNEL_INLINE V(i32) V(dot4)(V(i32) acc, V(weights) w, const uint8_t *a)
 
 static const memo_kernels V(table) = {
     .cpu = MEMO_CPU_NEON_DOT,
-    .gemm_f32_rows = MEMO_NEON_TILE_ROWS,
-    .gemm_f32_panels = MEMO_NEON_TILE_PANELS,
-    .gemm_f32_tile = memo_gemm_f32_tile_neon,
+    .gemm = {KERNEL_FLOAT_TILES(neon, MEMO_NEON_TILE_ROWS, MEMO_NEON_TILE_PANELS),
+             [MEMO_GEMM_INT8] = {INT8_ROWS, INT8_PANELS, V(memo_gemm_int8_tile)}},
+    .unpack_4bit = memo_unpack_4bit_neon,
     .quantize_row_int8 = memo_quantize_row_int8_neon,
-    .gemm_int8_rows = INT8_ROWS,
-    .gemm_int8_panels = INT8_PANELS,
-    .gemm_int8_tile = V(memo_gemm_int8_tile),
     KERNEL_F32_ENTRIES(neon),
 };
 

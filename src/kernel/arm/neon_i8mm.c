@@ -28,7 +28,12 @@
 
 #include "kernel/arm/vec_neon.h"
 
+/* The order matters: a template uses functions of those before it. */
+// clang-format off
+#include "kernel/template_lanes.h"
+#include "kernel/template_epilogue.h"
 #include "kernel/template_int8.h"
+// clang-format on
 
 KERNEL_INLINE int32x4_t i8mm_multiply(int32x4_t acc, int8x16_t a, int8x16_t w)
 {
@@ -49,26 +54,27 @@ KERNEL_INLINE V(i32) i8mm_row(const int32x4_t *sum, const size_t second)
     return y;
 }
 
-KERNEL_INLINE void i8mm_finish(const size_t rows, int32x4_t (*sum)[8], const memo_gemm_int8_tile *t)
+KERNEL_INLINE void i8mm_finish(const size_t rows, int32x4_t (*sum)[8], const memo_gemm_tile *t)
 {
     V(channels) channels = V(load_channels)(t, 0);
+    V(f32) c[I8MM_ROWS];
     KERNEL_UNROLL
     for (size_t r = 0; r < rows; r++)
-        V(store)
-    (t->c + r * t->ldc, V(dequantize)(i8mm_row(sum[r / 2], r % 2), t->a_row[r], channels));
+        c[r] = V(dequantize)(i8mm_row(sum[r / 2], r % 2), t, r, 0, channels);
+    V(tile_store)(rows, 0, c, t);
 }
 
 /* An odd last row is paired with itself, whose second sums are left. */
-KERNEL_INLINE void i8mm_tile(const size_t rows, const memo_gemm_int8_tile *t)
+KERNEL_INLINE void i8mm_tile(const size_t rows, const memo_gemm_tile *t)
 {
     const size_t pairs = (rows + 1) / 2;
-    const int8_t *w = t->w;
+    const int8_t *w = t->w, *next = t->w_next;
     const uint8_t *first[I8MM_ROWS / 2], *second[I8MM_ROWS / 2];
     int32x4_t sum[I8MM_ROWS / 2][8];
-    const size_t ahead = t->w_next ? (size_t)(t->w_next - t->w) : 0;
+    const size_t ahead = next ? (size_t)(next - w) : 0;
     KERNEL_UNROLL
     for (size_t p = 0; p < pairs; p++) {
-        first[p] = t->a + 2 * p * t->lda;
+        first[p] = (const uint8_t *)t->a + 2 * p * t->lda;
         second[p] = 2 * p + 1 < rows ? first[p] + t->lda : first[p];
         KERNEL_UNROLL
         for (size_t i = 0; i < 8; i++)
@@ -98,7 +104,7 @@ KERNEL_INLINE void i8mm_tile(const size_t rows, const memo_gemm_int8_tile *t)
     i8mm_finish(rows, sum, t);
 }
 
-static void V(gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_int8_tile *tile)
+static void V(gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
 {
     (void)n_panels; /* one */
     switch (rows) {
@@ -125,13 +131,10 @@ static void V(gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_int8
 
 static const memo_kernels V(table) = {
     .cpu = MEMO_CPU_NEON_I8MM,
-    .gemm_f32_rows = MEMO_NEON_TILE_ROWS,
-    .gemm_f32_panels = MEMO_NEON_TILE_PANELS,
-    .gemm_f32_tile = memo_gemm_f32_tile_neon,
+    .gemm = {KERNEL_FLOAT_TILES(neon, MEMO_NEON_TILE_ROWS, MEMO_NEON_TILE_PANELS),
+             [MEMO_GEMM_INT8] = {I8MM_ROWS, 1, V(gemm_int8_tile)}},
+    .unpack_4bit = memo_unpack_4bit_neon,
     .quantize_row_int8 = memo_quantize_row_int8_neon,
-    .gemm_int8_rows = I8MM_ROWS,
-    .gemm_int8_panels = 1,
-    .gemm_int8_tile = V(gemm_int8_tile),
     KERNEL_F32_ENTRIES(neon),
 };
 

@@ -24,6 +24,8 @@
 #define TILE_STORE(t, p, stride)                                                                   \
     __asm__ volatile("tilestored %%tmm" #t ", (%0,%1)" ::"r"(p), "r"(stride) : "memory")
 
+#define TILE_BELOW(rows, n_panels, tile) memo_gemm_int8_tile_avx512(rows, n_panels, tile)
+
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512cd,"  \
                                                    "fma,avx2,bmi2,f16c"))),                        \
@@ -35,8 +37,13 @@
 
 #include "kernel/x86/vec_avx512.h"
 
+/* The order matters: a template uses functions of those before it. */
+// clang-format off
+#include "kernel/template_lanes.h"
+#include "kernel/template_epilogue.h"
 #include "kernel/template_int8.h"
 #include "kernel/x86/template_amx.h"
+// clang-format on
 
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -46,13 +53,10 @@
 
 static const memo_kernels amx_table = {
     .cpu = MEMO_CPU_AMX,
-    .gemm_f32_rows = MEMO_AVX512_TILE_ROWS,
-    .gemm_f32_panels = MEMO_AVX512_TILE_PANELS,
-    .gemm_f32_tile = memo_gemm_f32_tile_avx512,
+    .gemm = {KERNEL_FLOAT_TILES(avx512, MEMO_AVX512_TILE_ROWS, MEMO_AVX512_TILE_PANELS),
+             [MEMO_GEMM_INT8] = {AMX_ROWS, AMX_PANELS, V(gemm_int8_tile)}},
+    .unpack_4bit = memo_unpack_4bit_avx512,
     .quantize_row_int8 = memo_quantize_row_int8_avx512,
-    .gemm_int8_rows = AMX_ROWS,
-    .gemm_int8_panels = AMX_PANELS,
-    .gemm_int8_tile = V(gemm_int8_tile),
     KERNEL_F32_ENTRIES(avx512),
 };
 
@@ -66,6 +70,7 @@ const memo_kernels *const memo_kernels_amx = &amx_table;
 #undef TILE_DPBSSD
 #undef TILE_LOAD
 #undef TILE_STORE
+#undef TILE_BELOW
 
 #else
 

@@ -229,14 +229,110 @@ KERNEL_INLINE void V(store_bytes)(uint8_t *q, V(f32) x)
     _mm_storeu_si128((__m128i *)(void *)q, bytes);
 }
 
+KERNEL_INLINE V(f32) V(load_f16)(const uint16_t *p)
+{
+    return V(pair)(_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p)),
+                   _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(p + 8))));
+}
+
+KERNEL_INLINE __m256 V(bf16_half)(__m256i pairs, const size_t i)
+{
+    return _mm256_castsi256_ps(i ? _mm256_and_si256(pairs, _mm256_set1_epi32((int)0xFFFF0000))
+                                 : _mm256_slli_epi32(pairs, 16));
+}
+
+KERNEL_INLINE V(f32) V(load_bf16)(const void *p, const size_t i)
+{
+    const __m256i *at = p;
+    return V(pair)(V(bf16_half)(_mm256_loadu_si256(at), i),
+                   V(bf16_half)(_mm256_loadu_si256(at + 1), i));
+}
+
+KERNEL_INLINE __m256 V(int8_half)(__m256i quads, const size_t i)
+{
+    quads = _mm256_slli_epi32(quads, (int)(24 - 8 * i));
+    return _mm256_cvtepi32_ps(_mm256_srai_epi32(quads, 24));
+}
+
+KERNEL_INLINE V(f32) V(load_int8)(const void *p, const size_t i)
+{
+    const __m256i *at = p;
+    return V(pair)(V(int8_half)(_mm256_loadu_si256(at), i),
+                   V(int8_half)(_mm256_loadu_si256(at + 1), i));
+}
+
+typedef struct V(bytes) {
+    __m256i lo, hi;
+} V(bytes);
+
+KERNEL_INLINE V(bytes) V(load_quads)(const void *p)
+{
+    const __m256i *at = p;
+    return (V(bytes)){_mm256_loadu_si256(at), _mm256_loadu_si256(at + 1)};
+}
+
+KERNEL_INLINE void V(store_quads)(void *p, V(bytes) a)
+{
+    __m256i *at = p;
+    _mm256_storeu_si256(at, a.lo);
+    _mm256_storeu_si256(at + 1, a.hi);
+}
+
+KERNEL_INLINE V(bytes) V(nibbles)(V(bytes) a, const size_t i)
+{
+    __m256i low = _mm256_set1_epi8(15);
+    if (i)
+        a = (V(bytes)){_mm256_srli_epi16(a.lo, 4), _mm256_srli_epi16(a.hi, 4)};
+    return (V(bytes)){_mm256_and_si256(a.lo, low), _mm256_and_si256(a.hi, low)};
+}
+
+KERNEL_INLINE V(bytes) V(spread)(const uint8_t *p)
+{
+    __m128i all = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m256i each = _mm256_set1_epi32(0x01010101);
+    return (V(bytes)){_mm256_mullo_epi32(_mm256_cvtepu8_epi32(all), each),
+                      _mm256_mullo_epi32(_mm256_cvtepu8_epi32(_mm_srli_si128(all, 8)), each)};
+}
+
+KERNEL_INLINE __m256i V(times_half)(__m256i nibbles, __m256i multiplier)
+{
+    __m256i eight = _mm256_set1_epi8(8), low = _mm256_set1_epi16(255);
+    __m256i q = _mm256_sub_epi8(_mm256_xor_si256(nibbles, eight), eight);
+    __m256i even = _mm256_maddubs_epi16(multiplier, _mm256_and_si256(q, low));
+    __m256i odd = _mm256_maddubs_epi16(multiplier, _mm256_andnot_si256(low, q));
+    return _mm256_or_si256(_mm256_and_si256(even, low), _mm256_slli_epi16(odd, 8));
+}
+
+KERNEL_INLINE V(bytes) V(times)(V(bytes) nibbles, V(bytes) multiplier)
+{
+    return (V(bytes)){V(times_half)(nibbles.lo, multiplier.lo),
+                      V(times_half)(nibbles.hi, multiplier.hi)};
+}
+
+KERNEL_INLINE V(bytes) V(load_palettes)(const int8_t *p)
+{
+    const __m128i *at = (const __m128i *)(const void *)p;
+    return (V(bytes)){_mm256_broadcastsi128_si256(_mm_loadu_si128(at)),
+                      _mm256_broadcastsi128_si256(_mm_loadu_si128(at + 1))};
+}
+
+KERNEL_INLINE V(bytes) V(look_up)(V(bytes) palettes, V(bytes) nibbles)
+{
+    return (V(bytes)){_mm256_shuffle_epi8(palettes.lo, nibbles.lo),
+                      _mm256_shuffle_epi8(palettes.hi, nibbles.hi)};
+}
+
 /* The order matters: a template uses functions of those before it. */
 // clang-format off
+#include "kernel/template_lanes.h"
 #include "kernel/template_math.h"
 #include "kernel/template_rows.h"
+#include "kernel/template_epilogue.h"
 #include "kernel/template_gemm.h"
 #include "kernel/template_quantize.h"
 #include "kernel/template_int8.h"
 #include "kernel/template_int8_tile.h"
+#include "kernel/template_unpack.h"
 // clang-format on
 
 #if defined(__clang__)
@@ -247,13 +343,11 @@ KERNEL_INLINE void V(store_bytes)(uint8_t *q, V(f32) x)
 
 static const memo_kernels V(table) = {
     .cpu = MEMO_CPU_AVX2,
-    .gemm_f32_rows = TILE_ROWS,
-    .gemm_f32_panels = TILE_PANELS,
-    .gemm_f32_tile = V(memo_gemm_f32_tile),
+    .gemm = {KERNEL_FLOAT_TILES(avx2, TILE_ROWS, TILE_PANELS), [MEMO_GEMM_INT8] =
+                                                                   {INT8_ROWS, INT8_PANELS,
+                                                                    V(memo_gemm_int8_tile)}},
+    .unpack_4bit = memo_unpack_4bit_avx2,
     .quantize_row_int8 = V(memo_quantize_row_int8),
-    .gemm_int8_rows = INT8_ROWS,
-    .gemm_int8_panels = INT8_PANELS,
-    .gemm_int8_tile = V(memo_gemm_int8_tile),
     KERNEL_F32_ENTRIES(avx2),
 };
 

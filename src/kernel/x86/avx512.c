@@ -54,14 +54,61 @@ KERNEL_INLINE V(i32) V(dot4)(V(i32) acc, V(weights) w, const uint8_t *a)
     return acc;
 }
 
+typedef __m512i V(bytes);
+
+KERNEL_INLINE V(bytes) V(load_quads)(const void *p)
+{
+    return _mm512_loadu_si512(p);
+}
+
+KERNEL_INLINE void V(store_quads)(void *p, V(bytes) a)
+{
+    _mm512_storeu_si512(p, a);
+}
+
+KERNEL_INLINE V(bytes) V(nibbles)(V(bytes) a, const size_t i)
+{
+    return _mm512_and_si512(i ? _mm512_srli_epi16(a, 4) : a, _mm512_set1_epi8(15));
+}
+
+KERNEL_INLINE V(bytes) V(spread)(const uint8_t *p)
+{
+    __m512i each = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+    return _mm512_mullo_epi32(each, _mm512_set1_epi32(0x01010101));
+}
+
+KERNEL_INLINE V(bytes) V(times)(V(bytes) nibbles, V(bytes) multiplier)
+{
+    __m512i eight = _mm512_set1_epi8(8), low = _mm512_set1_epi16(255);
+    __m512i q = _mm512_sub_epi8(_mm512_xor_si512(nibbles, eight), eight);
+    __m512i even = _mm512_maddubs_epi16(multiplier, _mm512_and_si512(q, low));
+    __m512i odd = _mm512_maddubs_epi16(multiplier, _mm512_andnot_si512(low, q));
+    return _mm512_or_si512(_mm512_and_si512(even, low), _mm512_slli_epi16(odd, 8));
+}
+
+KERNEL_INLINE V(bytes) V(load_palettes)(const int8_t *p)
+{
+    __m256i both = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 1, 0, 1, 2, 3, 2, 3),
+                                    _mm512_castsi256_si512(both));
+}
+
+KERNEL_INLINE V(bytes) V(look_up)(V(bytes) palettes, V(bytes) nibbles)
+{
+    return _mm512_shuffle_epi8(palettes, nibbles);
+}
+
 /* The order matters: a template uses functions of those before it. */
 // clang-format off
+#include "kernel/template_lanes.h"
 #include "kernel/template_math.h"
 #include "kernel/template_rows.h"
+#include "kernel/template_epilogue.h"
 #include "kernel/template_gemm.h"
 #include "kernel/template_quantize.h"
 #include "kernel/template_int8.h"
 #include "kernel/template_int8_tile.h"
+#include "kernel/template_unpack.h"
 // clang-format on
 
 #if defined(__clang__)
@@ -72,13 +119,11 @@ KERNEL_INLINE V(i32) V(dot4)(V(i32) acc, V(weights) w, const uint8_t *a)
 
 static const memo_kernels V(table) = {
     .cpu = MEMO_CPU_AVX512,
-    .gemm_f32_rows = TILE_ROWS,
-    .gemm_f32_panels = TILE_PANELS,
-    .gemm_f32_tile = V(memo_gemm_f32_tile),
+    .gemm = {KERNEL_FLOAT_TILES(avx512, TILE_ROWS, TILE_PANELS), [MEMO_GEMM_INT8] =
+                                                                     {INT8_ROWS, INT8_PANELS,
+                                                                      V(memo_gemm_int8_tile)}},
+    .unpack_4bit = memo_unpack_4bit_avx512,
     .quantize_row_int8 = V(memo_quantize_row_int8),
-    .gemm_int8_rows = INT8_ROWS,
-    .gemm_int8_panels = INT8_PANELS,
-    .gemm_int8_tile = V(memo_gemm_int8_tile),
     KERNEL_F32_ENTRIES(avx512),
 };
 

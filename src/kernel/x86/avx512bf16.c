@@ -7,13 +7,11 @@
 
 static const memo_kernels avx512bf16_table = {
     .cpu = MEMO_CPU_AVX512BF16,
-    .gemm_f32_rows = MEMO_AVX512_TILE_ROWS,
-    .gemm_f32_panels = MEMO_AVX512_TILE_PANELS,
-    .gemm_f32_tile = memo_gemm_f32_tile_avx512,
+    .gemm = {KERNEL_FLOAT_TILES(avx512, MEMO_AVX512_TILE_ROWS, MEMO_AVX512_TILE_PANELS),
+             [MEMO_GEMM_INT8] = {MEMO_VNNI_TILE_ROWS, MEMO_VNNI_TILE_PANELS,
+                                 memo_gemm_int8_tile_avx512vnni}},
+    .unpack_4bit = memo_unpack_4bit_avx512,
     .quantize_row_int8 = memo_quantize_row_int8_avx512vnni,
-    .gemm_int8_rows = MEMO_VNNI_TILE_ROWS,
-    .gemm_int8_panels = MEMO_VNNI_TILE_PANELS,
-    .gemm_int8_tile = memo_gemm_int8_tile_avx512vnni,
     KERNEL_F32_ENTRIES(avx512),
 };
 

@@ -34,8 +34,13 @@
 
 #include "kernel/x86/vec_avx512.h"
 
-#include "kernel/template_int8.h"
+/* The order matters: a template uses functions of those before it. */
+// clang-format off
+#include "kernel/template_lanes.h"
+#include "kernel/template_epilogue.h"
 #include "kernel/template_quantize.h"
+#include "kernel/template_int8.h"
+// clang-format on
 
 /* Four inputs of row r: broadcast, then into its sums of both panels. at: byte offset in A. */
 #define VNNI_ROW(r, at, address)                                                                   \
@@ -68,28 +73,27 @@
 
 /* The sums of panel p to floats. One panel runs as a pair of the same, whose second sums are left. */
 KERNEL_INLINE void vnni_finish(const size_t rows, const size_t p, __m512i (*sum)[INT8_PANELS],
-                               const memo_gemm_int8_tile *t)
+                               const memo_gemm_tile *t)
 {
     V(channels) channels = V(load_channels)(t, p);
     __m512i excess = _mm512_slli_epi32(_mm512_loadu_si512(t->w_sum + p * MEMO_PANEL), 7);
+    __m512 c[INT8_ROWS];
     KERNEL_UNROLL
-    for (size_t r = 0; r < rows; r++) {
-        __m512i exact = _mm512_sub_epi32(sum[r][p], excess);
-        __m512 c = V(dequantize)(exact, t->a_row[r], channels);
-        V(store)(t->c + r * t->ldc + p * MEMO_PANEL, c);
-    }
+    for (size_t r = 0; r < rows; r++)
+        c[r] = V(dequantize)(_mm512_sub_epi32(sum[r][p], excess), t, r, p, channels);
+    V(tile_store)(rows, p, c, t);
 }
 
 // clang-format off
-/* k is a multiple of 64, so two steps of four inputs a turn come out even. */
+/* k is a multiple of 32, so two steps of four inputs a turn come out even. */
 #define VNNI_TILE(rows)                                                                            \
-    static void vnni_tile_##rows(size_t n_panels, const memo_gemm_int8_tile *t)                    \
+    static void vnni_tile_##rows(size_t n_panels, const memo_gemm_tile *t)                    \
     {                                                                                              \
         __m512i sum[INT8_ROWS][INT8_PANELS];                                                       \
-        const uint8_t *a = t->a, *a5 = rows > 5 ? t->a + 5 * t->lda : t->a;                        \
-        const int8_t *w = t->w;                                                                    \
+        const uint8_t *a = t->a, *a5 = rows > 5 ? a + 5 * t->lda : a;                              \
+        const int8_t *w = t->w, *next = t->w_next;                                                 \
         size_t stride = n_panels == INT8_PANELS ? t->panel_stride : 0, left = t->k / 8;            \
-        size_t ahead = t->w_next ? (size_t)(t->w_next - t->w) : 0;                                 \
+        size_t ahead = next ? (size_t)(next - w) : 0;                                              \
         __asm__ volatile(                                                                          \
             VNNI_ZERO(0) VNNI_ZERO(1) VNNI_ZERO(2) VNNI_ZERO(3)                                    \
             VNNI_ZERO(4) VNNI_ZERO(5) VNNI_ZERO(6) VNNI_ZERO(7)                                    \
@@ -116,9 +120,9 @@ VNNI_TILE(1) VNNI_TILE(2) VNNI_TILE(3) VNNI_TILE(4)
 VNNI_TILE(5) VNNI_TILE(6) VNNI_TILE(7) VNNI_TILE(8)
     // clang-format on
 
-    void V(memo_gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_int8_tile *tile)
+    void V(memo_gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
 {
-    static void (*const tiles[INT8_ROWS])(size_t, const memo_gemm_int8_tile *) = {
+    static void (*const tiles[INT8_ROWS])(size_t, const memo_gemm_tile *) = {
         vnni_tile_1, vnni_tile_2, vnni_tile_3, vnni_tile_4,
         vnni_tile_5, vnni_tile_6, vnni_tile_7, vnni_tile_8,
     };
@@ -133,13 +137,10 @@ VNNI_TILE(5) VNNI_TILE(6) VNNI_TILE(7) VNNI_TILE(8)
 
 static const memo_kernels avx512vnni_table = {
     .cpu = MEMO_CPU_AVX512VNNI,
-    .gemm_f32_rows = MEMO_AVX512_TILE_ROWS,
-    .gemm_f32_panels = MEMO_AVX512_TILE_PANELS,
-    .gemm_f32_tile = memo_gemm_f32_tile_avx512,
+    .gemm = {KERNEL_FLOAT_TILES(avx512, MEMO_AVX512_TILE_ROWS, MEMO_AVX512_TILE_PANELS),
+             [MEMO_GEMM_INT8] = {INT8_ROWS, INT8_PANELS, V(memo_gemm_int8_tile)}},
+    .unpack_4bit = memo_unpack_4bit_avx512,
     .quantize_row_int8 = V(memo_quantize_row_int8),
-    .gemm_int8_rows = INT8_ROWS,
-    .gemm_int8_panels = INT8_PANELS,
-    .gemm_int8_tile = V(memo_gemm_int8_tile),
     KERNEL_F32_ENTRIES(avx512),
 };
 

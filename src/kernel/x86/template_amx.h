@@ -10,6 +10,7 @@
  *   TILE_LOAD(t, p, stride)    tileloadd: the tile's rows from p, `stride` bytes apart
  *   TILE_STORE(t, p, stride)   tilestored
  *   TILE_DPBSSD(c, a, b)       tdpbssd: c += a * b, sums of four signed products into int32
+ *   TILE_BELOW(rows, n_panels, tile)   the int8 tile of a level below, at most AMX_FINISH rows
  *
  * A pass of the loop over k holds 2 x 2 tiles of sums (0 to 3), two of A (4, 5: 16 rows of 64
  * inputs) and two of W (6, 7: sixteen rows of a packed panel, as they lie). The rows of a tile are
@@ -23,6 +24,7 @@
 #define AMX_PASS   32  /* rows of a pass: two tiles */
 #define AMX_ROWS   256 /* of a call */
 #define AMX_PANELS 2
+#define AMX_FINISH 8 /* rows whose sums become floats at once */
 
 _Static_assert(AMX_ROWS *AMX_PANELS *MEMO_PANEL <= MEMO_TILE_FLOATS, "see MEMO_TILE_FLOATS");
 
@@ -49,8 +51,8 @@ KERNEL_INLINE void V(tile_configure)(size_t rows)
 }
 
 /* The exact sums of a pass into sum [rows, n_panels * 16]. Prefetches `ahead` bytes behind W. */
-KERNEL_INLINE void V(tile_sums)(const int two_rows, const int two_panels,
-                                const memo_gemm_int8_tile *t, const uint8_t *a, size_t ahead,
+KERNEL_INLINE void V(tile_sums)(const int two_rows, const int two_panels, const memo_gemm_tile *t,
+                                const uint8_t *a, size_t ahead,
                                 int32_t (*sum)[AMX_PANELS * MEMO_PANEL])
 {
     const size_t lda = t->lda, row = 64, sum_row = sizeof *sum;
@@ -92,12 +94,30 @@ KERNEL_INLINE void V(tile_sums)(const int two_rows, const int two_panels,
         TILE_STORE(3, sum[AMX_TILE] + MEMO_PANEL, sum_row);
 }
 
+/* Sums of rows row .. row + rows of the tile, in panel p, to C. */
+KERNEL_INLINE void V(tile_finish)(const size_t rows, size_t row, size_t p,
+                                  int32_t (*sum)[AMX_PANELS * MEMO_PANEL], const memo_gemm_tile *t,
+                                  V(channels) channels)
+{
+    memo_gemm_tile part = *t;
+    V(f32) c[AMX_FINISH];
+    part.c += row * t->ldc;
+    part.a_row += row;
+    if (t->epilogue == MEMO_EPILOGUE_ADD)
+        part.residual += row * t->ld_residual;
+    KERNEL_UNROLL
+    for (size_t r = 0; r < rows; r++)
+        c[r] = V(dequantize)(V(load_i32)(sum[r] + p * MEMO_PANEL), &part, r, p, channels);
+    V(tile_store)(rows, p, c, &part);
+}
+
 /* Rows row .. row + rows of the tile, with the configuration of `rows` in place. */
-static void V(tile_pass)(size_t row, size_t rows, size_t n_panels, const memo_gemm_int8_tile *t)
+static void V(tile_pass)(size_t row, size_t rows, size_t n_panels, const memo_gemm_tile *t)
 {
     _Alignas(64) int32_t sum[AMX_PASS][AMX_PANELS * MEMO_PANEL];
-    const uint8_t *a = t->a + row * t->lda;
-    size_t ahead = t->w_next && row == 0 ? (size_t)(t->w_next - t->w) : 0;
+    const uint8_t *a = (const uint8_t *)t->a + row * t->lda;
+    const int8_t *w = t->w, *next = row ? NULL : t->w_next;
+    size_t ahead = next ? (size_t)(next - w) : 0;
     if (rows > AMX_TILE && n_panels == 2)
         V(tile_sums)(1, 1, t, a, ahead, sum);
     else if (rows > AMX_TILE)
@@ -108,17 +128,36 @@ static void V(tile_pass)(size_t row, size_t rows, size_t n_panels, const memo_ge
         V(tile_sums)(0, 0, t, a, ahead, sum);
     for (size_t p = 0; p < n_panels; p++) {
         V(channels) channels = V(load_channels)(t, p);
-        for (size_t r = 0; r < rows; r++) {
-            V(i32) exact = V(load_i32)(sum[r] + p * MEMO_PANEL);
-            V(store)
-            (t->c + (row + r) * t->ldc + p * MEMO_PANEL,
-             V(dequantize)(exact, t->a_row[row + r], channels));
-        }
+        size_t r = 0;
+        for (; r + AMX_FINISH <= rows; r += AMX_FINISH)
+            V(tile_finish)(AMX_FINISH, row + r, p, sum + r, t, channels);
+        for (; r < rows; r++)
+            V(tile_finish)(1, row + r, p, sum + r, t, channels);
     }
 }
 
-static void V(gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_int8_tile *tile)
+/* Half a tile's inputs are left where scales change every 32: those are for the level below, whose
+ * bytes and bits are the same. */
+static void V(gemm_int8_half)(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
 {
+    for (size_t row = 0; row < rows; row += AMX_FINISH) {
+        size_t n = rows - row < AMX_FINISH ? rows - row : AMX_FINISH;
+        memo_gemm_tile part = *tile;
+        part.a = (const uint8_t *)tile->a + row * tile->lda;
+        part.a_row += row;
+        part.c += row * tile->ldc;
+        if (tile->epilogue == MEMO_EPILOGUE_ADD)
+            part.residual += row * tile->ld_residual;
+        TILE_BELOW(n, n_panels, &part);
+    }
+}
+
+static void V(gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
+{
+    if (tile->k % 64) {
+        V(gemm_int8_half)(rows, n_panels, tile);
+        return;
+    }
     size_t configured = 0;
     for (size_t row = 0; row < rows; row += AMX_PASS) {
         size_t n = rows - row < AMX_PASS ? rows - row : AMX_PASS;

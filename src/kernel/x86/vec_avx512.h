@@ -131,3 +131,21 @@ KERNEL_INLINE void V(store_bytes)(uint8_t *q, V(f32) x)
     bytes = _mm_xor_si128(bytes, _mm_set1_epi8((char)INT8_ZERO));
     _mm_storeu_si128((__m128i *)(void *)q, bytes);
 }
+
+KERNEL_INLINE V(f32) V(load_f16)(const uint16_t *p)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+
+KERNEL_INLINE V(f32) V(load_bf16)(const void *p, const size_t i)
+{
+    __m512i pairs = _mm512_loadu_si512(p);
+    return _mm512_castsi512_ps(i ? _mm512_and_si512(pairs, _mm512_set1_epi32((int)0xFFFF0000))
+                                 : _mm512_slli_epi32(pairs, 16));
+}
+
+KERNEL_INLINE V(f32) V(load_int8)(const void *p, const size_t i)
+{
+    __m512i quads = _mm512_slli_epi32(_mm512_loadu_si512(p), (unsigned)(24 - 8 * i));
+    return _mm512_cvtepi32_ps(_mm512_srai_epi32(quads, 24));
+}
