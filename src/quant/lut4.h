@@ -29,7 +29,7 @@ int memo_lut4_start_scale(size_t n, const float *x, const float *importance, flo
  *
  *   palette  ascending
  *   scale    in: where to start; out: refitted to the codes by least squares
- *   codes    [n] out, 0..15: the nearest entry of the palette, ties to the lower
+ *   codes    [n] out, 0..15: the nearest entry of the palette, ties to the higher
  *
  * Returns 0 for a row that memo_int8_quantize_row() refuses. */
 int memo_lut4_quantize_row(size_t n, const float *x, const float *importance,

@@ -21,6 +21,9 @@ typedef struct memo_palette_sums {
     double wyy[MEMO_PALETTE_BINS]; /* sum of weight * y^2 */
 } memo_palette_sums;
 
+/* The bin of a value: floor((y + 127) * 2), held within 0..507. */
+size_t memo_palette_bin(double y);
+
 void memo_palette_clear(memo_palette_sums *sums);
 
 /* Add the values x[i] / scale with weight scale^2 * importance[i], so that the cost is the squared
