@@ -348,8 +348,10 @@ void memo_pool_run(memo_pool *pool, unsigned n_workers, size_t n_tasks, memo_tas
         return;
     }
     double now_ms = memo_monotonic_ms();
-    for (; now_ms < pool->alone_until_ms && first < n_tasks; now_ms = memo_monotonic_ms())
+    while (now_ms < pool->alone_until_ms && first < n_tasks) {
         fn(user, first++, 0);
+        now_ms = memo_monotonic_ms();
+    }
     size_t n_places = n_workers - 1;
     if (n_places > n_tasks - first)
         n_places = n_tasks - first;

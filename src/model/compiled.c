@@ -351,8 +351,8 @@ memo_status memo_compiled_check(memo_compiled *c, uint64_t begin, uint64_t end, 
     return MEMO_OK;
 }
 
-/* Blocks of one task: 1 MiB, so that claiming tasks costs nothing. */
-#define COMPILED_TASK_BLOCKS ((size_t)16)
+/* Blocks of one task: 256 KiB, 50 microseconds, so that no thread waits long for the last. */
+#define COMPILED_TASK_BLOCKS ((size_t)4)
 
 typedef struct compiled_sweep {
     memo_compiled *compiled;

@@ -116,6 +116,16 @@ static void test_trie_check_refuses_what_leads_outside(void **state)
         assert_false(memo_trie_check(&trie, 2));
         nodes[i] = good;
     }
+    assert_false(memo_trie_check(&trie, 0));
+    for (size_t i = 0; i < n_nodes; i++) {
+        static const uint32_t beyond[] = {2, 0x7FFFFFFF, 0x80000000, 0x80000001, 0xFFFFFFFF};
+        uint32_t good = values[i];
+        for (size_t k = 0; k < sizeof beyond / sizeof *beyond; k++) {
+            values[i] = beyond[k]; /* matters only where a string ends */
+            assert_int_equal(memo_trie_check(&trie, 2), !memo_trie_ends(&trie, (uint32_t)i));
+        }
+        values[i] = good;
+    }
     trie.n_nodes = 255;
     assert_false(memo_trie_check(&trie, 2));
     memo_free(nodes);
