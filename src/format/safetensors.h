@@ -123,6 +123,8 @@ memo_status memo_st_writer_new(memo_replace *out, const memo_st_spec *specs, siz
  * MEMO_ERR_USAGE. Padding is inserted by the writer. */
 memo_status memo_st_writer_append(memo_st_writer *writer, size_t spec, const void *bytes,
                                   size_t n_bytes, memo_err *err);
+/* Put everything appended so far into the file, where it can be read back. */
+memo_status memo_st_writer_flush(memo_st_writer *writer, memo_err *err);
 /* Set or replace one metadata value, any time before finish. */
 memo_status memo_st_writer_set(memo_st_writer *writer, const char *key, const char *value,
                                memo_err *err);

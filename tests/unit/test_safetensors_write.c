@@ -105,6 +105,44 @@ static void test_safetensors_write_round_trips(void **state)
     }
 }
 
+/* Appended across several of the pieces that are handed to the system, and flushed inside one. */
+static void test_safetensors_write_large_data(void **state)
+{
+    enum { N_BYTES = 700001, STEP = 70001 };
+    static unsigned char bytes[N_BYTES];
+    static const uint64_t shape = N_BYTES;
+    const memo_st_spec large = {"large", MEMO_DTYPE_U8, 1, &shape};
+    memo_replace out = {0};
+    memo_st_writer *writer = NULL;
+    memo_map map = {0};
+
+    (void)state;
+    for (size_t i = 0; i < N_BYTES; i++)
+        bytes[i] = content(i >> 8, i);
+    assert_int_equal(memo_replace_begin(&out, target, 1, NULL), MEMO_OK);
+    assert_int_equal(memo_st_writer_new(&out, &large, 1, 0, &writer, NULL), MEMO_OK);
+    size_t begin = (size_t)memo_st_writer_offset(writer, 0);
+    for (size_t i = 0; i < N_BYTES; i += STEP) {
+        size_t n = N_BYTES - i < STEP ? N_BYTES - i : STEP;
+        assert_int_equal(memo_st_writer_append(writer, 0, bytes + i, n, NULL), MEMO_OK);
+        if (i == 3 * STEP) {
+            assert_int_equal(memo_st_writer_flush(writer, NULL), MEMO_OK);
+            assert_int_equal(memo_map_open(&map, out.tmp_path, NULL), MEMO_OK);
+            assert_int_equal(map.n_bytes, begin + i + n);
+            assert_memory_equal(map.data + begin, bytes, i + n);
+            memo_map_close(&map);
+        }
+    }
+    assert_int_equal(memo_st_writer_finish(writer, NULL), MEMO_OK);
+    assert_int_equal(memo_replace_commit(&out, NULL), MEMO_OK);
+    assert_int_equal(memo_map_open(&map, target, NULL), MEMO_OK);
+    assert_int_equal(map.n_bytes, begin + N_BYTES);
+    assert_memory_equal(map.data + begin, bytes, N_BYTES);
+    memo_map_close(&map);
+    memo_st_writer_free(writer);
+    memo_replace_fini(&out);
+}
+
 static void test_safetensors_write_nothing(void **state)
 {
     memo_replace out = {0};
@@ -174,6 +212,7 @@ static void test_safetensors_write_refuses_misuse(void **state)
     assert_int_equal(memo_st_writer_append(writer, 0, rest, 60, NULL), MEMO_ERR_USAGE);
     assert_int_equal(memo_st_writer_append(writer, 0, rest, 59, NULL), MEMO_OK);
     assert_int_equal(memo_st_writer_append(writer, 2, rest, 1, NULL), MEMO_OK); /* 1 is empty */
+    assert_int_equal(memo_st_writer_flush(writer, NULL), MEMO_OK);
     assert_int_equal(out.n_bytes, memo_st_writer_offset(writer, 2) + 1);
     assert_int_equal(memo_st_writer_append(writer, 0, rest, 0, NULL), MEMO_ERR_USAGE);
     memo_st_writer_free(writer);
@@ -219,6 +258,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_safetensors_write_round_trips),
+        cmocka_unit_test(test_safetensors_write_large_data),
         cmocka_unit_test(test_safetensors_write_nothing),
         cmocka_unit_test(test_safetensors_write_metadata_room),
         cmocka_unit_test(test_safetensors_write_refuses_misuse),

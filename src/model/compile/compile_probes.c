@@ -146,7 +146,8 @@ memo_status memo_compile_probes(memo_compile_job *job, memo_err *err)
 
     if (!vectors)
         return memo_fail_nomem(err, "the probes", n_vectors * sizeof *vectors);
-    if ((status = memo_map_open(&map, job->out.tmp_path, err)) ||
+    if ((status = memo_st_writer_flush(job->writer, err)) ||
+        (status = memo_map_open(&map, job->out.tmp_path, err)) ||
         (status = compile_run_probes(job, &map, vectors, err)) ||
         (status = memo_compile_append(job, spec + MEMO_EXTRA_PROBE_TEXTS, job->probe_texts.data,
                                       job->probe_texts.n, err)) ||
