@@ -88,26 +88,25 @@ static const void *gemm_whole_panels(const void *data, const gemm_group *group, 
 }
 
 /* One tile: all groups of k in turn, the epilogue with the last. */
-static void gemm_tile(const memo_kernels *kernels, const memo_gemm *g, gemm_group *group,
-                      memo_gemm_tile *tile, size_t n_rows)
+static void gemm_groups(const memo_gemm_kernel *kernel, const memo_gemm *g, gemm_group *group,
+                        memo_gemm_tile *tile, size_t n_rows)
 {
-    const memo_gemm_kernel *kernel = &kernels->gemm[g->kind];
-    size_t step = g->group ? g->group : g->k, a_bytes = g->kind == MEMO_GEMM_INT8 ? 1 : 4;
+    size_t a_bytes = g->kind == MEMO_GEMM_INT8 ? 1 : sizeof(float);
     memo_epilogue epilogue = tile->epilogue;
-    memo_gemm_tile t = *tile;
+    const char *a = tile->a, *w = tile->w, *next = tile->w_next;
 
-    for (size_t at = 0, i = 0; i == 0 || at < g->k; at += step, i++) {
-        t.k = gemm_min(step, g->k - at);
-        t.a = (const char *)tile->a + at * a_bytes;
-        t.w = (const char *)tile->w + gemm_group_bytes(at);
-        t.w_next = tile->w_next ? (const char *)tile->w_next + gemm_group_bytes(at) : NULL;
-        t.scale = gemm_whole_panels(g->scale ? g->scale + i * g->n : NULL, group, group->scale);
-        t.w_sum = gemm_whole_panels(g->w_sum ? g->w_sum + i * g->n : NULL, group, group->w_sum);
-        t.accumulate = i > 0;
-        t.epilogue = at + step < g->k ? MEMO_EPILOGUE_NONE : epilogue;
-        kernel->run(n_rows, group->n_panels, &t);
+    for (size_t at = 0, i = 0; at < g->k; at += g->group, i++) {
+        tile->k = gemm_min(g->group, g->k - at);
+        tile->a = a + at * a_bytes;
+        tile->w = w + gemm_group_bytes(at);
+        tile->w_next = next ? next + gemm_group_bytes(at) : NULL;
+        tile->scale = gemm_whole_panels(g->scale + i * g->n, group, group->scale);
+        tile->w_sum = gemm_whole_panels(g->w_sum ? g->w_sum + i * g->n : NULL, group, group->w_sum);
+        tile->accumulate = i > 0;
+        tile->epilogue = at + g->group < g->k ? MEMO_EPILOGUE_NONE : epilogue;
+        kernel->run(n_rows, group->n_panels, tile);
     }
-    tile->w_next = NULL; /* the first tile has fetched them */
+    tile->w = w;
 }
 
 /* One group of panels for rows row .. row + n_rows. */
@@ -123,11 +122,14 @@ static void gemm_panel_group(const memo_kernels *kernels, const memo_gemm *g, ge
         .w = group->w,
         .panel_stride = group->stride,
         .w_next = group->next,
+        .scale = gemm_whole_panels(g->scale, group, group->scale),
+        .w_sum = gemm_whole_panels(g->w_sum, group, group->w_sum),
         .bias = gemm_whole_panels(g->bias, group, group->bias),
         .epilogue = direct ? g->epilogue : MEMO_EPILOGUE_NONE,
         .ld_residual = g->ld_residual,
     };
-    size_t step = gemm_even_part(n_rows, kernels->gemm[g->kind].rows);
+    const memo_gemm_kernel *kernel = &kernels->gemm[g->kind];
+    size_t step = gemm_even_part(n_rows, kernel->rows);
 
     for (size_t r = 0; r < n_rows; r += step) {
         size_t n = gemm_min(step, n_rows - r), at = row + r;
@@ -137,7 +139,11 @@ static void gemm_panel_group(const memo_kernels *kernels, const memo_gemm *g, ge
         tile.ldc = direct ? g->ldc : group->n_panels * MEMO_PANEL;
         if (g->residual)
             tile.residual = g->residual + at * g->ld_residual + group->col;
-        gemm_tile(kernels, g, group, &tile, n);
+        if (g->group)
+            gemm_groups(kernel, g, group, &tile, n);
+        else
+            kernel->run(n, group->n_panels, &tile);
+        tile.w_next = NULL; /* the first tile has fetched them */
         if (!direct)
             gemm_edge(kernels, g, group, at, n, edge, tile.ldc);
     }
