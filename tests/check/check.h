@@ -89,10 +89,16 @@ const memo_kernels *check_amx_emulated(void);
 const char *check_amx_fault(void); /* the first fault since the last call, or NULL */
 void check_amx_emulation(check *c);
 
-/* check_bench.c: each prints its lines. */
-void bench_gemm_f32(const memo_kernels *kernels);
-void bench_gemm_int8(const memo_kernels *kernels);
-void bench_map(const memo_kernels *kernels, const char *kernel);
-void bench_rows(const memo_kernels *kernels, const char *kernel);
+/* check_bench.c: each prints a line for every figure. */
+typedef struct bench_options {
+    int json;            /* lines are objects, else for reading */
+    int every;           /* also what a lower level runs by the same code */
+    const char *classes; /* only GEMMs of this class of weights ("int8"); NULL: of all */
+} bench_options;
+
+/* kernel "gemm_int8": the classes that end in products of bytes; "gemm_f32": the others */
+void bench_gemm(const memo_kernels *kernels, const char *kernel, const bench_options *options);
+void bench_map(const memo_kernels *kernels, const char *kernel, const bench_options *options);
+void bench_rows(const memo_kernels *kernels, const char *kernel, const bench_options *options);
 
 #endif

@@ -1,110 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
-/* check_bench.c -- the same kernels against the clock.
+/* check_bench.c -- the same kernels against the clock, and against what the machine could do.
  *
  * Time is processor time of this thread, so that other processes cost less noise; each figure is
- * the median of several repeats. The peak is measured by a loop of FMAs on registers right before
- * every repeat and the share is the median of the ratios: a change of frequency cancels. Weights
- * of the GEMM rotate through more memory than a third-level cache holds, as in a pass through a
- * whole model. */
+ * the median of several repeats. Peak and bandwidth are measured right before every repeat and a
+ * share is the median of the ratios: a change of frequency, or of what neighbours leave of the
+ * memory, cancels. Weights of the GEMM rotate through more memory than a third-level cache holds,
+ * as in a pass through a whole model, and the bandwidth is that of the same memory. */
 #include "check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
+#include "check_peak.h"
 
-#define BENCH_REPEATS      15
+#define BENCH_REPEATS      11
 #define BENCH_SECONDS      0.002 /* one repeat */
-#define BENCH_WEIGHT_BYTES (48u << 20)
-#define BENCH_PEAK_STEPS   10000
-
-static double bench_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+#define BENCH_WEIGHT_BYTES ((size_t)48 << 20)
+#define BENCH_MAX_M        256
+#define BENCH_MAX_K        3072
+#define BENCH_MAX_N        4096
 
 /* What one call does; `turn` counts the calls. */
 typedef struct bench_work {
     void (*call)(const struct bench_work *work, size_t turn);
     const memo_kernels *kernels;
     const char *kernel;
-    double flop, bytes; /* of a call; flop 0: only time and bytes are shown */
+    double ops, bytes; /* of a call; ops 0: only time and bytes are shown */
     size_t n, n_rows;
-    memo_gemm gemm;
-    size_t n_weights; /* copies to rotate through */
+    memo_gemm gemm;       /* m 0: another kernel */
+    size_t n_weights;     /* copies to rotate through */
+    size_t weight_bytes;  /* of one of them */
+    const char *epilogue; /* "", "gelu" */
     float *x, *y, *z;
 } bench_work;
 
-#if defined(__x86_64__)
-
-/* One instruction on twelve chains: more than latency times throughput of any unit so far. Assembly,
- * so that no compiler moves a register to memory; the values stay zero. */
-#define PEAK_TWELVE(one)                                                                           \
-    one("1") one("2") one("3") one("4") one("5") one("6") one("7") one("8") one("9") one("10")     \
-        one("11") one("12")
-#define PEAK_LOOP(name, one, ops)                                                                  \
-    static double name(void)                                                                       \
-    {                                                                                              \
-        __asm__ volatile("vzeroall" ::: "memory");                                                 \
-        double start = bench_now();                                                                \
-        for (int step = 0; step < BENCH_PEAK_STEPS; step++)                                        \
-            __asm__ volatile(PEAK_TWELVE(one)::                                                    \
-                                 : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", \
-                                   "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13");            \
-        return 12.0 * (ops)*BENCH_PEAK_STEPS / (bench_now() - start);                              \
-    }
-
-#define PEAK_FMA_YMM(r) "vfmadd231ps %%ymm0, %%ymm0, %%ymm" r "\n\t"
-#define PEAK_FMA_ZMM(r) "vfmadd231ps %%zmm0, %%zmm0, %%zmm" r "\n\t"
-#define PEAK_DOT_ZMM(r) "vpdpbusd %%zmm0, %%zmm0, %%zmm" r "\n\t"
-/* Without that instruction: products and sums of two, of four, and the addition to the rest. */
-#define PEAK_MADD_YMM(r)                                                                           \
-    "vpmaddubsw %%ymm0, %%ymm0, %%ymm13\n\tvpmaddwd %%ymm13, %%ymm0, %%ymm13\n\t"                  \
-    "vpaddd %%ymm13, %%ymm" r ", %%ymm" r "\n\t"
-#define PEAK_MADD_ZMM(r)                                                                           \
-    "vpmaddubsw %%zmm0, %%zmm0, %%zmm13\n\tvpmaddwd %%zmm13, %%zmm0, %%zmm13\n\t"                  \
-    "vpaddd %%zmm13, %%zmm" r ", %%zmm" r "\n\t"
-
-// clang-format off
-PEAK_LOOP(bench_peak_fma_ymm, PEAK_FMA_YMM, 2 * 8)
-PEAK_LOOP(bench_peak_fma_zmm, PEAK_FMA_ZMM, 2 * 16)
-PEAK_LOOP(bench_peak_madd_ymm, PEAK_MADD_YMM, 2 * 32)
-PEAK_LOOP(bench_peak_madd_zmm, PEAK_MADD_ZMM, 2 * 64)
-PEAK_LOOP(bench_peak_dot_zmm, PEAK_DOT_ZMM, 2 * 64)
-// clang-format on
-
-/* Of the instructions that the level has for the work; that of tiles is not measured. */
-static double bench_peak(const bench_work *work)
-{
-    int int8 = work->gemm.kind == MEMO_GEMM_INT8;
-    switch (work->kernels->cpu) {
-    case MEMO_CPU_AVX2:
-        return int8 ? bench_peak_madd_ymm() : bench_peak_fma_ymm();
-    case MEMO_CPU_AVX512:
-        return int8 ? bench_peak_madd_zmm() : bench_peak_fma_zmm();
-    case MEMO_CPU_AVX512VNNI:
-    case MEMO_CPU_AVX512BF16:
-        return int8 ? bench_peak_dot_zmm() : bench_peak_fma_zmm();
-    case MEMO_CPU_AMX:
-        return int8 ? 0.0 : bench_peak_fma_zmm();
-    default:
-        return 0.0;
-    }
-}
-
-#else
-
-static double bench_peak(const bench_work *work)
-{
-    (void)work;
-    return 0.0;
-}
-
-#endif
+/* Medians. */
+typedef struct bench_figures {
+    double seconds, peak, bandwidth;
+    double of_peak, of_limit; /* shares; 0: no peak is known */
+} bench_figures;
 
 static int bench_by_value(const void *a, const void *b)
 {
@@ -118,33 +54,72 @@ static double bench_median(double *values, size_t n)
     return values[n / 2];
 }
 
-static void bench_run(const bench_work *work, const char *shape)
+static bench_figures bench_measure(const bench_work *work)
 {
-    double seconds[BENCH_REPEATS], share[BENCH_REPEATS];
+    double seconds[BENCH_REPEATS], peaks[BENCH_REPEATS], rates[BENCH_REPEATS];
+    double of_peak[BENCH_REPEATS], of_limit[BENCH_REPEATS];
     size_t calls = 1, turn = 0;
     for (double spent = 0.0; spent < BENCH_SECONDS && calls < (1u << 24); calls *= 2) {
-        double start = bench_now();
+        double start = bench_clock();
         for (size_t i = 0; i < calls; i++)
             work->call(work, turn++);
-        spent = bench_now() - start;
+        spent = bench_clock() - start;
     }
     for (size_t r = 0; r < BENCH_REPEATS; r++) {
-        double peak = work->flop > 0.0 ? bench_peak(work) : 0.0;
-        double start = bench_now();
+        int is_gemm = work->gemm.m > 0;
+        double peak = is_gemm ? bench_peak(work->kernels, work->gemm.kind) : 0.0;
+        double rate = is_gemm ? bench_bandwidth(work->gemm.w, BENCH_WEIGHT_BYTES) : 0.0;
+        double start = bench_clock();
         for (size_t i = 0; i < calls; i++)
             work->call(work, turn++);
-        seconds[r] = (bench_now() - start) / (double)calls;
-        share[r] = peak > 0.0 ? work->flop / seconds[r] / peak : 0.0;
+        seconds[r] = (bench_clock() - start) / (double)calls;
+        double computing = peak > 0.0 ? work->ops / peak : 0.0;
+        double reading = rate > 0.0 ? (double)work->weight_bytes / rate : 0.0;
+        peaks[r] = peak;
+        rates[r] = rate;
+        of_peak[r] = computing / seconds[r];
+        of_limit[r] = (computing > reading ? computing : reading) / seconds[r];
     }
-    double s = bench_median(seconds, BENCH_REPEATS);
+    return (bench_figures){bench_median(seconds, BENCH_REPEATS), bench_median(peaks, BENCH_REPEATS),
+                           bench_median(rates, BENCH_REPEATS), bench_median(of_peak, BENCH_REPEATS),
+                           bench_median(of_limit, BENCH_REPEATS)};
+}
+
+static void bench_print_json(const bench_work *work, const char *shape, const bench_figures *f)
+{
+    const memo_gemm *g = &work->gemm;
+    printf("{\"level\": \"%s\", \"kernel\": \"%s\", \"shape\": \"%s\", \"us\": %.4f, "
+           "\"gb_s\": %.3f",
+           memo_cpu_name(work->kernels->cpu), work->kernel, shape, f->seconds * 1e6,
+           work->bytes / f->seconds * 1e-9);
+    if (g->m > 0)
+        printf(", \"m\": %zu, \"n\": %zu, \"k\": %zu, \"epilogue\": \"%s\", \"gop_s\": %.3f, "
+               "\"instructions\": \"%s\", \"peak_gop_s\": %.3f, \"bandwidth_gb_s\": %.3f, "
+               "\"of_peak\": %.4f, \"of_limit\": %.4f",
+               g->m, g->n, g->k, work->epilogue, work->ops / f->seconds * 1e-9,
+               bench_peak_name(work->kernels, g->kind), f->peak * 1e-9, f->bandwidth * 1e-9,
+               f->of_peak, f->of_limit);
+    printf("}\n");
+}
+
+static void bench_print_text(const bench_work *work, const char *shape, const bench_figures *f)
+{
     printf("%-10s %-17s %-22s %10.3f us %8.2f GB/s", memo_cpu_name(work->kernels->cpu),
-           work->kernel, shape, s * 1e6, work->bytes / s * 1e-9);
-    if (work->flop > 0.0)
-        printf(" %8.2f %s", work->flop / s * 1e-9,
-               work->gemm.kind == MEMO_GEMM_INT8 ? "Gop/s" : "GFLOP/s");
-    if (share[0] > 0.0)
-        printf(" %5.1f %% of peak", 100.0 * bench_median(share, BENCH_REPEATS));
+           work->kernel, shape, f->seconds * 1e6, work->bytes / f->seconds * 1e-9);
+    if (work->ops > 0.0)
+        printf(" %8.2f Gop/s", work->ops / f->seconds * 1e-9);
+    if (f->peak > 0.0)
+        printf(" %5.1f %% of peak %5.1f %% of the limit", 100.0 * f->of_peak, 100.0 * f->of_limit);
     printf("\n");
+}
+
+static void bench_run(const bench_work *work, const char *shape, const bench_options *options)
+{
+    bench_figures figures = bench_measure(work);
+    if (options->json)
+        bench_print_json(work, shape, &figures);
+    else
+        bench_print_text(work, shape, &figures);
     fflush(stdout);
 }
 
@@ -162,119 +137,159 @@ static float *bench_array(size_t n)
     return p;
 }
 
+/* A class of weights: the kind that runs it, and bits of one weight. */
+typedef struct bench_class {
+    const char *name;
+    memo_gemm_kind kind;
+    unsigned bits;
+    int multiplier, palette; /* 4-bit weights, unpacked to int8 */
+} bench_class;
+
+static const bench_class bench_classes[] = {
+    {"gemm_f32", MEMO_GEMM_F32, 32, 0, 0},   {"gemm_f16", MEMO_GEMM_F16, 16, 0, 0},
+    {"gemm_bf16", MEMO_GEMM_BF16, 16, 0, 0}, {"gemm_w8", MEMO_GEMM_W8, 8, 0, 0},
+    {"gemm_int8", MEMO_GEMM_INT8, 8, 0, 0},  {"gemm_int4", MEMO_GEMM_INT8, 4, 1, 0},
+    {"gemm_lut4", MEMO_GEMM_INT8, 4, 0, 1},
+};
+
+/* N and K of an encoder 384 wide (MiniLM) and of a decoder 1024 wide, with 16 heads of queries and 8
+ * of keys and values of 128, and what follows each product in the model. */
+static const struct {
+    size_t n, k;
+    memo_epilogue epilogue;
+} bench_shapes[] = {
+    {1152, 384, MEMO_EPILOGUE_NONE}, {384, 384, MEMO_EPILOGUE_ADD},
+    {1536, 384, MEMO_EPILOGUE_NONE}, {1536, 384, MEMO_EPILOGUE_GELU_ERF},
+    {384, 1536, MEMO_EPILOGUE_ADD},  {4096, 1024, MEMO_EPILOGUE_NONE},
+    {1024, 2048, MEMO_EPILOGUE_ADD}, {3072, 1024, MEMO_EPILOGUE_NONE},
+    {1024, 3072, MEMO_EPILOGUE_ADD},
+};
+
+/* What all GEMMs of a run share. The values do not matter, but that none is subnormal, infinite or
+ * NaN: weights are any bytes, their sums do not belong to them. */
+typedef struct bench_arrays {
+    float *w, *a, *c, *side;
+    uint8_t *unpacked;
+    uint8_t multiplier[BENCH_MAX_N / MEMO_PANEL * BENCH_MAX_K / 32 *
+                       16];          /* of one block of inputs, 1 */
+    int8_t palette[BENCH_MAX_N * 2]; /* [n / 16][2][16] */
+} bench_arrays;
+
+static bench_arrays *bench_arrays_new(void)
+{
+    bench_arrays *arrays = memo_calloc(1, sizeof *arrays);
+    if (!arrays) {
+        fprintf(stderr, "memo_check: no memory\n");
+        exit(2);
+    }
+    arrays->w = bench_array(BENCH_WEIGHT_BYTES / sizeof(float));
+    uint16_t *halves = (uint16_t *)(void *)arrays->w; /* normal as f16, as bf16 and as f32 */
+    for (size_t i = 0; i < BENCH_WEIGHT_BYTES / sizeof *halves; i++)
+        halves[i] = (uint16_t)((halves[i] & 0x81FF) | 0x3C00);
+    arrays->a = bench_array(BENCH_MAX_M * BENCH_MAX_K);
+    arrays->c = bench_array(BENCH_MAX_M * BENCH_MAX_N);
+    arrays->side = bench_array(BENCH_MAX_N);
+    arrays->unpacked = (uint8_t *)bench_array(2 * MEMO_PANEL * BENCH_MAX_K / sizeof(float));
+    memset(arrays->multiplier, 3, sizeof arrays->multiplier);
+    memset(arrays->palette, 17, sizeof arrays->palette);
+    return arrays;
+}
+
+static void bench_arrays_free(bench_arrays *arrays)
+{
+    memo_aligned_free(arrays->w);
+    memo_aligned_free(arrays->a);
+    memo_aligned_free(arrays->c);
+    memo_aligned_free(arrays->side);
+    memo_aligned_free((float *)(void *)arrays->unpacked);
+    memo_free(arrays);
+}
+
 static void bench_call_gemm(const bench_work *work, size_t turn)
 {
     memo_gemm g = work->gemm;
-    g.w = (const char *)g.w + turn % work->n_weights * (g.n / MEMO_PANEL * g.panel_stride);
+    g.w = (const char *)g.w + turn % work->n_weights * work->weight_bytes;
     memo_gemm_run(work->kernels, &g);
 }
 
-void bench_gemm_f32(const memo_kernels *kernels)
+static void bench_one_gemm(const bench_class *cls, size_t shape, bench_work *work,
+                           bench_arrays *arrays, const bench_options *options)
 {
-    static const size_t ms[] = {1, 4, 16, 96, 256};
-    static const struct {
-        size_t n, k;
-        memo_epilogue epilogue;
-    } shapes[] = {
-        {384, 384, MEMO_EPILOGUE_NONE},  {1152, 384, MEMO_EPILOGUE_NONE},
-        {1536, 384, MEMO_EPILOGUE_NONE}, {1536, 384, MEMO_EPILOGUE_GELU_ERF},
-        {384, 1536, MEMO_EPILOGUE_NONE}, {384, 1536, MEMO_EPILOGUE_ADD},
+    static const char *const epilogues[] = {"", "gelu", "gelu", "residual"};
+    size_t m = work->gemm.m, n = bench_shapes[shape].n, k = bench_shapes[shape].k;
+    memo_unpack unpack = {.multiplier = cls->multiplier ? arrays->multiplier : NULL,
+                          .block = 32,
+                          .palette = cls->palette ? arrays->palette : NULL};
+    size_t a_size = cls->kind == MEMO_GEMM_INT8                                 ? 1
+                    : cls->kind == MEMO_GEMM_BF16 && work->kernels->bf16_inputs ? 2
+                                                                                : 4;
+    work->gemm = (memo_gemm){
+        .kind = cls->kind,
+        .m = m,
+        .n = n,
+        .k = k,
+        .a = arrays->a,
+        .lda = k * a_size,
+        .a_row = (const memo_int8_row *)(const void *)arrays->side,
+        .w = arrays->w,
+        .panel_stride = k * MEMO_PANEL * cls->bits / 8,
+        .unpack = cls->bits == 4 ? &unpack : NULL,
+        .unpacked = arrays->unpacked,
+        .scale = arrays->side,
+        .w_sum = (const int32_t *)(const void *)arrays->side,
+        .bias = arrays->side,
+        .c = arrays->c,
+        .ldc = n,
+        .epilogue = bench_shapes[shape].epilogue,
+        .residual = arrays->c,
+        .ld_residual = n,
     };
-    static const char *const epilogues[] = {"", " gelu", " gelu", " +res"};
-    float *w = bench_array(BENCH_WEIGHT_BYTES / sizeof(float));
-    float *a = bench_array(256 * 1536), *c = bench_array(256 * 1536), *bias = bench_array(1536);
-    /* The reference takes seconds where the others take milliseconds. */
-    size_t n_ms = kernels->cpu == MEMO_CPU_REF ? 2 : sizeof ms / sizeof *ms;
-    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
-        for (size_t i = 0; i < n_ms; i++) {
-            size_t m = ms[i], n = shapes[s].n, k = shapes[s].k;
-            bench_work work = {
-                .call = bench_call_gemm,
-                .kernels = kernels,
-                .kernel = "gemm_f32",
-                .flop = 2.0 * (double)m * (double)n * (double)k,
-                .bytes = 4.0 * (double)(m * k + n * k + m * n),
-                .gemm = {.m = m,
-                         .n = n,
-                         .k = k,
-                         .a = a,
-                         .lda = k * sizeof *a,
-                         .w = w,
-                         .panel_stride = k * MEMO_PANEL * sizeof *w,
-                         .bias = bias,
-                         .c = c,
-                         .ldc = n,
-                         .epilogue = shapes[s].epilogue,
-                         .residual = c,
-                         .ld_residual = n},
-                .n_weights = BENCH_WEIGHT_BYTES / sizeof(float) / (n * k),
-            };
-            char shape[40];
-            snprintf(shape, sizeof shape, "%zux%zux%zu%s", m, n, k, epilogues[shapes[s].epilogue]);
-            bench_run(&work, shape);
-        }
-    }
-    memo_aligned_free(w);
-    memo_aligned_free(a);
-    memo_aligned_free(c);
-    memo_aligned_free(bias);
+    work->epilogue = epilogues[bench_shapes[shape].epilogue];
+    work->ops = 2.0 * (double)m * (double)n * (double)k;
+    work->weight_bytes = n * k * cls->bits / 8;
+    work->n_weights = BENCH_WEIGHT_BYTES / work->weight_bytes;
+    work->bytes = (double)(work->weight_bytes + m * k * a_size + m * n * sizeof(float));
+    char name[48];
+    snprintf(name, sizeof name, "%zux%zux%zu%s%s", m, n, k, *work->epilogue ? " " : "",
+             work->epilogue);
+    bench_run(work, name, options);
 }
 
-/* The weights are any bytes and their sums do not belong to them: it costs the same. */
-void bench_gemm_int8(const memo_kernels *kernels)
+/* Is the class run by code that no lower level of this CPU has? */
+static int bench_is_new(const memo_kernels *kernels, const bench_class *cls)
 {
-    static const size_t ms[] = {1, 4, 16, 96, 256};
-    static const struct {
-        size_t n, k;
-        memo_epilogue epilogue;
-    } shapes[] = {
-        {384, 384, MEMO_EPILOGUE_NONE},
-        {1152, 384, MEMO_EPILOGUE_NONE},
-        {1536, 384, MEMO_EPILOGUE_GELU_ERF},
-        {384, 1536, MEMO_EPILOGUE_ADD},
-    };
-    static const char *const epilogues[] = {"", " gelu", " gelu", " +res"};
-    float *w = bench_array(BENCH_WEIGHT_BYTES / sizeof(float));
-    float *a = bench_array(256 * 1536 / sizeof(float)), *c = bench_array(256 * 1536);
-    float *side = bench_array(1536);
-    size_t n_ms = kernels->cpu == MEMO_CPU_REF ? 2 : sizeof ms / sizeof *ms;
-    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
-        for (size_t i = 0; i < n_ms; i++) {
-            size_t m = ms[i], n = shapes[s].n, k = shapes[s].k;
-            bench_work work = {
-                .call = bench_call_gemm,
-                .kernels = kernels,
-                .kernel = "gemm_int8",
-                .flop = 2.0 * (double)m * (double)n * (double)k,
-                .bytes = (double)(m * k + n * k) + 4.0 * (double)(m * n),
-                .gemm = {.kind = MEMO_GEMM_INT8,
-                         .m = m,
-                         .n = n,
-                         .k = k,
-                         .a = a,
-                         .lda = k,
-                         .a_row = (const memo_int8_row *)(const void *)side,
-                         .w = w,
-                         .panel_stride = k * MEMO_PANEL,
-                         .scale = side,
-                         .w_sum = (const int32_t *)(const void *)side,
-                         .bias = side,
-                         .c = c,
-                         .ldc = n,
-                         .epilogue = shapes[s].epilogue,
-                         .residual = c,
-                         .ld_residual = n},
-                .n_weights = BENCH_WEIGHT_BYTES / (n * k),
-            };
-            char shape[40];
-            snprintf(shape, sizeof shape, "%zux%zux%zu%s", m, n, k, epilogues[shapes[s].epilogue]);
-            bench_run(&work, shape);
+    for (int cpu = MEMO_CPU_REF; cpu < (int)kernels->cpu; cpu++) {
+        const memo_kernels *other = memo_kernels_for((memo_cpu)cpu);
+        if (other && other->gemm[cls->kind].run == kernels->gemm[cls->kind].run &&
+            (cls->bits > 4 || other->unpack_4bit == kernels->unpack_4bit))
+            return 0;
+    }
+    return 1;
+}
+
+void bench_gemm(const memo_kernels *kernels, const char *kernel, const bench_options *options)
+{
+    static const size_t ms[] = {1, 8, 32, 96, 256};
+    bench_arrays *arrays = bench_arrays_new();
+    /* The reference takes seconds where the others take milliseconds. */
+    size_t n_ms = kernels->cpu == MEMO_CPU_REF ? 1 : sizeof ms / sizeof *ms;
+    for (size_t i = 0; i < sizeof bench_classes / sizeof *bench_classes; i++) {
+        const bench_class *cls = &bench_classes[i];
+        if ((cls->kind == MEMO_GEMM_INT8) != !strcmp(kernel, "gemm_int8") ||
+            (options->classes && strcmp(options->classes, cls->name + strlen("gemm_"))) ||
+            (!options->every && !bench_is_new(kernels, cls)))
+            continue;
+        for (size_t shape = 0; shape < sizeof bench_shapes / sizeof *bench_shapes; shape++) {
+            for (size_t r = 0; r < n_ms; r++) {
+                bench_work work = {.call = bench_call_gemm,
+                                   .kernels = kernels,
+                                   .kernel = cls->name,
+                                   .gemm = {.m = ms[r]}};
+                bench_one_gemm(cls, shape, &work, arrays, options);
+            }
         }
     }
-    memo_aligned_free(w);
-    memo_aligned_free(a);
-    memo_aligned_free(c);
-    memo_aligned_free(side);
+    bench_arrays_free(arrays);
 }
 
 static void bench_call_map(const bench_work *work, size_t turn)
@@ -298,14 +313,14 @@ static void bench_call_map(const bench_work *work, size_t turn)
         kernels->gelu_tanh_f32(work->n, work->x, work->y);
 }
 
-void bench_map(const memo_kernels *kernels, const char *kernel)
+void bench_map(const memo_kernels *kernels, const char *kernel, const bench_options *options)
 {
     bench_work work = {.call = bench_call_map, .kernels = kernels, .kernel = kernel, .n = 1536};
     work.x = bench_array(work.n);
     work.y = bench_array(work.n);
     work.z = bench_array(work.n);
     work.bytes = (strcmp(kernel, "add_f32") ? 8.0 : 12.0) * (double)work.n;
-    bench_run(&work, "1536");
+    bench_run(&work, "1536", options);
     memo_aligned_free(work.x);
     memo_aligned_free(work.y);
     memo_aligned_free(work.z);
@@ -332,7 +347,7 @@ static void bench_call_rows(const bench_work *work, size_t turn)
                                  work->n * MEMO_PANEL);
 }
 
-void bench_rows(const memo_kernels *kernels, const char *kernel)
+void bench_rows(const memo_kernels *kernels, const char *kernel, const bench_options *options)
 {
     bench_work work = {.call = bench_call_rows, .kernels = kernels, .kernel = kernel};
     char shape[40];
@@ -351,10 +366,10 @@ void bench_rows(const memo_kernels *kernels, const char *kernel)
     work.z = bench_array(work.n);
     int reads_only = !strncmp(kernel, "dot", 3);
     work.bytes = (reads_only ? 4.0 : 8.0) * floats;
-    work.flop = reads_only ? 2.0 * floats : 0.0;
+    work.ops = reads_only ? 2.0 * floats : 0.0;
     snprintf(shape, sizeof shape, work.n_rows > 1 ? "%zux%zu" : "%zu%.0zu",
              work.n_rows > 1 ? work.n_rows : work.n, work.n_rows > 1 ? work.n : 0);
-    bench_run(&work, shape);
+    bench_run(&work, shape, options);
     memo_aligned_free(work.x);
     memo_aligned_free(work.y);
     memo_aligned_free(work.z);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* memo_check -- check every kernel of every level this CPU has; see check.h.
  *
- *   memo_check [--level L] [--kernel NAME] [--seed S] [--bench] [--exhaustive]
+ *   memo_check [--level L] [--kernel NAME] [--seed S] [--exhaustive]
+ *   memo_check --bench [--json] [--level L] [--kernel NAME] [--class C]
  *
  * Each pair of level and kernel is one test, seeded on its own, so a failure is replayed by the
  * line printed with it. A table of the levels ends the run; one the CPU lacks is SKIPPED by name
@@ -22,22 +23,10 @@ typedef enum check_group { GROUP_F32, GROUP_INT8, GROUP_EMULATION } check_group;
 typedef struct check_test {
     const char *kernel;
     void (*run)(check *c);
-    void (*bench)(const memo_kernels *kernels, const char *kernel);
+    void (*bench)(const memo_kernels *kernels, const char *kernel, const bench_options *options);
     check_group group;
     int of_one_variable;
 } check_test;
-
-static void bench_gemm(const memo_kernels *kernels, const char *kernel)
-{
-    (void)kernel;
-    bench_gemm_f32(kernels);
-}
-
-static void bench_int8(const memo_kernels *kernels, const char *kernel)
-{
-    (void)kernel;
-    bench_gemm_int8(kernels);
-}
 
 static const check_test tests[] = {
     {"gemm_f32_tile", check_gemm_f32_tile, NULL, GROUP_F32, 0}, /* timed through the driver */
@@ -56,7 +45,7 @@ static const check_test tests[] = {
     {"pack_panels_f32", check_pack_panels_f32, bench_rows, GROUP_F32, 0},
     {"quantize_row_int8", check_quantize_row_int8, bench_rows, GROUP_INT8, 0},
     {"gemm_int8_tile", check_gemm_int8_tile, NULL, GROUP_INT8, 0},
-    {"gemm_int8", check_gemm_int8, bench_int8, GROUP_INT8, 0},
+    {"gemm_int8", check_gemm_int8, bench_gemm, GROUP_INT8, 0},
     {"gemm_int8_levels", check_gemm_int8_levels, NULL, GROUP_INT8, 0},
     {"tile_emulation", check_amx_emulation, NULL, GROUP_EMULATION, 0},
 };
@@ -69,6 +58,7 @@ typedef struct options {
     const char *level, *kernel; /* NULL: all */
     uint64_t seed;
     int bench, exhaustive;
+    bench_options bench_options;
 } options;
 
 typedef struct tally {
@@ -155,8 +145,9 @@ static tally run_level(const options *o, int level)
             continue;
         if (!o->bench)
             run_test(o, level, i, &t);
-        else if (tests[i].bench && is_new(o, level, tests[i].group))
-            tests[i].bench(level_kernels(level), tests[i].kernel);
+        else if (tests[i].bench == bench_gemm ? level != EMULATED
+                                              : tests[i].bench && is_new(o, level, tests[i].group))
+            tests[i].bench(level_kernels(level), tests[i].kernel, &o->bench_options);
     }
     return t;
 }
@@ -230,6 +221,10 @@ static int parse(int argc, char **argv, options *o)
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (!strcmp(argv[i], "--bench"))
             o->bench = 1;
+        else if (!strcmp(argv[i], "--json"))
+            o->bench_options.json = 1;
+        else if (!strcmp(argv[i], "--class") && value)
+            o->bench_options.classes = argv[++i];
         else if (!strcmp(argv[i], "--exhaustive"))
             o->exhaustive = 1;
         else if (!strcmp(argv[i], "--level") && value)
@@ -241,6 +236,7 @@ static int parse(int argc, char **argv, options *o)
         else
             return 0;
     }
+    o->bench_options.every = o->level != NULL;
     return known(o);
 }
 
@@ -248,8 +244,9 @@ int main(int argc, char **argv)
 {
     options o = {0};
     if (memo_random_bytes(&o.seed, 4, NULL) != MEMO_OK || !parse(argc, argv, &o)) {
-        fprintf(stderr, "usage: memo_check [--level L] [--kernel NAME] [--seed S] [--bench] "
-                        "[--exhaustive]\n");
+        fprintf(stderr,
+                "usage: memo_check [--level L] [--kernel NAME] [--seed S] [--exhaustive]\n"
+                "       memo_check --bench [--json] [--level L] [--kernel NAME] [--class C]\n");
         return 2;
     }
     return o.exhaustive ? run_exhaustive(&o) : run_levels(&o);

@@ -1,29 +1,55 @@
 # SPDX-License-Identifier: Apache-2.0
-# ./dev bench [kernels|embed] [ARGUMENTS]: measured, never part of a test.
-name=${1:-kernels}
-[ $# -eq 0 ] || shift
-case $name in
-kernels)
-    install_packages $need_check
-    build_preset release memo_check
-    build/tests/memo_check --bench "$@"
-    ;;
-embed)
-    install_packages $need_check python3-venv
+# ./dev bench [kernels|embed|tokenizer] [ARGUMENTS]: measured, never part of a test. docs/PERFORMANCE.md
+# says what each means; --write docs/PERFORMANCE.md replaces its tables.
+
+# The Python environment with the peers, made once: everything in it is a peer's or draws a chart.
+bench_peers() {
+    peers=$PWD/build/peers/bin/python
+    "$peers" -c "import $1" 2>/dev/null && return 0
+    say "making build/peers, a Python environment with the peers (several GB)"
+    install_packages python3-venv
+    python3 -m venv build/peers
+    build/peers/bin/pip install -q matplotlib numpy onnx onnxruntime onnxscript openvino nncf ctranslate2 \
+        nanotoken sympy tokenizers tokie torch transformers || die "pip could not install the peers"
+}
+
+# What the peers read: their scripts, the texts and the published model.
+bench_sources() {
     shared=$(shared_dir)
     [ -n "$shared" ] || die "SKIPPED: the peers' scripts are not beside this checkout (MEMO_SHARED names their folder)"
-    build_preset release memolith memolith_shared
-    default_model int8
-    int8=$model
-    default_model f32
-    if ! build/peers/bin/python -c 'import onnxruntime, openvino, tokenizers' 2>/dev/null; then
-        say "making build/peers, a Python environment with the peers (several GB)"
-        python3 -m venv build/peers
-        build/peers/bin/pip install -q torch transformers onnx onnxscript onnxruntime openvino tokenizers sympy
-    fi
-    build/peers/bin/python bench/embed/run.py --shared "$shared" --model "$model" --int8 "$int8" \
-        --library build/libmemolith.so --source "$(cache_dir)/sources/all-MiniLM-L6-v2" \
-        --work build/bench "$@"
+    source=$(python3 tools/fetch_model.py) || exit 1
+}
+
+name=${1:-kernels}
+[ $# -eq 0 ] || shift
+install_packages $need_check
+case $name in
+kernels)
+    build_preset release memo_check
+    python3 bench/kernels/run.py --program build/tests/memo_check --work build/bench/work "$@"
     ;;
-*) die "no benchmark '$name'; known: kernels, embed" ;;
+embed)
+    build_preset release memolith bench_embed bench_load bench_tokenizer
+    bench_sources
+    models=
+    for class in f32 f16 bf16 int8 int4 lut4; do
+        if file=$(default_model "$class" && echo "$model"); then
+            models="$models --model $class=$file"
+        else
+            say "class $class is left out"
+        fi
+    done
+    bench_peers onnxruntime,openvino,tokenizers,matplotlib
+    "$peers" bench/embed/run.py --shared "$shared" --source "$source" --work build/bench/work \
+        --programs build/bench $models "$@"
+    ;;
+tokenizer)
+    build_preset release memolith bench_tokenizer
+    bench_sources
+    default_model int8
+    bench_peers tokie,nanotoken,tokenizers
+    "$peers" bench/tokenizer/tokenizer_bench.py --program build/bench/bench_tokenizer --model "$model" \
+        --tokenizer-json "$source/tokenizer.json" --data "$shared/data" --work build/bench/work "$@"
+    ;;
+*) die "no benchmark '$name'; known: kernels, embed, tokenizer" ;;
 esac
