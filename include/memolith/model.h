@@ -57,24 +57,26 @@ typedef struct memo_text {
         (literal), sizeof(literal) - 1                                                             \
     }
 
-/* Storage class of a compiled model's matrices. */
+/* Storage class of a compiled model's matrices. Also called precision, or quantization. What is
+ * small (biases, norms, positions) stays f32; the token embeddings are stored as the class for f32,
+ * f16 and bf16, and as int8 by the row in the classes of bytes and less. */
 typedef enum memo_class {
     MEMO_CLASS_F32,
-    MEMO_CLASS_INT8, /* matrices and token embeddings as bytes with a scale per row; a quarter of
-                        the size, integer arithmetic */
-    MEMO_CLASS_F16,  /* IEEE binary16 */
-    MEMO_CLASS_BF16, /* the upper halves of floats */
-    MEMO_CLASS_INT4, /* nibbles with a multiplier per block of inputs and a scale per row */
-    MEMO_CLASS_LUT4, /* nibbles that index palettes of 16 values; a scale per row */
+    MEMO_CLASS_INT8, /* bytes with a scale per row (per channel), group of inputs, or tensor; integer
+                        arithmetic; a quarter of the size */
+    MEMO_CLASS_F16,  /* IEEE half precision, rounded to nearest even */
+    MEMO_CLASS_BF16, /* the upper half of a float, rounded to nearest even */
+    MEMO_CLASS_INT4, /* 4-bit integers with a multiplier per block of inputs (per block) */
+    MEMO_CLASS_LUT4, /* 4-bit indices into palettes of 16 (palettized, clustered) */
 } memo_class;
 
-MEMO_API const char *memo_class_name(memo_class cls); /* "f32", "int8", ... */
+MEMO_API const char *memo_class_name(memo_class cls); /* "f32", "int8", "f16", ... */
 
-/* In what form the input of a matrix of whole numbers (int8, int4, lut4) meets its weights. */
+/* What becomes of the input of a matrix of an integer class (W8A8, W8A16, W4A16 elsewhere). */
 typedef enum memo_activations {
-    MEMO_ACTIVATIONS_DYNAMIC, /* bytes; each row with the scale of its own range (W8A8) */
-    MEMO_ACTIVATIONS_NONE,    /* float; the weights become floats in the kernel (W8A16) */
-    MEMO_ACTIVATIONS_STATIC,  /* bytes; the scale comes from texts seen when it was compiled */
+    MEMO_ACTIVATIONS_DYNAMIC, /* quantized, each token by its own range (W8A8, nothing calibrated) */
+    MEMO_ACTIVATIONS_NONE,    /* stays a float, the weights become floats in the kernel (W8A16) */
+    MEMO_ACTIVATIONS_STATIC,  /* quantized by one range, measured on texts when it was compiled */
 } memo_activations;
 
 /* ---- open ---------------------------------------------------------------------------------- */
@@ -131,6 +133,25 @@ typedef struct memo_model_info {
 } memo_model_info;
 
 MEMO_API void memo_model_get_info(const memo_model *model, memo_model_info *info);
+
+/* One matrix, or the token embeddings, as an open model stores it. */
+typedef struct memo_weight_info {
+    const char *name; /* "layer.000.attention.qkv.weight" */
+    /* CLASS[/GRAIN][:ACTIVATIONS], where silence is the usual: "f32", "f16", "bf16"; "int8" (a
+     * scale for each row), "int8/tensor", "int8/64" (for each group of 64 inputs); "int4/32" (a
+     * multiplier for each block of 32 inputs); "lut4/16" (a palette for 16 rows), "lut4/tensor";
+     * ":none" and ":static" for other activations than dynamic ones. */
+    char format[32];
+    memo_class cls;
+    memo_activations activations; /* of the integer classes */
+    size_t n_rows, n_cols;
+    uint64_t n_bytes; /* in the file, scales and the like included */
+} memo_weight_info;
+
+/* memo_model_get_weight() -- the weights that have a choice of formats, counted from 0, in file order.
+ *
+ * Returns 0 when there is no such weight. */
+MEMO_API int memo_model_get_weight(const memo_model *model, size_t index, memo_weight_info *info);
 
 /* ---- embed --------------------------------------------------------------------------------- */
 
@@ -234,6 +255,25 @@ typedef enum memo_pooling {
     MEMO_POOLING_LAST,
 } memo_pooling;
 
+/* How many weights of class int8 share a scale. */
+typedef enum memo_granularity {
+    MEMO_GRANULARITY_CHANNEL, /* one output channel: a row */
+    MEMO_GRANULARITY_TENSOR,
+    MEMO_GRANULARITY_GROUP, /* `group` inputs of a row */
+} memo_granularity;
+
+typedef enum memo_scales {
+    MEMO_SCALES_ABSMAX, /* the largest value is the largest byte */
+    MEMO_SCALES_SEARCH, /* least squared error: large values may be clipped */
+} memo_scales;
+
+typedef enum memo_palette_kind {
+    MEMO_PALETTE_KMEANS, /* clustered: the 16 values of least squared error */
+    MEMO_PALETTE_UNIFORM,
+} memo_palette_kind;
+
+#define MEMO_PALETTE_GROUP_TENSOR SIZE_MAX
+
 typedef struct memo_compile_options {
     size_t size;
     memo_class cls;
@@ -245,6 +285,41 @@ typedef struct memo_compile_options {
     int overwrite;        /* replace an existing output; else MEMO_ERR_USAGE */
     memo_progress_fn progress;
     void *progress_user;
+
+    /* Class int8. */
+    memo_granularity granularity;
+    size_t group; /* 32, 64 or 128 with MEMO_GRANULARITY_GROUP (0: 64), else 0 */
+    memo_scales scales;
+    /* Class int4. */
+    size_t block; /* inputs of a multiplier: 32, 64 or 128; 0: 32 */
+    /* Class lut4. */
+    memo_palette_kind palette;
+    size_t palette_group;     /* rows of a palette: 8, 16, 32, MEMO_PALETTE_GROUP_TENSOR; 0: 16 */
+    unsigned palette_bits;    /* 4; 0: 4 */
+    int palette_plain_scales; /* non-zero: one scale for the matrix instead of one per channel */
+
+    /* All integer classes. */
+    memo_activations activations;
+    /* Text file, one text a line, on which inputs are measured: the ranges of static activations,
+     * and which inputs of a matrix matter, for the searches of int8, int4 and lut4. NULL: none, and
+     * no static activations. At most 4,096 lines are used. */
+    const char *calibrate;
+
+    /* Mixed: "PATTERN=FORMAT", FORMAT being CLASS[/GRAIN][:ACTIVATIONS] as memo_model_get_weight()
+     * shows it, e.g. "layer.*.ffn.down.weight=int8/64:none". PATTERN is a name of a matrix, or
+     * "embeddings.word"; * stands for any characters, ? for one. The last that fits counts; one
+     * that fits no weight is MEMO_ERR_USAGE. */
+    const char *const *set; /* [n_set] */
+    size_t n_set;
+
+    /* Non-zero: `cls` is not looked at; each matrix gets the cheapest class with which the vectors
+     * of our own texts stay near those of the source: mean cosine and share of the 10 nearest texts
+     * of at least the targets (0: 0.999 and 0.97). */
+    int auto_class;
+    double target_cosine, target_top10;
+
+    size_t layers_average; /* mean of the states of the last N layers, then pooling; 0: the last */
+    size_t dims;           /* only the first N dimensions (Matryoshka), renormalized; 0: all */
 } memo_compile_options;
 
 /* What compiling did; strings are valid until memo_compile_report_free(). */
@@ -272,6 +347,19 @@ MEMO_API memo_status memo_model_compile(memo_ctx *ctx, const char *source, const
                                         const memo_compile_options *options,
                                         memo_compile_report **report, memo_err *err);
 MEMO_API void memo_compile_report_free(memo_compile_report *report);
+
+/* memo_model_compress() -- turn one compiled model into a smaller one.
+ *
+ *   source   a file made by memo_model_compile(); its checksums are checked first
+ *   out, report  as above
+ *
+ * Recipe and tokenizer are the source's (max_tokens, pooling, layers_average and dims are
+ * MEMO_ERR_USAGE), the weights get the class of the options; each must come from a class that is
+ * more exact, or from the same (MEMO_ERR_UNSUPPORTED). From class f32 the result has the
+ * fingerprint that compiling the folder would give. */
+MEMO_API memo_status memo_model_compress(memo_ctx *ctx, const char *source, const char *out,
+                                         const memo_compile_options *options,
+                                         memo_compile_report **report, memo_err *err);
 
 /* ---- look inside --------------------------------------------------------------------------- */
 

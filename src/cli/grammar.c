@@ -18,6 +18,10 @@ const cli_option cli_options[CLI_N_OPTIONS] = {CLI_SETTINGS(GRAMMAR_SETTING)
 #define GRAMMAR_MODEL   OPT_MODEL, OPT_CACHE_DIR, GRAMMAR_COMPUTE
 #define GRAMMAR_STORE   OPT_DB, OPT_NS
 #define GRAMMAR_COMMON  OPT_FORMAT, OPT_HELP
+/* How weights are stored. */
+#define GRAMMAR_FORMATS                                                                            \
+    OPT_GRANULARITY, OPT_GROUP, OPT_SCALES, OPT_BLOCK_SIZE, OPT_PALETTE, OPT_PALETTE_GROUP,        \
+        OPT_PALETTE_BITS, OPT_PALETTE_SCALES, OPT_ACTIVATIONS, OPT_CALIBRATE, OPT_SET, OPT_TARGET
 
 enum { GRAMMAR_MANY = 1 << 20 };
 
@@ -149,9 +153,26 @@ const cli_verb cli_verbs[] = {
      1,
      "memolith model compile all-MiniLM-L6-v2/ -o minilm.f32.safetensors",
      "turn a published model folder into one file that runs",
-     "FOLDER holds config.json, tokenizer.json (or vocab.txt) and model.safetensors as published.",
-     {OPT_OUT, OPT_CLASS, OPT_NAME, OPT_MAX_TOKENS, OPT_POOLING, OPT_ALLOW_NONFINITE, OPT_FORCE,
-      GRAMMAR_COMPUTE, OPT_FORMAT_LONG, OPT_HELP}},
+     "FOLDER holds config.json, tokenizer.json (or vocab.txt) and model.safetensors as published.\n"
+     "FORMAT of --set is CLASS[/GRAIN][:ACTIVATIONS]: f32, f16, bf16, int8, int8/channel,\n"
+     "int8/tensor, int8/64, int4/32, lut4/16, lut4/tensor, each of the integer ones also with\n"
+     ":dynamic, :none or :static. Names of weights: memolith model show.",
+     {OPT_OUT, OPT_CLASS, GRAMMAR_FORMATS, OPT_NAME, OPT_MAX_TOKENS, OPT_MAX_LENGTH, OPT_POOLING,
+      OPT_LAYERS_AVERAGE, OPT_DIMS, OPT_ALLOW_NONFINITE, OPT_FORCE, GRAMMAR_COMPUTE,
+      OPT_FORMAT_LONG, OPT_HELP}},
+    {"model compress",
+     cli_verb_model_compress,
+     "FILE",
+     CLI_PATH,
+     1,
+     1,
+     1,
+     "memolith model compress minilm.f32.safetensors -o minilm.lut4.safetensors --class lut4",
+     "turn a compiled model into a smaller one",
+     "Recipe and tokenizer stay, the fingerprint is new. From class f32 the result is that of\n"
+     "model compile. A weight that has lost bits already goes to fewer only.",
+     {OPT_OUT, OPT_CLASS, GRAMMAR_FORMATS, OPT_NAME, OPT_FORCE, GRAMMAR_COMPUTE,
+      OPT_FORMAT_LONG, OPT_HELP}},
     {"model show",
      cli_verb_model_show,
      "[FILE]",
@@ -349,6 +370,8 @@ const char *cli_nearest_verb(const char *name)
         {"dump", "backup"},
         {"compile", "model compile"},
         {"convert", "model compile"},
+        {"compress", "model compress"},
+        {"quantize", "model compress"},
         {"inspect", "model inspect"},
         {"verify", "model verify"},
     };

@@ -110,9 +110,44 @@ typedef enum cli_kind {
     X(OVERLONG, "overlong", 0, CLI_CHOICE, 0, "head|tail|error|chunk", 0, 0,                       \
       "what happens to a text longer than the model takes (default head)")                         \
     X(OUT, "out", 'o', CLI_PATH, 0, "FILE", 0, 0, "the compiled model to write")                   \
-    X(CLASS, "class", 0, CLI_CHOICE, 0, "f32|int8", 0, 0,                                          \
-      "f32: weights as published; int8: bytes with a scale per row, a quarter of the size "        \
-      "(default f32)")                                                                             \
+    X(CLASS, "class", 0, CLI_CHOICE, 0, "f32|f16|bf16|int8|int4|lut4|auto", 0, 0,                  \
+      "how weights are stored (precision, quantization): f32 as published; f16, bf16 half the "    \
+      "size; int8 bytes with a scale per channel; int4 4-bit integers per block; lut4 palettized "  \
+      "4-bit (k-means); auto the cheapest for each matrix (default f32)")                          \
+    X(GRANULARITY, "granularity", 0, CLI_CHOICE, 0, "channel|tensor|group", 0, 0,                  \
+      "int8: a scale per channel (row), per tensor, or per group of inputs (default channel)")     \
+    X(GROUP, "group", 0, CLI_CHOICE, 0, "32|64|128", 0, 0,                                         \
+      "int8 by group: inputs that share a scale (default 64)")                                     \
+    X(SCALES, "scales", 0, CLI_CHOICE, 0, "absmax|search", 0, 0,                                   \
+      "int8: scales from the largest value, or by a search for the least squared error, which "    \
+      "may clip it (default absmax)")                                                              \
+    X(BLOCK_SIZE, "block-size", 0, CLI_CHOICE, 0, "32|64|128", 0, 0,                               \
+      "int4: inputs of a block with a multiplier of its own (per-block; default 32)")              \
+    X(PALETTE, "palette", 0, CLI_CHOICE, 0, "kmeans|uniform", 0, 0,                                \
+      "lut4: clustered palettes (k-means, least squared error) or evenly spaced ones (default "    \
+      "kmeans)")                                                                                   \
+    X(PALETTE_GROUP, "palette-group", 0, CLI_CHOICE, 0, "8|16|32|tensor", 0, 0,                    \
+      "lut4: channels that share a palette (grouped channels; default 16)")                        \
+    X(PALETTE_BITS, "palette-bits", 0, CLI_CHOICE, 0, "4", 0, 0, "lut4: bits of an index (4)")     \
+    X(PALETTE_SCALES, "palette-scales", 0, CLI_CHOICE, 0, "channel|tensor", 0, 0,                  \
+      "lut4: a scale per channel beside the palette, or one for the matrix (default channel)")     \
+    X(ACTIVATIONS, "activations", 0, CLI_CHOICE, 0, "dynamic|none|static", 0, 0,                   \
+      "int8, int4, lut4: inputs quantized token by token (W8A8), not at all (W8A16, W4A16), or "   \
+      "by ranges from --calibrate (default dynamic)")                                              \
+    X(CALIBRATE, "calibrate", 0, CLI_PATH, 0, "FILE", 0, 0,                                        \
+      "texts, one a line, on which inputs are measured: the ranges of static activations, and "    \
+      "which inputs matter in a search (calibration)")                                             \
+    X(SET, "set", 0, CLI_PAIR, 1, "PATTERN=FORMAT", 0, 0,                                          \
+      "mixed: another format for the weights whose name fits, e.g. "                               \
+      "'layer.*.ffn.down.weight=int8/64:none'; repeat for more, the last that fits counts")        \
+    X(TARGET, "target", 0, CLI_PAIR, 1, "FIGURE=LEAST", 0, 0,                                      \
+      "auto: cos (mean cosine, default 0.999) and top10 (neighbours kept, default 0.97) of our "   \
+      "texts beside the source")                                                                   \
+    X(LAYERS_AVERAGE, "layers-average", 0, CLI_COUNT, 0, "N", 1, 999,                              \
+      "mean of the states of the last N layers, then pooling (default 1: the last)")               \
+    X(MAX_LENGTH, "max-length", 0, CLI_COUNT, 0, "N", 3, 1048576, "the same as --max-tokens")      \
+    X(DIMS, "dims", 0, CLI_COUNT, 0, "N", 1, 65536,                                                \
+      "keep the first N dimensions of a vector (Matryoshka) and renormalize (default all)")        \
     X(NAME, "name", 0, CLI_NAME, 0, "NAME", 0, 0, "stored name (default the publisher's)")         \
     X(MAX_TOKENS, "max-tokens", 0, CLI_COUNT, 0, "N", 3, 1048576,                                  \
       "most tokens of a text (default the publisher's)")                                           \

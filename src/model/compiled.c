@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/json.h"
 
 const memo_st_spec memo_extra_specs[MEMO_EXTRAS] = {
     {"memolith.tokenizer", MEMO_DTYPE_U8, 1, NULL},
@@ -76,8 +77,9 @@ static memo_status compiled_check_header(const unsigned char *bytes, size_t n_by
 
 /* ---- metadata ------------------------------------------------------------------------------ */
 
-static memo_status compiled_version(const memo_compiled *c, const char *key, const char *ours,
-                                    const char *what, memo_err *err)
+/* `ours` are one or two versions: "1", or "1" and "2". */
+static memo_status compiled_version(const memo_compiled *c, const char *key,
+                                    const char *const ours[2], const char *what, memo_err *err)
 {
     const char *found = memo_safetensors_metadata(c->st, key);
 
@@ -87,10 +89,11 @@ static memo_status compiled_version(const memo_compiled *c, const char *key, con
                          "a published model is compiled with: memolith model compile FOLDER -o "
                          "FILE");
     }
-    if (!strcmp(found, ours))
+    if (!strcmp(found, ours[0]) || (ours[1] && !strcmp(found, ours[1])))
         return MEMO_OK;
-    memo_fail(err, MEMO_ERR_UNSUPPORTED, "%s: %s is version \"%.32s\", this memolith reads \"%s\"",
-              what, key, found, ours);
+    memo_fail(err, MEMO_ERR_UNSUPPORTED,
+              "%s: %s is version \"%.32s\", this memolith reads \"%s\"%s%s%s", what, key, found,
+              ours[0], ours[1] ? " and \"" : "", ours[1] ? ours[1] : "", ours[1] ? "\"" : "");
     return memo_hint(err, MEMO_ERR_UNSUPPORTED, "recompile the model with this memolith");
 }
 
@@ -123,22 +126,29 @@ static memo_status compiled_read_recipe(memo_compiled *c, const char *what, memo
 static memo_status compiled_read_class(memo_compiled *c, const char *cls, const char *what,
                                        memo_err *err)
 {
-    for (int i = 0; i <= MEMO_CLASS_INT8; i++)
-        if (!strcmp(cls, memo_class_name((memo_class)i))) {
-            c->cls = (memo_class)i;
-            return MEMO_OK;
-        }
-    return memo_fail(err, MEMO_ERR_UNSUPPORTED,
-                     "%s: class \"%.32s\" is not supported; supported are f32 and int8", what, cls);
+    int mixed = !strcmp(memo_safetensors_metadata(c->st, MEMO_KEY_LAYOUT), MEMO_COMPILED_MIXED);
+
+    if (!memo_class_find(cls, strlen(cls), &c->cls))
+        return memo_fail(err, MEMO_ERR_UNSUPPORTED,
+                         "%s: class \"%.32s\" is not supported; supported are f32, f16, bf16, int8, "
+                         "int4 and lut4",
+                         what, cls);
+    if (mixed)
+        return compiled_text(c, MEMO_KEY_WEIGHTS, &c->weights_json, what, err);
+    if (c->cls != MEMO_CLASS_F32 && c->cls != MEMO_CLASS_INT8)
+        return memo_fail(err, MEMO_ERR_FORMAT, "%s: class %s needs layout \"2\"", what, cls);
+    return MEMO_OK;
 }
 
 static memo_status compiled_read_metadata(memo_compiled *c, const char *what, memo_err *err)
 {
+    static const char *const formats[2] = {MEMO_COMPILED_FORMAT, NULL};
+    static const char *const layouts[2] = {MEMO_COMPILED_LAYOUT, MEMO_COMPILED_MIXED};
     const char *cls = NULL, *hash = NULL;
     memo_status status;
 
-    if ((status = compiled_version(c, MEMO_KEY_FORMAT, MEMO_COMPILED_FORMAT, what, err)) ||
-        (status = compiled_version(c, MEMO_KEY_LAYOUT, MEMO_COMPILED_LAYOUT, what, err)) ||
+    if ((status = compiled_version(c, MEMO_KEY_FORMAT, formats, what, err)) ||
+        (status = compiled_version(c, MEMO_KEY_LAYOUT, layouts, what, err)) ||
         (status = compiled_text(c, MEMO_KEY_CLASS, &cls, what, err)) ||
         (status = compiled_text(c, MEMO_KEY_NAME, &c->metadata_name, what, err)) ||
         (status = compiled_text(c, MEMO_KEY_RECIPE, &c->recipe_json, what, err)) ||
@@ -185,13 +195,52 @@ static memo_status compiled_find(const memo_compiled *c, memo_st_spec wanted, co
     return MEMO_OK;
 }
 
+/* The format of each weight that has a choice, and nothing else. */
+static memo_status compiled_read_formats(memo_compiled *c, const char *what, memo_err *err)
+{
+    const memo_weight_format plain = {.cls = c->cls};
+    json_t *root = NULL;
+    size_t n = 0;
+    memo_err why = {0};
+
+    memo_layout_set_class(&c->layout, &plain);
+    if (!c->weights_json)
+        return MEMO_OK;
+    memo_status status = memo_json_parse(c->weights_json, strlen(c->weights_json),
+                                         &memo_json_request_limits, MEMO_KEY_WEIGHTS, &root, &why);
+    if (status)
+        return memo_fail(err, status == MEMO_ERR_NOMEM ? status : MEMO_ERR_FORMAT, "%s: %s", what,
+                         why.message);
+    for (size_t i = 0; i < c->layout.n_slots && status == MEMO_OK; i++) {
+        memo_slot *slot = &c->layout.slots[i];
+        if (!memo_slot_has_format(slot))
+            continue;
+        const json_t *text = json_object_get(root, slot->name);
+        n++;
+        if (!json_is_string(text) ||
+            !memo_weight_format_read(json_string_value(text), json_string_length(text), NULL,
+                                     &slot->format) ||
+            !memo_slot_takes(slot, &slot->format))
+            status = memo_fail(err, MEMO_ERR_FORMAT, "%s: " MEMO_KEY_WEIGHTS " gives %s no format "
+                               "that it could have", what, slot->name);
+    }
+    if (status == MEMO_OK && json_object_size(root) != n)
+        status = memo_fail(err, MEMO_ERR_FORMAT,
+                           "%s: " MEMO_KEY_WEIGHTS " names %zu weights, the model has %zu", what,
+                           json_object_size(root), n);
+    json_decref(root);
+    return status;
+}
+
 static memo_status compiled_find_weights(memo_compiled *c, const char *what, memo_err *err)
 {
-    memo_status status = memo_layout_init(&c->layout, &c->recipe, c->cls, err);
-    size_t n = c->layout.n_stored;
+    memo_status status;
 
-    if (status)
+    if ((status = memo_layout_init(&c->layout, &c->recipe, err)) ||
+        (status = compiled_read_formats(c, what, err)) ||
+        (status = memo_layout_store(&c->layout, err)))
         return status;
+    size_t n = c->layout.n_stored;
     c->tensors = memo_calloc(n, sizeof *c->tensors);
     if (!c->tensors)
         return memo_fail_nomem(err, "the list of weights", n * sizeof *c->tensors);
@@ -227,7 +276,7 @@ static memo_status compiled_check_sums(memo_compiled *c, const char *what, memo_
 
 static memo_status compiled_find_extras(memo_compiled *c, const char *what, memo_err *err)
 {
-    uint64_t vectors[2] = {MEMO_COMPILED_PROBES, c->recipe.hidden_size};
+    uint64_t vectors[2] = {MEMO_COMPILED_PROBES, memo_recipe_dim(&c->recipe)};
     uint64_t seqlens = MEMO_COMPILED_PROBES + 1;
 
     for (size_t i = 0; i < MEMO_EXTRAS; i++) {
@@ -299,8 +348,9 @@ void memo_compiled_close(memo_compiled *c)
 void memo_compiled_slot(const memo_compiled *c, const memo_slot *slot, const void **data)
 {
     for (size_t kind = 0; kind < MEMO_STORED_KINDS; kind++)
-        data[kind] =
-            kind < slot->n_stored ? memo_compiled_data(c, c->tensors[slot->first + kind]) : NULL;
+        data[kind] = NULL;
+    for (size_t i = 0; i < slot->n_stored; i++)
+        data[slot->kinds[i]] = memo_compiled_data(c, c->tensors[slot->first + i]);
 }
 
 /* ---- blocks -------------------------------------------------------------------------------- */

@@ -3,8 +3,11 @@
  *
  *   header    the tensors, and __metadata__:
  *               memolith.format        version of this container, "1"
- *               memolith.layout        version of the packing of the weights, "1"
- *               memolith.class         "f32" or "int8"
+ *               memolith.layout        version of the packing of the weights, "1" or "2"
+ *               memolith.class         "f32", "int8", ...: of the model as a whole
+ *               memolith.weights       JSON, {"layer.000.ffn.up.weight": "int8/64", ...}: the format
+ *                                      (model/weight_format.h) of each weight that has a choice.
+ *                                      Layout "2" only: "1" is all f32, or all int8 by channel
  *               memolith.name          "all-MiniLM-L6-v2"
  *               memolith.recipe        JSON, model/recipe.h
  *               memolith.fingerprint   SHA-256 of the logical content, 64 hex digits
@@ -38,13 +41,15 @@
 #include "model/layout.h"
 
 #define MEMO_COMPILED_FORMAT "1"
-#define MEMO_COMPILED_LAYOUT "1"
+#define MEMO_COMPILED_LAYOUT "1" /* memo_layout_is_plain() */
+#define MEMO_COMPILED_MIXED  "2" /* memolith.weights says what is what */
 #define MEMO_COMPILED_BLOCK  65536u
 #define MEMO_COMPILED_PROBES 8u
 
 #define MEMO_KEY_FORMAT      "memolith.format"
 #define MEMO_KEY_LAYOUT      "memolith.layout"
 #define MEMO_KEY_CLASS       "memolith.class"
+#define MEMO_KEY_WEIGHTS     "memolith.weights"
 #define MEMO_KEY_NAME        "memolith.name"
 #define MEMO_KEY_RECIPE      "memolith.recipe"
 #define MEMO_KEY_FINGERPRINT "memolith.fingerprint"
@@ -79,6 +84,7 @@ typedef struct memo_compiled {
     const memo_st_tensor **tensors; /* [layout.n_stored] */
     const memo_st_tensor *extra[MEMO_EXTRAS];
     const char *metadata_name, *recipe_json, *fingerprint, *tool; /* in st */
+    const char *weights_json; /* in st; NULL: layout "1" */
     const char *source;                                           /* in st, or NULL */
     const uint64_t *sums;                                         /* [n_blocks + 1] in bytes */
     size_t n_blocks;

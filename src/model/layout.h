@@ -9,20 +9,32 @@
  *   embeddings.norm.bias ...   layer.000.attention.norm.bias ... layer.005.ffn.up.weight
  *
  * Vectors and tables are stored row by row, [n] or [n_rows, n_cols]; matrices as panels
- * (quant/pack.h). Class int8 stores matrices and token embeddings as bytes with a scale per row
- * (quant/int8.h), everything else as f32; their side tensors follow the values:
+ * (quant/pack.h). Matrices and token embeddings have a format (model/weight_format.h), everything
+ * else is f32. Side tensors follow the values:
  *
- *   class f32    ....weight        F32 [n_panels, n_in_pad, 16]
- *   class int8   ....weight        I8  [n_panels, n_in_pad / 4, 64]
- *                ....weight.scale  F32 [n_out]
- *                ....weight.sum    I32 [n_out]  sum of each channel's bytes, for the kernels
- *                embeddings.word        I8  [vocab_size, hidden_size]
- *                embeddings.word.scale  F32 [vocab_size] */
+ *   f32    ....weight             F32 [n_panels, n_in_pad, 16]
+ *   f16    ....weight             F16 [n_panels, n_in_pad / 2, 32], bf16 the same as BF16
+ *   int8   ....weight             I8  [n_panels, n_in_pad / 4, 64]
+ *          ....weight.scale       F32 [n_out], with groups [n_groups, n_out]
+ *          ....weight.sum         I32 likewise: sum of the bytes, for the kernels
+ *   int4   ....weight             U8  [n_panels, n_in_pad / 8, 64]
+ *          ....weight.multiplier  U8  [n_panels, n_blocks, 16]
+ *          ....weight.scale, .sum     [n_out], the sum of the bytes that it unpacks to
+ *   lut4   ....weight             U8  [n_panels, n_in_pad / 8, 64]
+ *          ....weight.palette     I8  [n_panels, 2, 16], a palette for each 8 channels
+ *          ....weight.scale, .sum     [n_out], as int4
+ *   :static  ....weight.input     F32 [2], scale and offset of the input's bytes
+ *
+ *   embeddings.word          F32, F16, BF16 or I8 [vocab_size, hidden_size]
+ *   embeddings.word.scale    F32 [vocab_size], int8 only
+ *
+ * Groups and blocks count the padding of n_in: ceil(n_in_pad / group). */
 #ifndef MEMO_MODEL_LAYOUT_H
 #define MEMO_MODEL_LAYOUT_H
 
 #include "format/safetensors.h"
 #include "model/recipe.h"
+#include "model/weight_format.h"
 
 /* What a weight is. Per model, then per layer; each group in the order of the names. */
 typedef enum memo_weight {
@@ -47,17 +59,20 @@ typedef enum memo_weight {
     MEMO_WEIGHT_KINDS
 } memo_weight;
 
-/* The tensors in which a weight is stored, in the order of the names. */
+/* The tensors in which a weight may be stored, in the order of the names. */
 typedef enum memo_stored_kind {
     MEMO_STORED_VALUES,
-    MEMO_STORED_SCALE, /* class int8 */
-    MEMO_STORED_SUM,   /* class int8, matrices */
+    MEMO_STORED_INPUT,
+    MEMO_STORED_MULTIPLIER,
+    MEMO_STORED_PALETTE,
+    MEMO_STORED_SCALE,
+    MEMO_STORED_SUM,
     MEMO_STORED_KINDS
 } memo_stored_kind;
 
 /* One tensor of the file. */
 typedef struct memo_stored {
-    char name[56];
+    char name[60];
     memo_dtype dtype;
     size_t n_dims;
     uint64_t shape[3];
@@ -72,10 +87,11 @@ typedef struct memo_slot {
     size_t n_dims;         /* logical: 1 for a vector, else 2 */
     size_t n_rows, n_cols; /* logical extents; a vector has one row */
     uint64_t n_values;     /* logical */
-    memo_class cls;        /* how its values are stored */
-    int packed;            /* stored as panels, else row by row */
-    size_t first;          /* index in layout->stored of its values; the side tensors follow */
+    memo_weight_format format;
+    int packed;   /* a matrix: stored as panels, else row by row */
+    size_t first; /* index in layout->stored of its values; the side tensors follow */
     size_t n_stored;
+    unsigned char kinds[MEMO_STORED_KINDS]; /* [n_stored] memo_stored_kind of each */
 } memo_slot;
 
 typedef struct memo_layout {
@@ -86,20 +102,35 @@ typedef struct memo_layout {
     uint64_t n_parameters;
 } memo_layout;
 
-/* MEMO_ERR_LIMIT when sizes overflow. */
-memo_status memo_layout_init(memo_layout *layout, const memo_recipe *recipe, memo_class cls,
-                             memo_err *err);
+/* memo_layout_init() -- the slots of a recipe, all in format f32 and nothing stored yet.
+ *
+ * Then memo_layout_set_class() or formats one by one, then memo_layout_store(). */
+memo_status memo_layout_init(memo_layout *layout, const memo_recipe *recipe, memo_err *err);
 void memo_layout_fini(memo_layout *layout); /* a zeroed layout is an empty one */
 
-/* Bytes of one logical row of a slot's values, unpacked. */
-size_t memo_slot_row_bytes(const memo_slot *slot);
-/* Bytes of 16 rows as they are stored: one panel, or 16 rows one after the other. */
-size_t memo_slot_strip_bytes(const memo_slot *slot);
-/* Pack n_rows <= 16 logical rows of a matrix into one panel. */
-void memo_slot_pack(const memo_slot *slot, const void *rows, size_t n_rows, void *panel);
-/* The n_rows <= 16 rows of a stored strip, unpacked into rows [n_rows, memo_slot_row_bytes()].
- * Returns where they lie: `rows`, or the strip itself when there is nothing to unpack. */
-const void *memo_slot_unpack(const memo_slot *slot, const void *strip, size_t n_rows, void *rows);
+/* Whether a slot has a choice of formats: matrices and token embeddings. */
+int memo_slot_has_format(const memo_slot *slot);
+/* Whether it may have this one: token embeddings are f32, f16, bf16 or int8 by the row. */
+int memo_slot_takes(const memo_slot *slot, const memo_weight_format *format);
+/* The format of a slot when a model has `format`: token embeddings become int8 in the integer
+ * classes, and the rest keeps f32. */
+memo_weight_format memo_slot_format_of(const memo_slot *slot, const memo_weight_format *format);
+void memo_layout_set_class(memo_layout *layout, const memo_weight_format *format);
+
+/* The slot of the token embeddings. */
+const memo_slot *memo_layout_word(const memo_layout *layout);
+
+/* Every weight is as the first version of the layout stored a whole model of class `cls`: f32, or
+ * int8 by channel with dynamic activations. */
+int memo_layout_is_plain(const memo_layout *layout, memo_class cls);
+
+/* List the tensors of the file. MEMO_ERR_LIMIT when sizes overflow. */
+memo_status memo_layout_store(memo_layout *layout, memo_err *err);
+
+/* Scales of a row: groups of a matrix of class int8, else 1. */
+size_t memo_slot_n_groups(const memo_slot *slot);
+/* Multipliers of a row of class int4. */
+size_t memo_slot_n_blocks(const memo_slot *slot);
 
 /* memo_layout_bind() -- point the executor at one weight.
  *
@@ -108,16 +139,5 @@ const void *memo_slot_unpack(const memo_slot *slot, const void *strip, size_t n_
  *   layers  [n_layers], what transformer->layers will be */
 void memo_layout_bind(const memo_slot *slot, const void *const *data, memo_transformer *transformer,
                       memo_layer_weights *layers);
-
-/* The fingerprint, fed in the order of the layout; it sees logical values and scales only, never
- * packing or what follows from them. Begin with the class; then for each slot its head, all its
- * rows and, in class int8, its scales; then the rest. */
-void memo_fingerprint_begin(memo_sha256 *sha, memo_class cls);
-void memo_fingerprint_slot(memo_sha256 *sha, const memo_slot *slot);
-void memo_fingerprint_rows(memo_sha256 *sha, const memo_slot *slot, const void *rows,
-                           size_t n_rows);
-void memo_fingerprint_scales(memo_sha256 *sha, const memo_slot *slot, const float *scales);
-void memo_fingerprint_rest(memo_sha256 *sha, const void *tokenizer, size_t n_bytes,
-                           const memo_recipe *recipe);
 
 #endif

@@ -7,25 +7,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "model/model_handle.h"
-
-const char *memo_class_name(memo_class cls)
-{
-    switch (cls) {
-    case MEMO_CLASS_F32:
-        return "f32";
-    case MEMO_CLASS_INT8:
-        return "int8";
-    case MEMO_CLASS_F16:
-        return "f16";
-    case MEMO_CLASS_BF16:
-        return "bf16";
-    case MEMO_CLASS_INT4:
-        return "int4";
-    case MEMO_CLASS_LUT4:
-        return "lut4";
-    }
-    return "unknown";
-}
+#include "model/slot_rows.h"
 
 /* ---- open ---------------------------------------------------------------------------------- */
 
@@ -187,7 +169,7 @@ void memo_model_get_info(const memo_model *model, memo_model_info *info)
         .name = file->metadata_name,
         .architecture = file->recipe.architecture,
         .cls = file->cls,
-        .dim = file->recipe.hidden_size,
+        .dim = memo_recipe_dim(&file->recipe),
         .max_tokens = file->recipe.max_tokens,
         .n_special_tokens = memo_model_n_special(model),
         .n_layers = file->recipe.n_layers,
@@ -200,6 +182,29 @@ void memo_model_get_info(const memo_model *model, memo_model_info *info)
     memcpy(info->fingerprint, file->fingerprint, sizeof info->fingerprint);
     if (file->source)
         memcpy(info->source_hash, file->source, sizeof info->source_hash);
+}
+
+int memo_model_get_weight(const memo_model *model, size_t index, memo_weight_info *info)
+{
+    const memo_layout *layout = model ? &model->file.layout : NULL;
+
+    for (size_t i = 0; layout && info && i < layout->n_slots; i++) {
+        const memo_slot *slot = &layout->slots[i];
+        if (!memo_slot_has_format(slot) || index--)
+            continue;
+        *info = (memo_weight_info){
+            .name = slot->name,
+            .cls = slot->format.cls,
+            .activations = slot->format.activations,
+            .n_rows = slot->n_rows,
+            .n_cols = slot->n_cols,
+        };
+        memo_weight_format_put(&slot->format, info->format);
+        for (size_t k = 0; k < slot->n_stored; k++)
+            info->n_bytes += layout->stored[slot->first + k].n_bytes;
+        return 1;
+    }
+    return 0;
 }
 
 const memo_tokenizer *memo_model_tokenizer(const memo_model *model)
@@ -262,8 +267,7 @@ memo_status memo_model_check_words(memo_model *model, const uint32_t *ids, size_
                                    memo_err *err)
 {
     const memo_word_table *word = &model->transformer.word;
-    size_t value_bytes = model->file.cls == MEMO_CLASS_INT8 ? 1 : sizeof(float);
-    uint64_t row_bytes = model->transformer.config.hidden_size * value_bytes;
+    uint64_t row_bytes = memo_slot_row_bytes(memo_layout_word(&model->file.layout));
     memo_status status = MEMO_OK;
 
     for (size_t i = 0; i < n_ids && status == MEMO_OK; i++) {

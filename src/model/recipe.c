@@ -51,6 +51,8 @@ static const struct recipe_row {
     {"normalize", RECIPE_BOOL, offsetof(memo_recipe, normalize), 0, 1, NULL},
     TEXT(prompt_query),
     TEXT(prompt_document),
+    SIZE(layers_average, 0, MEMO_RECIPE_MAX_LAYERS),
+    SIZE(dims, 0, MEMO_RECIPE_MAX_WIDTH),
 #undef TEXT
 #undef SIZE
 };
@@ -97,6 +99,14 @@ memo_status memo_recipe_check(const memo_recipe *r, memo_err *err)
         return memo_fail(err, MEMO_ERR_VALUE,
                          "recipe: a maximum of %zu tokens, but the model has %zu positions",
                          r->max_tokens, r->n_positions);
+    if (r->layers_average > r->n_layers)
+        return memo_fail(err, MEMO_ERR_VALUE,
+                         "recipe: a mean of the last %zu layers, but the model has %zu",
+                         r->layers_average, r->n_layers);
+    if (r->dims > r->hidden_size)
+        return memo_fail(err, MEMO_ERR_VALUE,
+                         "recipe: %zu dimensions, but the model's vectors have %zu", r->dims,
+                         r->hidden_size);
     if (!(r->norm_eps > 0 && r->norm_eps < 1))
         return memo_fail(err, MEMO_ERR_VALUE,
                          "recipe: norm_eps is %g, it must be above 0 and below 1", r->norm_eps);
@@ -162,6 +172,8 @@ memo_status memo_recipe_write(const memo_recipe *recipe, char **json, memo_err *
 
     /* A NULL from jansson fails the calls that use it, so one check per field is enough. */
     for (size_t f = 0; f < MEMO_RECIPE_FIELDS && status == MEMO_OK; f++) {
+        if (f >= MEMO_RECIPE_FIRST_LATER && !*recipe_size(recipe, f))
+            continue; /* as an earlier version would have written it */
         json_t *pair = json_object();
         const char *origin = recipe->origin[f] ? recipe->origin[f] : "default";
         if (json_object_set_new(pair, "value", recipe_value(recipe, f)) ||
@@ -239,6 +251,8 @@ memo_status memo_recipe_read(const char *json, memo_recipe *recipe, memo_err *er
 
     for (size_t f = 0; f < MEMO_RECIPE_FIELDS && status == MEMO_OK; f++) {
         const json_t *pair = json_object_get(root, recipe_rows[f].name);
+        if (!pair && f >= MEMO_RECIPE_FIRST_LATER)
+            continue;
         status = json_is_object(pair)
                      ? recipe_read_field(pair, f, recipe, err)
                      : memo_fail(err, MEMO_ERR_FORMAT, "recipe: field \"%s\" is missing",
@@ -265,6 +279,8 @@ void memo_recipe_hash(const memo_recipe *recipe, memo_sha256 *sha)
 {
     for (size_t f = 0; f < MEMO_RECIPE_FIELDS; f++) {
         const struct recipe_row *row = &recipe_rows[f];
+        if (f >= MEMO_RECIPE_FIRST_LATER && !*recipe_size(recipe, f))
+            continue;
         memo_sha256_update(sha, row->name, strlen(row->name) + 1);
         if (row->kind == RECIPE_TEXT) {
             const char *text = *recipe_text(recipe, f);

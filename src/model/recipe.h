@@ -24,6 +24,10 @@
 #define MEMO_RECIPE_MAX_TOKENS 1048576
 #define MEMO_RECIPE_MAX_PROMPT 4096 /* bytes */
 
+/* Fields from this on came later: a recipe that lacks them has 0, and 0 is not fed to a
+ * fingerprint, so that older models stay what they are. */
+#define MEMO_RECIPE_FIRST_LATER MEMO_RECIPE_layers_average
+
 #define MEMO_RECIPE_OPTION "option" /* the origin of what the caller of compile set */
 
 /* X(field): the fields in the order in which they are stored and shown. */
@@ -42,7 +46,9 @@
     X(pooling)                                                                                     \
     X(normalize)                                                                                   \
     X(prompt_query)                                                                                \
-    X(prompt_document)
+    X(prompt_document)                                                                             \
+    X(layers_average)                                                                              \
+    X(dims)
 
 typedef enum memo_recipe_field {
 #define MEMO_RECIPE_ENUM(name) MEMO_RECIPE_##name,
@@ -61,6 +67,8 @@ typedef struct memo_recipe {
     size_t pooling;                         /* memo_pooling */
     size_t normalize;                       /* 0 or 1 */
     char *prompt_query, *prompt_document;   /* put before a text of that role; "" for none */
+    size_t layers_average;                  /* states of the last so many layers; 0: of the last */
+    size_t dims;                            /* of a vector; 0: hidden_size */
     const char *origin[MEMO_RECIPE_FIELDS]; /* static strings; in a recipe that was parsed only
                                                MEMO_RECIPE_OPTION is kept, else NULL */
 } memo_recipe;
@@ -73,6 +81,12 @@ memo_status memo_recipe_set_text(char **field, const char *value, memo_err *err)
 /* Everything that must hold between fields: heads divide the width, max_tokens fit the positions.
  * MEMO_ERR_VALUE naming the fields. */
 memo_status memo_recipe_check(const memo_recipe *recipe, memo_err *err);
+
+/* Dimensions of a vector. */
+static inline size_t memo_recipe_dim(const memo_recipe *recipe)
+{
+    return recipe->dims ? recipe->dims : recipe->hidden_size;
+}
 
 /* What the executor needs of it, for weights stored in a class. */
 memo_transformer_config memo_recipe_config(const memo_recipe *recipe, memo_class cls);

@@ -18,6 +18,7 @@ memo_status cli_verb_forget(cli_app *app, memo_err *err);
 memo_status cli_verb_embed(cli_app *app, memo_err *err);
 memo_status cli_verb_tokenize(cli_app *app, memo_err *err);
 memo_status cli_verb_model_compile(cli_app *app, memo_err *err);
+memo_status cli_verb_model_compress(cli_app *app, memo_err *err);
 memo_status cli_verb_model_show(cli_app *app, memo_err *err);
 memo_status cli_verb_model_inspect(cli_app *app, memo_err *err);
 memo_status cli_verb_model_verify(cli_app *app, memo_err *err);

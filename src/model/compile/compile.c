@@ -11,19 +11,22 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/error.h"
+#include "model/compile/choose.h"
 #include "model/compile/compile_job.h"
 
 static void compile_fini(memo_compile_job *job)
 {
     memo_st_writer_free(job->writer);
     memo_replace_fini(&job->out);
-    memo_sha256_final(job->sha, NULL);
+    memo_fingerprint_fini(&job->identity);
     memo_buf_fini(&job->sums);
     memo_buf_fini(&job->probe.ids);
     memo_buf_fini(&job->probe_texts);
     memo_tokenizer_close(job->tokenizer);
-    memo_aligned_free(job->tables);
+    memo_aligned_free(job->own_tables);
     memo_free(job->block);
+    memo_free(job->recipe_json);
+    memo_free(job->weights_json);
     memo_weight_map_fini(&job->map);
     memo_layout_fini(&job->layout);
     memo_source_close(&job->source);
@@ -51,36 +54,109 @@ static void compile_name(memo_compile_job *job)
 
 static memo_status compile_check_options(const memo_compile_options *o, memo_err *err)
 {
-    if ((unsigned)o->cls > MEMO_CLASS_INT8)
-        return memo_fail(err, MEMO_ERR_UNSUPPORTED,
-                         "class %d is not supported; supported are f32 and int8", (int)o->cls);
     if ((unsigned)o->pooling > MEMO_POOLING_LAST)
         return memo_fail(err, MEMO_ERR_USAGE, "pooling %d is not one of the list", (int)o->pooling);
     if (o->name && (!*o->name || strlen(o->name) > 200))
         return memo_fail(err, MEMO_ERR_VALUE, "a model's name has 1 to 200 bytes, not %zu",
                          strlen(o->name));
-    return MEMO_OK;
+    return memo_choose_check(o, err);
 }
 
-static memo_status compile_prepare(memo_compile_job *job, const char *folder, const char *out,
-                                   memo_err *err)
+/* memolith.weights of a layout that is not plain. */
+static memo_status compile_write_formats(memo_compile_job *job, memo_err *err)
+{
+    memo_buf text = {0};
+    char format[MEMO_WEIGHT_FORMAT_TEXT];
+    memo_status status = MEMO_OK;
+
+    if (memo_layout_is_plain(&job->layout, job->options.cls))
+        return MEMO_OK;
+    for (size_t i = 0; i < job->layout.n_slots; i++) {
+        const memo_slot *slot = &job->layout.slots[i];
+        if (!memo_slot_has_format(slot))
+            continue;
+        memo_weight_format_put(&slot->format, format);
+        memo_buf_printf(&text, "%s\"%s\":\"%s\"", text.n ? "," : "{", slot->name, format);
+    }
+    memo_buf_puts(&text, "}");
+    job->weights_json = text.failed ? NULL : memo_strdup(text.data);
+    if (!job->weights_json)
+        status = memo_fail_nomem(err, "the list of formats", text.cap);
+    memo_buf_fini(&text);
+    return status;
+}
+
+/* A published folder: its recipe, tokenizer and tensors. */
+static memo_status compile_open_folder(memo_compile_job *job, const char *folder, const char *out,
+                                       memo_err *err)
 {
     memo_status status;
 
-    if ((status = compile_check_options(&job->options, err)) ||
-        (status = memo_source_open(&job->source, folder, &job->options, err)) ||
+    if ((status = memo_source_open(&job->source, folder, &job->options, err)) ||
         (status = memo_source_digest(&job->source, job->source_hash, err)))
         return status;
     if (memo_same_file(job->source.file.path, out))
         return memo_fail(err, MEMO_ERR_USAGE, "%s: the output is the source's own weights", out);
+    job->recipe = &job->source.recipe;
     compile_name(job);
-    memset(job->fingerprint, '0', sizeof job->fingerprint - 1);
-    if ((status = memo_layout_init(&job->layout, &job->source.recipe, job->options.cls, err)) ||
-        (status = memo_weight_map_init(&job->map, &job->source, &job->layout, err)))
+    if ((status = memo_recipe_write(job->recipe, &job->recipe_json, err)) ||
+        (status = memo_layout_init(&job->layout, job->recipe, err)))
         return status;
-    job->sha = memo_sha256_new();
-    if (!job->sha)
-        return memo_fail_nomem(err, "the fingerprint", 0);
+    return memo_weight_map_init(&job->map, &job->source, &job->layout, err);
+}
+
+/* A compiled model: everything is in it, and stays as it is but for the weights. */
+static memo_status compile_open_model(memo_compile_job *job, memo_model *from, memo_err *err)
+{
+    memo_compiled *file = &from->file;
+    const memo_st_tensor *tables = file->extra[MEMO_EXTRA_TOKENIZER];
+    memo_status status =
+        memo_compiled_check_all(file, file->st->data_begin,
+                                file->extra[MEMO_EXTRA_CHECKSUMS]->begin, job->ctx->pool, 0, err);
+
+    if (status)
+        return status;
+    job->from = from;
+    job->recipe = &file->recipe;
+    job->tables = memo_compiled_data(file, tables);
+    job->n_tables = (size_t)(tables->end - tables->begin);
+    snprintf(job->name, sizeof job->name, "%s",
+             job->options.name ? job->options.name : file->metadata_name);
+    if (file->source)
+        memcpy(job->source_hash, file->source, sizeof job->source_hash);
+    job->recipe_json = memo_strdup(file->recipe_json);
+    return job->recipe_json ? memo_layout_init(&job->layout, job->recipe, err)
+                            : memo_fail_nomem(err, "the recipe", strlen(file->recipe_json));
+}
+
+/* A class may only come from one that is more exact, or from itself. */
+static memo_status compile_check_order(const memo_compile_job *job, memo_err *err)
+{
+    for (size_t i = 0; job->from && i < job->layout.n_slots; i++) {
+        const memo_slot *to = &job->layout.slots[i], *from = &job->from->file.layout.slots[i];
+        if (memo_choose_may_follow(from->format.cls, to->format.cls))
+            continue;
+        memo_fail(err, MEMO_ERR_UNSUPPORTED,
+                  "%s is stored as %s, from which class %s cannot be made without a second loss",
+                  to->name, memo_class_name(from->format.cls), memo_class_name(to->format.cls));
+        return memo_hint(err, MEMO_ERR_UNSUPPORTED,
+                         "from the published folder: memolith model compile FOLDER --class %s",
+                         memo_class_name(to->format.cls));
+    }
+    return MEMO_OK;
+}
+
+/* What every compile does once its source is known. */
+static memo_status compile_prepare(memo_compile_job *job, memo_err *err)
+{
+    memo_status status;
+
+    memset(job->fingerprint, '0', sizeof job->fingerprint - 1);
+    if ((status = memo_choose_formats(&job->layout, &job->options, err)) ||
+        (status = compile_check_order(job, err)) ||
+        (status = memo_layout_store(&job->layout, err)) ||
+        (status = compile_write_formats(job, err)))
+        return status;
     return memo_compile_prepare_probes(job, err);
 }
 
@@ -134,39 +210,85 @@ void memo_compile_report_free(memo_compile_report *report)
     memo_free(result);
 }
 
-memo_status memo_model_compile(memo_ctx *ctx, const char *source, const char *out,
-                               const memo_compile_options *options, memo_compile_report **report,
+/* From a source that is open to the renamed file. */
+static memo_status compile_run(memo_compile_job *job, const char *out, memo_compile_report **report,
                                memo_err *err)
 {
-    memo_compile_job job = {.ctx = ctx};
     memo_compile_report *made = NULL;
-    char *recipe_json = NULL;
     memo_status status;
 
-    if (!ctx || !source || !*source || !out || !*out)
-        return memo_fail(err, MEMO_ERR_USAGE,
-                         "compiling needs a context, a source folder and an output path");
-    if ((status = memo_options_copy(&job.options, sizeof job.options, options,
-                                    "memo_compile_options", err)) ||
-        (status = compile_prepare(&job, source, out, err)) ||
-        (status = memo_recipe_write(&job.source.recipe, &recipe_json, err)) ||
-        (status = compile_report(&job, &made, err)) ||
-        (status = memo_compile_begin(&job, recipe_json, out, err)) ||
-        (status = memo_compile_weights(&job, err)) ||
-        (status = memo_compile_append(&job, job.layout.n_stored + MEMO_EXTRA_TOKENIZER, job.tables,
-                                      job.source.tokenizer.n, err)) ||
-        (status = memo_compile_probes(&job, err)) ||
-        (status = memo_compile_finish(&job, recipe_json, err)))
+    if ((status = compile_prepare(job, err)) || (status = compile_report(job, &made, err)) ||
+        (status = memo_compile_begin(job, out, err)) ||
+        (status = memo_compile_weights(job, err)) ||
+        (status = memo_compile_append(job, job->layout.n_stored + MEMO_EXTRA_TOKENIZER, job->tables,
+                                      job->n_tables, err)) ||
+        (status = memo_compile_probes(job, err)) || (status = memo_compile_finish(job, err)))
         goto done;
-    memcpy(made->fingerprint, job.fingerprint, sizeof made->fingerprint);
-    made->file_bytes = job.out.n_bytes; /* commit keeps it */
+    memcpy(made->fingerprint, job->fingerprint, sizeof made->fingerprint);
+    made->file_bytes = job->out.n_bytes; /* commit keeps it */
     if (report) {
         *report = made;
         made = NULL;
     }
 done:
     memo_compile_report_free(made);
-    memo_free(recipe_json);
+    return status;
+}
+
+memo_status memo_model_compile(memo_ctx *ctx, const char *source, const char *out,
+                               const memo_compile_options *options, memo_compile_report **report,
+                               memo_err *err)
+{
+    memo_compile_job job = {.ctx = ctx};
+    memo_status status;
+
+    if (!ctx || !source || !*source || !out || !*out)
+        return memo_fail(err, MEMO_ERR_USAGE,
+                         "compiling needs a context, a source folder and an output path");
+    if (!(status = memo_options_copy(&job.options, sizeof job.options, options,
+                                     "memo_compile_options", err)) &&
+        !(status = compile_check_options(&job.options, err)) &&
+        !(status = compile_open_folder(&job, source, out, err)))
+        status = compile_run(&job, out, report, err);
     compile_fini(&job);
+    return status;
+}
+
+/* The recipe is the source's: an option that would change it is refused by name. */
+static memo_status compile_refuse_recipe(const memo_compile_options *o, memo_err *err)
+{
+    const char *option = o->max_tokens       ? "max-tokens"
+                         : o->pooling        ? "pooling"
+                         : o->layers_average ? "layers-average"
+                         : o->dims           ? "dims"
+                                             : NULL;
+    if (!option)
+        return MEMO_OK;
+    memo_fail(err, MEMO_ERR_USAGE, "%s is part of the recipe, which a compiled model keeps", option);
+    return memo_hint(err, MEMO_ERR_USAGE, "it is an option of memolith model compile");
+}
+
+memo_status memo_model_compress(memo_ctx *ctx, const char *source, const char *out,
+                                const memo_compile_options *options, memo_compile_report **report,
+                                memo_err *err)
+{
+    memo_compile_job job = {.ctx = ctx};
+    memo_model *from = NULL;
+    memo_status status;
+
+    if (!ctx || !source || !*source || !out || !*out)
+        return memo_fail(err, MEMO_ERR_USAGE,
+                         "compressing needs a context, a compiled model and an output path");
+    if (memo_same_file(source, out))
+        return memo_fail(err, MEMO_ERR_USAGE, "%s: the output is the source itself", out);
+    if (!(status = memo_options_copy(&job.options, sizeof job.options, options,
+                                     "memo_compile_options", err)) &&
+        !(status = compile_check_options(&job.options, err)) &&
+        !(status = compile_refuse_recipe(&job.options, err)) &&
+        !(status = memo_model_open(ctx, source, NULL, &from, err)) &&
+        !(status = compile_open_model(&job, from, err)))
+        status = compile_run(&job, out, report, err);
+    compile_fini(&job);
+    memo_model_close(from);
     return status;
 }

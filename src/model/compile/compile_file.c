@@ -63,12 +63,12 @@ static void compile_extra_shapes(const memo_compile_job *job, uint64_t shapes[ME
 {
     uint64_t n_data = 0;
 
-    shapes[MEMO_EXTRA_TOKENIZER][0] = job->source.tokenizer.n;
+    shapes[MEMO_EXTRA_TOKENIZER][0] = job->n_tables;
     shapes[MEMO_EXTRA_PROBE_TEXTS][0] = job->probe_texts.n;
     shapes[MEMO_EXTRA_PROBE_CU_SEQLENS][0] = MEMO_COMPILED_PROBES + 1;
     shapes[MEMO_EXTRA_PROBE_IDS][0] = job->probe.ids.n / sizeof(uint32_t);
     shapes[MEMO_EXTRA_PROBE_VECTORS][0] = MEMO_COMPILED_PROBES;
-    shapes[MEMO_EXTRA_PROBE_VECTORS][1] = job->source.recipe.hidden_size;
+    shapes[MEMO_EXTRA_PROBE_VECTORS][1] = memo_recipe_dim(job->recipe);
     for (size_t i = 0; i < job->layout.n_stored; i++)
         n_data += (job->layout.stored[i].n_bytes + 63) / 64 * 64;
     for (size_t i = 0; i < MEMO_EXTRA_CHECKSUMS; i++) {
@@ -79,31 +79,41 @@ static void compile_extra_shapes(const memo_compile_job *job, uint64_t shapes[ME
 }
 
 /* The metadata in file order; the values of the two hashes are as long as they will be. */
-#define COMPILE_PAIRS 9
+#define COMPILE_PAIRS 10
 
-static void compile_metadata(const memo_compile_job *job, const char *recipe_json,
-                             const char *(*pairs)[2])
+/* Returns how many there are. */
+static size_t compile_metadata(const memo_compile_job *job, const char *(*pairs)[2])
 {
+    const char *layout = job->weights_json ? MEMO_COMPILED_MIXED : MEMO_COMPILED_LAYOUT;
     const char *const values[COMPILE_PAIRS][2] = {
         {MEMO_KEY_FORMAT, MEMO_COMPILED_FORMAT},
-        {MEMO_KEY_LAYOUT, MEMO_COMPILED_LAYOUT},
+        {MEMO_KEY_LAYOUT, layout},
         {MEMO_KEY_CLASS, memo_class_name(job->options.cls)},
+        {MEMO_KEY_WEIGHTS, job->weights_json},
         {MEMO_KEY_NAME, job->name},
-        {MEMO_KEY_RECIPE, recipe_json},
+        {MEMO_KEY_RECIPE, job->recipe_json},
         {MEMO_KEY_FINGERPRINT, job->fingerprint},
         {MEMO_KEY_TOOL, memo_version()},
-        {MEMO_KEY_SOURCE, job->source_hash},
+        {MEMO_KEY_SOURCE, job->source_hash[0] ? job->source_hash : NULL},
         {MEMO_KEY_HEADER_HASH, "0000000000000000"},
     };
-    memcpy(pairs, values, sizeof values);
+    size_t n = 0;
+
+    for (size_t i = 0; i < COMPILE_PAIRS; i++)
+        if (values[i][1]) {
+            pairs[n][0] = values[i][0];
+            pairs[n++][1] = values[i][1];
+        }
+    return n;
 }
 
 /* Bytes that the metadata takes in the header, escapes included. */
-static memo_status compile_metadata_room(const char *(*pairs)[2], size_t *room, memo_err *err)
+static memo_status compile_metadata_room(const char *(*pairs)[2], size_t n, size_t *room,
+                                         memo_err *err)
 {
     memo_buf text = {0};
 
-    for (size_t i = 0; i < COMPILE_PAIRS; i++)
+    for (size_t i = 0; i < n; i++)
         for (size_t side = 0; side < 2; side++) {
             memo_buf_put_json(&text, pairs[i][side], strlen(pairs[i][side]));
             memo_buf_puts(&text, "  "); /* colon, comma */
@@ -114,8 +124,7 @@ static memo_status compile_metadata_room(const char *(*pairs)[2], size_t *room, 
     return status;
 }
 
-memo_status memo_compile_begin(memo_compile_job *job, const char *recipe_json, const char *path,
-                               memo_err *err)
+memo_status memo_compile_begin(memo_compile_job *job, const char *path, memo_err *err)
 {
     size_t n_stored = job->layout.n_stored, room = 0;
     const char *pairs[COMPILE_PAIRS][2];
@@ -137,8 +146,8 @@ memo_status memo_compile_begin(memo_compile_job *job, const char *recipe_json, c
         specs[n_stored + i] = memo_extra_specs[i];
         specs[n_stored + i].shape = shapes[i];
     }
-    compile_metadata(job, recipe_json, pairs);
-    if (!(status = compile_metadata_room(pairs, &room, err)) &&
+    size_t n_pairs = compile_metadata(job, pairs);
+    if (!(status = compile_metadata_room(pairs, n_pairs, &room, err)) &&
         !(status = memo_replace_begin(&job->out, path, job->options.overwrite, err)))
         status =
             memo_st_writer_new(&job->out, specs, n_stored + MEMO_EXTRAS, room, &job->writer, err);
@@ -171,10 +180,9 @@ static memo_status compile_sign_header(memo_compile_job *job, memo_err *err)
     return status;
 }
 
-memo_status memo_compile_finish(memo_compile_job *job, const char *recipe_json, memo_err *err)
+memo_status memo_compile_finish(memo_compile_job *job, memo_err *err)
 {
     size_t spec = job->layout.n_stored + MEMO_EXTRA_CHECKSUMS;
-    unsigned char digest[MEMO_SHA256_BYTES];
     const char *pairs[COMPILE_PAIRS][2];
     uint64_t begin = memo_compile_offset(job, spec);
     memo_status status;
@@ -187,17 +195,13 @@ memo_status memo_compile_finish(memo_compile_job *job, const char *recipe_json, 
     memo_buf_append(&job->sums, &sum, sizeof sum);
     if (job->sums.failed)
         return memo_fail_nomem(err, "checksums", job->sums.cap);
-    memo_fingerprint_rest(job->sha, job->source.tokenizer.data, job->source.tokenizer.n,
-                          &job->source.recipe);
-    int hashed = memo_sha256_final(job->sha, digest);
-    job->sha = NULL;
-    if (!hashed)
-        return memo_fail(err, MEMO_ERR_IO, "libcrypto could not compute a SHA-256");
-    memo_hex(digest, sizeof digest, job->fingerprint);
-    compile_metadata(job, recipe_json, pairs);
+    if ((status = memo_fingerprint_end(&job->identity, job->tables, job->n_tables, job->recipe,
+                                       job->fingerprint, err)))
+        return status;
+    size_t n_pairs = compile_metadata(job, pairs);
     if ((status = memo_st_writer_append(job->writer, spec, job->sums.data, job->sums.n, err)))
         return status;
-    for (size_t i = 0; i < COMPILE_PAIRS; i++)
+    for (size_t i = 0; i < n_pairs; i++)
         if ((status = memo_st_writer_set(job->writer, pairs[i][0], pairs[i][1], err)))
             return status;
     if ((status = memo_st_writer_finish(job->writer, err)) ||

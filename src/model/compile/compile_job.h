@@ -3,6 +3,7 @@
  * (compile_file.c), the weights (compile_weights.c), the probes (compile_probes.c). compile.c runs
  * them in this order:
  *
+ *   memo_choose_formats    what each weight will be; memo_compile_calibrate what its input was
  *   memo_compile_begin     the header's room, sized from the list of tensors
  *   memo_compile_weights   append, 16 rows at a time
  *   memo_compile_append    the tokenizer
@@ -12,43 +13,49 @@
 #define MEMO_MODEL_COMPILE_JOB_H
 
 #include "base/ctx.h"
-#include "base/hash.h"
+#include "model/compile/encode.h"
 #include "model/compile/weights.h"
-#include "model/compiled.h"
+#include "model/fingerprint.h"
+#include "model/model_handle.h"
 #include "model/verify/probe.h"
 
 /* The first n_stored specs of the file are the layout's tensors, MEMO_EXTRAS follow. */
 typedef struct memo_compile_job {
     memo_ctx *ctx;
     memo_compile_options options;
-    memo_source source;
-    memo_layout layout;
+    memo_source source; /* a published folder, and which of its tensors is what; */
     memo_weight_map map;
-    void *tables; /* the tokenizer's, aligned */
+    memo_model *from; /* or a compiled model, borrowed; else NULL */
+    const memo_recipe *recipe;
+    char *recipe_json;   /* owned */
+    char *weights_json;  /* owned; NULL: a plain layout */
+    const void *tables;  /* [n_tables] the tokenizer's, aligned */
+    size_t n_tables;
+    void *own_tables;    /* tables of a folder */
+    memo_layout layout;
+    memo_input_range *inputs; /* [n_slots] what was measured, or NULL */
     memo_tokenizer *tokenizer;
     memo_probe_ids probe;
     memo_buf probe_texts;
     memo_replace out;
     memo_st_writer *writer;
-    memo_sha256 *sha;
+    memo_fingerprint identity;
     memo_buf sums;        /* uint64_t values */
     unsigned char *block; /* [MEMO_COMPILED_BLOCK] of the data section, hashed when full */
     size_t n_block;
     uint64_t at; /* bytes of the data section so far */
     char name[256];
     char fingerprint[2 * MEMO_SHA256_BYTES + 1];
-    char source_hash[MEMO_SOURCE_HASH_TEXT];
+    char source_hash[MEMO_SOURCE_HASH_TEXT]; /* "": not known */
 } memo_compile_job;
 
-/* Begin the file `path`. recipe_json goes into its metadata, here and at the end. */
-memo_status memo_compile_begin(memo_compile_job *job, const char *recipe_json, const char *path,
-                               memo_err *err);
+memo_status memo_compile_begin(memo_compile_job *job, const char *path, memo_err *err);
 /* The next bytes of the data, under the checksums; specs in their order. */
 memo_status memo_compile_append(memo_compile_job *job, size_t spec, const void *bytes,
                                 size_t n_bytes, memo_err *err);
 /* Offset of a spec in the data section. */
 uint64_t memo_compile_offset(const memo_compile_job *job, size_t spec);
-memo_status memo_compile_finish(memo_compile_job *job, const char *recipe_json, memo_err *err);
+memo_status memo_compile_finish(memo_compile_job *job, memo_err *err);
 
 memo_status memo_compile_weights(memo_compile_job *job, memo_err *err);
 

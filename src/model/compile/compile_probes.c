@@ -10,25 +10,41 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
+/* A folder's tables move to where they can be read in place. */
+static memo_status compile_take_tables(memo_compile_job *job, memo_err *err)
+{
+    const memo_buf *tables = &job->source.tokenizer;
+
+    if (job->from)
+        return MEMO_OK;
+    job->own_tables = memo_aligned_alloc(tables->n);
+    if (!job->own_tables)
+        return memo_fail_nomem(err, "the tokenizer", tables->n);
+    memcpy(job->own_tables, tables->data, tables->n);
+    job->tables = job->own_tables;
+    job->n_tables = tables->n;
+    return MEMO_OK;
+}
+
 memo_status memo_compile_prepare_probes(memo_compile_job *job, memo_err *err)
 {
-    const memo_recipe *recipe = &job->source.recipe;
-    const memo_buf *tables = &job->source.tokenizer;
+    const memo_recipe *recipe = job->recipe;
     const uint32_t *ids;
     memo_status status;
 
-    job->tables = memo_aligned_alloc(tables->n);
-    if (!job->tables)
-        return memo_fail_nomem(err, "the tokenizer", tables->n);
-    memcpy(job->tables, tables->data, tables->n);
-    if ((status = memo_tokenizer_open(job->tables, tables->n, &job->tokenizer, err)))
+    if ((status = compile_take_tables(job, err)) ||
+        (status = memo_tokenizer_open(job->tables, job->n_tables, &job->tokenizer, err)))
         return status;
     size_t n_special = memo_tokenizer_prefix(job->tokenizer, &ids);
     n_special += memo_tokenizer_suffix(job->tokenizer, &ids);
     if (n_special >= recipe->max_tokens)
         return memo_fail(err, MEMO_ERR_VALUE,
                          "a maximum of %zu tokens (%s) leaves no room beside %zu special tokens",
-                         recipe->max_tokens, recipe->origin[MEMO_RECIPE_max_tokens], n_special);
+                         recipe->max_tokens,
+                         recipe->origin[MEMO_RECIPE_max_tokens]
+                             ? recipe->origin[MEMO_RECIPE_max_tokens]
+                             : "the model",
+                         n_special);
     for (size_t i = 0; i < MEMO_COMPILED_PROBES; i++)
         memo_buf_append(&job->probe_texts, memo_probe_texts[i], strlen(memo_probe_texts[i]) + 1);
     if (job->probe_texts.failed)
@@ -83,8 +99,8 @@ static void compile_bind(const compile_view *view, memo_transformer *transformer
     for (size_t i = 0; i < job->layout.n_slots; i++) {
         const memo_slot *slot = &job->layout.slots[i];
         const void *data[MEMO_STORED_KINDS] = {NULL};
-        for (size_t kind = 0; kind < slot->n_stored; kind++)
-            data[kind] = view->data + memo_compile_offset(job, slot->first + kind);
+        for (size_t k = 0; k < slot->n_stored; k++)
+            data[slot->kinds[k]] = view->data + memo_compile_offset(job, slot->first + k);
         memo_layout_bind(slot, data, transformer, layers);
     }
     transformer->layers = layers;
@@ -94,7 +110,7 @@ static void compile_bind(const compile_view *view, memo_transformer *transformer
 static memo_status compile_check_probes(const memo_compile_job *job, const float *vectors,
                                         const unsigned char *ok, memo_err *err)
 {
-    size_t dim_bytes = job->source.recipe.hidden_size * sizeof *vectors, n_equal = 0;
+    size_t dim_bytes = memo_recipe_dim(job->recipe) * sizeof *vectors, n_equal = 0;
 
     for (size_t i = 0; i < MEMO_COMPILED_PROBES; i++) {
         if (!ok[i])
@@ -114,7 +130,7 @@ static memo_status compile_check_probes(const memo_compile_job *job, const float
 static memo_status compile_run_probes(memo_compile_job *job, const memo_map *map, float *vectors,
                                       memo_err *err)
 {
-    const memo_recipe *recipe = &job->source.recipe;
+    const memo_recipe *recipe = job->recipe;
     compile_view view = {job, map->data + memo_st_writer_offset(job->writer, 0),
                          (uintptr_t)sysconf(_SC_PAGESIZE)};
     memo_transformer transformer = {
@@ -138,7 +154,7 @@ static memo_status compile_run_probes(memo_compile_job *job, const memo_map *map
 
 memo_status memo_compile_probes(memo_compile_job *job, memo_err *err)
 {
-    size_t n_vectors = MEMO_COMPILED_PROBES * job->source.recipe.hidden_size;
+    size_t n_vectors = MEMO_COMPILED_PROBES * memo_recipe_dim(job->recipe);
     size_t spec = job->layout.n_stored;
     memo_map map = {0};
     memo_status status;

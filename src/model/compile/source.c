@@ -332,6 +332,17 @@ done:
     return status;
 }
 
+/* What only an option can say: no file of a publisher names these. */
+static void source_take_options(memo_source *source, const memo_compile_options *options)
+{
+    memo_recipe *recipe = &source->recipe;
+
+    recipe->layers_average = options->layers_average;
+    recipe->dims = options->dims;
+    recipe->origin[MEMO_RECIPE_layers_average] = MEMO_RECIPE_OPTION;
+    recipe->origin[MEMO_RECIPE_dims] = MEMO_RECIPE_OPTION;
+}
+
 /* The first of `names` that the prompts have, else the default prompt, else "". */
 static memo_status source_prompt(const json_t *json, const char *const *names, char **out,
                                  const char **origin, memo_err *err)
@@ -507,8 +518,10 @@ memo_status memo_source_open(memo_source *source, const char *folder,
     if ((status = source_read_config(source, err)) ||
         (status = source_read_pooling(source, options->pooling, &include_prompt, err)) ||
         (status = source_read_length(source, options->max_tokens, err)) ||
-        (status = source_read_prompts(source, include_prompt, err)) ||
-        (status = memo_recipe_check(&source->recipe, err)) ||
+        (status = source_read_prompts(source, include_prompt, err)))
+        return status;
+    source_take_options(source, options);
+    if ((status = memo_recipe_check(&source->recipe, err)) ||
         (status = source_build_tokenizer(source, &notes, err)) ||
         (status = source_check_tokenizer(source, &notes, err)))
         return status;

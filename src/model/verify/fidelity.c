@@ -41,7 +41,7 @@ static memo_status fidelity_embed(memo_model *model, const memo_fidelity_options
         .progress = o->progress,
         .progress_user = o->progress_user,
     };
-    size_t dim = model->file.recipe.hidden_size;
+    size_t dim = memo_recipe_dim(&model->file.recipe);
 
     *vectors = memo_calloc(set->n, dim * sizeof **vectors);
     if (!*vectors)
@@ -69,7 +69,7 @@ static memo_status fidelity_end_to_end(memo_fidelity_job *job, memo_model *model
                                        const memo_fidelity_options *o, const memo_text_set *set,
                                        memo_err *err)
 {
-    size_t dim = model->file.recipe.hidden_size;
+    size_t dim = memo_recipe_dim(&model->file.recipe);
     float *ours = NULL, *theirs = NULL;
     memo_status status = fidelity_embed(model, o, set, &ours, err);
 
@@ -96,7 +96,7 @@ static memo_status fidelity_run(memo_fidelity_job *job, memo_model *model,
         return status;
     if (!o->golden)
         memo_text_set_own(set);
-    else if ((status = memo_text_set_load(set, o->golden, model->file.recipe.hidden_size, err)))
+    else if ((status = memo_text_set_load(set, o->golden, memo_recipe_dim(&model->file.recipe), err)))
         return status;
     if (o->against && ((status = memo_fidelity_tensors(job, model, o->against, err)) ||
                        (status = memo_fidelity_layers(job, model, o->against, set, err))))

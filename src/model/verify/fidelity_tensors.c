@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "quant/int8.h"
+#include "model/slot_rows.h"
 
 memo_status memo_fidelity_same_network(const memo_model *model, const memo_model *against,
                                        memo_err *err)
@@ -39,7 +39,7 @@ memo_status memo_fidelity_same_network(const memo_model *model, const memo_model
 typedef struct tensor_side {
     const memo_slot *slot;
     const void *data[MEMO_STORED_KINDS];
-    void *unpacked; /* 16 rows as they are stored */
+    void *room;     /* for unpacking 16 rows */
     float *values;  /* the same as floats */
 } tensor_side;
 
@@ -52,18 +52,7 @@ typedef struct tensor_sums {
 /* Rows row .. row + n_rows as floats. */
 static const float *tensor_rows(const tensor_side *side, size_t row, size_t n_rows)
 {
-    const memo_slot *slot = side->slot;
-    const char *strip = (const char *)side->data[MEMO_STORED_VALUES] +
-                        row / MEMO_PANEL * memo_slot_strip_bytes(slot);
-    const void *rows = memo_slot_unpack(slot, strip, n_rows, side->unpacked);
-
-    if (slot->cls != MEMO_CLASS_INT8)
-        return rows;
-    const float *scale = side->data[MEMO_STORED_SCALE];
-    for (size_t r = 0; r < n_rows; r++)
-        memo_int8_dequantize_row(slot->n_cols, (const int8_t *)rows + r * slot->n_cols,
-                                 scale[row + r], side->values + r * slot->n_cols);
-    return side->values;
+    return memo_slot_read(side->slot, side->data, row, n_rows, side->room, side->values);
 }
 
 static void tensor_add(tensor_sums *sums, const float *ours, const float *theirs, size_t n)
@@ -106,9 +95,9 @@ static memo_status tensor_buffers(const memo_layout *layout, tensor_side *ours, 
     float *block = memo_calloc(4 * n, sizeof *block);
     if (!block)
         return memo_fail_nomem(err, "16 rows of weights", 4 * n * sizeof *block);
-    ours->unpacked = block;
+    ours->room = block;
     ours->values = block + n;
-    theirs->unpacked = block + 2 * n;
+    theirs->room = block + 2 * n;
     theirs->values = block + 3 * n;
     return MEMO_OK;
 }
@@ -137,7 +126,7 @@ memo_status memo_fidelity_tensors(memo_fidelity_job *job, const memo_model *mode
         memo_tensor_fidelity *t = &list[report->n_tensors++];
         *t = (memo_tensor_fidelity){
             .name = memo_arena_strdup(&job->arena, slot->name),
-            .cls = slot->cls,
+            .cls = slot->format.cls,
             .n_rows = slot->n_rows,
             .n_cols = slot->n_cols,
             .snr_db = sums.noise == 0 ? INFINITY : 10 * log10(sums.signal / sums.noise),
@@ -148,6 +137,6 @@ memo_status memo_fidelity_tensors(memo_fidelity_job *job, const memo_model *mode
             status = memo_fail_nomem(err, "the report", sizeof slot->name);
     }
     report->tensors = list;
-    memo_free(ours.unpacked);
+    memo_free(ours.room);
     return status;
 }

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/verbs/compile_options.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/machine.h"
+#include "cli/json_out.h"
+#include "cli/progress.h"
+#include "cli/values.h"
+
+/* ---- options ------------------------------------------------------------------------------- */
+
+/* A choice of numbers ("32|64|128"), as a number; other words and silence are 0. */
+static size_t option_number(const cli_args *args, cli_option_id id)
+{
+    const char *text = cli_args_text(args, id);
+    return text ? (size_t)strtoul(text, NULL, 10) : 0;
+}
+
+static memo_status option_target(const char *text, memo_compile_options *options, memo_err *err)
+{
+    const char *equals = strchr(text, '='); /* the parser saw to it */
+    size_t n = (size_t)(equals - text);
+    char *end;
+    double least = strtod(equals + 1, &end);
+
+    if (end == equals + 1 || *end || strspn(equals + 1, "0123456789.") != strlen(equals + 1) ||
+        !(least > 0 && least <= 1))
+        return memo_fail(err, MEMO_ERR_USAGE,
+                         "--target is \"%.60s\"; allowed is FIGURE=LEAST, above 0 and at most 1",
+                         text);
+    if (n == 3 && memcmp(text, "cos", n) == 0)
+        options->target_cosine = least;
+    else if (n == 5 && memcmp(text, "top10", n) == 0)
+        options->target_top10 = least;
+    else
+        return memo_fail(err, MEMO_ERR_USAGE,
+                         "--target is \"%.60s\"; figures are cos and top10", text);
+    return MEMO_OK;
+}
+
+static memo_status option_targets(const cli_args *args, memo_compile_options *options,
+                                  memo_err *err)
+{
+    const char **texts = NULL;
+    size_t n = 0;
+    memo_status status = cli_args_list(args, OPT_TARGET, &texts, &n, err);
+
+    for (size_t i = 0; i < n && status == MEMO_OK; i++)
+        status = option_target(texts[i], options, err);
+    memo_free(texts);
+    return status;
+}
+
+memo_status cli_compile_options(cli_app *app, memo_compile_options *options, const char ***set,
+                                memo_err *err)
+{
+    /* in the order of the words of the option */
+    static const memo_class classes[] = {MEMO_CLASS_F32,  MEMO_CLASS_F16,  MEMO_CLASS_BF16,
+                                         MEMO_CLASS_INT8, MEMO_CLASS_INT4, MEMO_CLASS_LUT4};
+    const cli_args *args = &app->args;
+    uint64_t cls = cli_args_number(args, OPT_CLASS, 0);
+    const char *share = cli_args_text(args, OPT_PALETTE_GROUP);
+    size_t n_classes = sizeof classes / sizeof *classes;
+
+    *options = (memo_compile_options){
+        .size = sizeof *options,
+        .cls = cls < n_classes ? classes[cls] : MEMO_CLASS_F32,
+        .auto_class = cls == n_classes,
+        .name = cli_args_text(args, OPT_NAME),
+        .max_tokens = (size_t)cli_args_number(args, OPT_MAX_TOKENS,
+                                              cli_args_number(args, OPT_MAX_LENGTH, 0)),
+        /* the words of these stand in the order of their enums */
+        .pooling = (memo_pooling)cli_args_number(args, OPT_POOLING, MEMO_POOLING_AUTO),
+        .granularity = (memo_granularity)cli_args_number(args, OPT_GRANULARITY, 0),
+        .scales = (memo_scales)cli_args_number(args, OPT_SCALES, 0),
+        .palette = (memo_palette_kind)cli_args_number(args, OPT_PALETTE, 0),
+        .activations = (memo_activations)cli_args_number(args, OPT_ACTIVATIONS, 0),
+        .group = option_number(args, OPT_GROUP),
+        .block = option_number(args, OPT_BLOCK_SIZE),
+        .palette_group = share && strcmp(share, "tensor") == 0
+                             ? MEMO_PALETTE_GROUP_TENSOR
+                             : option_number(args, OPT_PALETTE_GROUP),
+        .palette_bits = (unsigned)option_number(args, OPT_PALETTE_BITS),
+        .palette_plain_scales = cli_args_number(args, OPT_PALETTE_SCALES, 0) == 1,
+        .calibrate = cli_args_text(args, OPT_CALIBRATE),
+        .layers_average = (size_t)cli_args_number(args, OPT_LAYERS_AVERAGE, 0),
+        .dims = (size_t)cli_args_number(args, OPT_DIMS, 0),
+        .allow_nonfinite = cli_args_has(args, OPT_ALLOW_NONFINITE),
+        .overwrite = cli_args_has(args, OPT_FORCE),
+        .progress = cli_progress_call,
+        .progress_user = &app->progress,
+    };
+    const cli_given *tokens = cli_args_find(args, OPT_MAX_TOKENS);
+    const cli_given *length = cli_args_find(args, OPT_MAX_LENGTH);
+    if (tokens && length && tokens->number != length->number)
+        return memo_fail(err, MEMO_ERR_USAGE, "--max-tokens is %s and --max-length %s",
+                         tokens->text, length->text);
+    memo_status status = cli_args_list(args, OPT_SET, set, &options->n_set, err);
+    options->set = *set;
+    return status ? status : option_targets(args, options, err);
+}
+
+/* ---- what it will need --------------------------------------------------------------------- */
+
+/* Sixteenths of a byte that a value of a matrix takes at most, its share of the scales included. */
+static uint64_t option_sixteenths(const memo_compile_options *o, memo_class cls)
+{
+    switch (cls) {
+    case MEMO_CLASS_F32:
+        break;
+    case MEMO_CLASS_F16:
+    case MEMO_CLASS_BF16:
+        return 32;
+    case MEMO_CLASS_INT8: /* a scale and a sum for each group: 8 bytes */
+        return 17 + (o->granularity == MEMO_GRANULARITY_GROUP ? 128 / (o->group ? o->group : 64) : 0);
+    case MEMO_CLASS_INT4:
+    case MEMO_CLASS_LUT4:
+        return 9;
+    }
+    return 64;
+}
+
+uint64_t cli_compile_bytes(const memo_compile_options *o, const cli_compile_values *values)
+{
+    /* Rules may make any of it f32. */
+    int any = o->n_set > 0 || o->auto_class;
+    uint64_t of_matrix = any ? 64 : option_sixteenths(o, o->cls);
+    uint64_t of_word = of_matrix < 17 ? 17 : of_matrix > 17 && of_matrix < 32 ? 17 : of_matrix;
+
+    return values->n_matrix * of_matrix / 16 + values->n_word * of_word / 16 + 4 * values->n_other;
+}
+
+/* Calibrating runs the model in class f32; auto that, and one copy in each class to choose from. */
+uint64_t cli_compile_temporary_bytes(const memo_compile_options *o,
+                                     const cli_compile_values *values)
+{
+    uint64_t n = values->n_matrix + values->n_word + values->n_other;
+
+    if (o->auto_class)
+        return 4 * n + 2 * n + n * 17 / 16 + n * 17 / 16;
+    return o->calibrate ? 4 * n : 0;
+}
+
+/* Free bytes where `path` is to be written; UINT64_MAX when that cannot be told. */
+static uint64_t option_free_bytes(const char *path)
+{
+    struct statvfs fs;
+    char *folder = memo_path_folder(path);
+    uint64_t n = UINT64_MAX;
+    if (folder && statvfs(folder, &fs) == 0)
+        n = (uint64_t)fs.f_bavail * fs.f_frsize;
+    memo_free(folder);
+    return n;
+}
+
+memo_status cli_compile_announce(cli_app *app, const char *doing, const char *from, const char *out,
+                                 uint64_t disk, uint64_t memory, memo_err *err)
+{
+    uint64_t free_disk = option_free_bytes(out), free_memory = memo_memory_available();
+    memo_buf line = {0};
+    memo_status status = MEMO_OK;
+    memo_buf_puts(&line, "needs about ");
+    cli_put_bytes(&line, disk);
+    memo_buf_puts(&line, " of disk and ");
+    cli_put_bytes(&line, memory);
+    memo_buf_puts(&line, " of memory");
+    if (line.failed)
+        status = memo_fail_nomem(err, "a message", line.n);
+    else if (disk > free_disk)
+        status = memo_fail(err, MEMO_ERR_IO, "%s %s, and the disk of %s has %" PRIu64 " MB", doing,
+                           line.data, out, free_disk / 1000000);
+    else if (memory > free_memory)
+        status = memo_fail(err, MEMO_ERR_NOMEM, "%s %s, and %" PRIu64 " MB are free", doing,
+                           line.data, free_memory / 1000000);
+    else if (app->out.format != CLI_FORMAT_QUIET)
+        cli_say("%s %s %s", doing, from, line.data);
+    memo_buf_fini(&line);
+    return status;
+}
+
+/* ---- report -------------------------------------------------------------------------------- */
+
+void cli_compile_put_report(cli_app *app, const char *path, const memo_compile_report *report)
+{
+    memo_buf *out = &app->out.buf;
+    if (app->out.format != CLI_FORMAT_TEXT) {
+        cli_json_open(out, '{');
+        cli_json_put_string(out, "path", path);
+        cli_json_put_string(out, "fingerprint", report->fingerprint);
+        cli_json_put_u64(out, "bytes", report->file_bytes);
+        cli_json_put_u64(out, "tensors", report->n_tensors);
+        cli_json_put_u64(out, "parameters", report->n_parameters);
+        cli_json_key(out, "unused");
+        cli_json_strings(out, report->unused, report->n_unused);
+        cli_json_key(out, "warnings");
+        cli_json_strings(out, report->warnings, report->n_warnings);
+        memo_buf_puts(out, "}\n");
+        return;
+    }
+    memo_buf_printf(out, "%s\n  fingerprint  %s\n  size         ", path, report->fingerprint);
+    cli_put_bytes(out, report->file_bytes);
+    memo_buf_puts(out, ", ");
+    cli_put_grouped(out, report->n_tensors);
+    memo_buf_puts(out, " tensors, ");
+    cli_put_grouped(out, report->n_parameters);
+    memo_buf_puts(out, " parameters\n");
+    for (size_t i = 0; i < report->n_unused; i++)
+        memo_buf_printf(out, "  %-12s %s\n", i ? "" : "not used", report->unused[i]);
+    for (size_t i = 0; i < report->n_warnings; i++)
+        memo_buf_printf(out, "  %-12s %s\n", i ? "" : "note", report->warnings[i]);
+}
