@@ -171,8 +171,8 @@ const cli_verb cli_verbs[] = {
      "turn a compiled model into a smaller one",
      "Recipe and tokenizer stay, the fingerprint is new. From class f32 the result is that of\n"
      "model compile. A weight that has lost bits already goes to fewer only.",
-     {OPT_OUT, OPT_CLASS, GRAMMAR_FORMATS, OPT_NAME, OPT_FORCE, GRAMMAR_COMPUTE,
-      OPT_FORMAT_LONG, OPT_HELP}},
+     {OPT_OUT, OPT_CLASS, GRAMMAR_FORMATS, OPT_NAME, OPT_FORCE, GRAMMAR_COMPUTE, OPT_FORMAT_LONG,
+      OPT_HELP}},
     {"model show",
      cli_verb_model_show,
      "[FILE]",

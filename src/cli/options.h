@@ -112,7 +112,7 @@ typedef enum cli_kind {
     X(OUT, "out", 'o', CLI_PATH, 0, "FILE", 0, 0, "the compiled model to write")                   \
     X(CLASS, "class", 0, CLI_CHOICE, 0, "f32|f16|bf16|int8|int4|lut4|auto", 0, 0,                  \
       "how weights are stored (precision, quantization): f32 as published; f16, bf16 half the "    \
-      "size; int8 bytes with a scale per channel; int4 4-bit integers per block; lut4 palettized "  \
+      "size; int8 bytes with a scale per channel; int4 4-bit integers per block; lut4 palettized " \
       "4-bit (k-means); auto the cheapest for each matrix (default f32)")                          \
     X(GRANULARITY, "granularity", 0, CLI_CHOICE, 0, "channel|tensor|group", 0, 0,                  \
       "int8: a scale per channel (row), per tensor, or per group of inputs (default channel)")     \

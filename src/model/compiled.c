@@ -129,10 +129,11 @@ static memo_status compiled_read_class(memo_compiled *c, const char *cls, const 
     int mixed = !strcmp(memo_safetensors_metadata(c->st, MEMO_KEY_LAYOUT), MEMO_COMPILED_MIXED);
 
     if (!memo_class_find(cls, strlen(cls), &c->cls))
-        return memo_fail(err, MEMO_ERR_UNSUPPORTED,
-                         "%s: class \"%.32s\" is not supported; supported are f32, f16, bf16, int8, "
-                         "int4 and lut4",
-                         what, cls);
+        return memo_fail(
+            err, MEMO_ERR_UNSUPPORTED,
+            "%s: class \"%.32s\" is not supported; supported are f32, f16, bf16, int8, "
+            "int4 and lut4",
+            what, cls);
     if (mixed)
         return compiled_text(c, MEMO_KEY_WEIGHTS, &c->weights_json, what, err);
     if (c->cls != MEMO_CLASS_F32 && c->cls != MEMO_CLASS_INT8)
@@ -221,8 +222,10 @@ static memo_status compiled_read_formats(memo_compiled *c, const char *what, mem
             !memo_weight_format_read(json_string_value(text), json_string_length(text), NULL,
                                      &slot->format) ||
             !memo_slot_takes(slot, &slot->format))
-            status = memo_fail(err, MEMO_ERR_FORMAT, "%s: " MEMO_KEY_WEIGHTS " gives %s no format "
-                               "that it could have", what, slot->name);
+            status = memo_fail(err, MEMO_ERR_FORMAT,
+                               "%s: " MEMO_KEY_WEIGHTS " gives %s no format "
+                               "that it could have",
+                               what, slot->name);
     }
     if (status == MEMO_OK && json_object_size(root) != n)
         status = memo_fail(err, MEMO_ERR_FORMAT,

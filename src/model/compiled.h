@@ -84,7 +84,7 @@ typedef struct memo_compiled {
     const memo_st_tensor **tensors; /* [layout.n_stored] */
     const memo_st_tensor *extra[MEMO_EXTRAS];
     const char *metadata_name, *recipe_json, *fingerprint, *tool; /* in st */
-    const char *weights_json; /* in st; NULL: layout "1" */
+    const char *weights_json;                                     /* in st; NULL: layout "1" */
     const char *source;                                           /* in st, or NULL */
     const uint64_t *sums;                                         /* [n_blocks + 1] in bytes */
     size_t n_blocks;

@@ -173,6 +173,24 @@ int memo_layout_is_plain(const memo_layout *layout, memo_class cls)
     return 1;
 }
 
+memo_status memo_layout_check_run(const memo_layout *layout, memo_err *err)
+{
+    char format[MEMO_WEIGHT_FORMAT_TEXT];
+
+    for (size_t i = 0; i < layout->n_slots; i++) {
+        const memo_slot *slot = &layout->slots[i];
+        const memo_weight_format *f = &slot->format;
+        if (f->cls == MEMO_CLASS_F32 ||
+            (f->cls == MEMO_CLASS_INT8 && f->activations == MEMO_ACTIVATIONS_DYNAMIC &&
+             memo_slot_n_groups(slot) == 1))
+            continue;
+        memo_weight_format_put(f, format);
+        return memo_fail(err, MEMO_ERR_UNSUPPORTED, "%s: format %s cannot be run", slot->name,
+                         format);
+    }
+    return MEMO_OK;
+}
+
 size_t memo_slot_n_blocks(const memo_slot *slot)
 {
     return memo_int4_n_blocks(slot->n_cols, slot->format.grain);

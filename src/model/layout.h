@@ -124,6 +124,10 @@ const memo_slot *memo_layout_word(const memo_layout *layout);
  * int8 by channel with dynamic activations. */
 int memo_layout_is_plain(const memo_layout *layout, memo_class cls);
 
+/* Whether the executor runs every format: MEMO_ERR_UNSUPPORTED naming the first weight that it does
+ * not. */
+memo_status memo_layout_check_run(const memo_layout *layout, memo_err *err);
+
 /* List the tensors of the file. MEMO_ERR_LIMIT when sizes overflow. */
 memo_status memo_layout_store(memo_layout *layout, memo_err *err);
 

@@ -142,8 +142,8 @@ static void slot_scale(const memo_slot *slot, const float *scale, size_t row, si
 const float *memo_slot_read(const memo_slot *slot, const void *const *data, size_t row,
                             size_t n_rows, void *room, float *values)
 {
-    const char *strip = (const char *)data[MEMO_STORED_VALUES] +
-                        row / MEMO_PANEL * memo_slot_strip_bytes(slot);
+    const char *strip =
+        (const char *)data[MEMO_STORED_VALUES] + row / MEMO_PANEL * memo_slot_strip_bytes(slot);
     size_t n = n_rows * slot->n_cols;
     const void *rows = memo_slot_unpack(slot, strip, n_rows, room);
 

@@ -128,9 +128,9 @@ int memo_weight_format_read(const char *text, size_t n, const memo_weight_format
     } else if (!made.grain && (made.cls == MEMO_CLASS_INT4 || made.cls == MEMO_CLASS_LUT4)) {
         return 0; /* there is no such thing as a silent grain of these */
     }
-    if (n_head < n && (!memo_class_is_integer(made.cls) ||
-                       !format_read_activations(text + n_head + 1, n - n_head - 1,
-                                                &made.activations)))
+    if (n_head < n &&
+        (!memo_class_is_integer(made.cls) ||
+         !format_read_activations(text + n_head + 1, n - n_head - 1, &made.activations)))
         return 0;
     *format = made;
     return 1;

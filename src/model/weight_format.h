@@ -43,8 +43,7 @@ int memo_class_find(const char *name, size_t n, memo_class *cls);
 const char *memo_activations_name(memo_activations activations);
 
 /* Write it. */
-void memo_weight_format_put(const memo_weight_format *format,
-                            char text[MEMO_WEIGHT_FORMAT_TEXT]);
+void memo_weight_format_put(const memo_weight_format *format, char text[MEMO_WEIGHT_FORMAT_TEXT]);
 
 /* memo_weight_format_read() -- the inverse.
  *

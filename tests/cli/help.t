@@ -49,6 +49,7 @@ $ memolith help model
 > memolith model compile all-MiniLM-L6-v2/ -o minilm.f32.safetensors
 >
 >   model compile   turn a published model folder into one file that runs
+>   model compress  turn a compiled model into a smaller one
 >   model show      show a compiled model: recipe with origins, tensors, fingerprint
 >   model inspect   list the tensors of any model file, or name what is wrong with it
 >   model verify    prove a compiled model whole, and measure what its class costs
@@ -59,16 +60,40 @@ $ memolith help model compile
 >
 > memolith model compile: turn a published model folder into one file that runs.
 > FOLDER holds config.json, tokenizer.json (or vocab.txt) and model.safetensors as published.
+> FORMAT of --set is CLASS[/GRAIN][:ACTIVATIONS]: f32, f16, bf16, int8, int8/channel,
+> int8/tensor, int8/64, int4/32, lut4/16, lut4/tensor, each of the integer ones also with
+> :dynamic, :none or :static. Names of weights: memolith model show.
 >
 > usage: memolith model compile FOLDER [options]
 >
 > options:
 >   -o, --out FILE              the compiled model to write
->       --class f32|int8        f32: weights as published; int8: bytes with a scale per row, a quarter of the size (default f32)
+>       --class f32|f16|bf16|int8|int4|lut4|auto
+>                               how weights are stored (precision, quantization): f32 as published; f16, bf16 half the size; int8 bytes with a scale per channel; int4 4-bit integers per block; lut4 palettized 4-bit (k-means); auto the cheapest for each matrix (default f32)
+>       --granularity channel|tensor|group
+>                               int8: a scale per channel (row), per tensor, or per group of inputs (default channel)
+>       --group 32|64|128       int8 by group: inputs that share a scale (default 64)
+>       --scales absmax|search  int8: scales from the largest value, or by a search for the least squared error, which may clip it (default absmax)
+>       --block-size 32|64|128  int4: inputs of a block with a multiplier of its own (per-block; default 32)
+>       --palette kmeans|uniform
+>                               lut4: clustered palettes (k-means, least squared error) or evenly spaced ones (default kmeans)
+>       --palette-group 8|16|32|tensor
+>                               lut4: channels that share a palette (grouped channels; default 16)
+>       --palette-bits 4        lut4: bits of an index (4)
+>       --palette-scales channel|tensor
+>                               lut4: a scale per channel beside the palette, or one for the matrix (default channel)
+>       --activations dynamic|none|static
+>                               int8, int4, lut4: inputs quantized token by token (W8A8), not at all (W8A16, W4A16), or by ranges from --calibrate (default dynamic)
+>       --calibrate FILE        texts, one a line, on which inputs are measured: the ranges of static activations, and which inputs matter in a search (calibration)
+>       --set PATTERN=FORMAT    mixed: another format for the weights whose name fits, e.g. 'layer.*.ffn.down.weight=int8/64:none'; repeat for more, the last that fits counts
+>       --target FIGURE=LEAST   auto: cos (mean cosine, default 0.999) and top10 (neighbours kept, default 0.97) of our texts beside the source
 >       --name NAME             stored name (default the publisher's)
 >       --max-tokens N          most tokens of a text (default the publisher's), 3 to 1,048,576
+>       --max-length N          the same as --max-tokens, 3 to 1,048,576
 >       --pooling auto|mean|cls|last
 >                               how token states become one vector (default auto: the publisher's)
+>       --layers-average N      mean of the states of the last N layers, then pooling (default 1: the last), 1 to 999
+>       --dims N                keep the first N dimensions of a vector (Matryoshka) and renormalize (default all), 1 to 65,536
 >       --allow-nonfinite       keep weights that are NaN or infinite
 >       --force                 replace an existing output
 >       --format text|json|ndjson|quiet
@@ -103,6 +128,7 @@ $ memolith help --json | $PYTHON -c 'import json, sys; g = json.load(sys.stdin);
 > embed
 > tokenize
 > model compile
+> model compress
 > model show
 > model inspect
 > model verify

@@ -20,6 +20,7 @@ $ memolith
 !   embed           turn texts into vectors
 !   tokenize        show the tokens that the model sees
 !   model compile   turn a published model folder into one file that runs
+!   model compress  turn a compiled model into a smaller one
 !   model show      show a compiled model: recipe with origins, tensors, fingerprint
 !   model inspect   list the tensors of any model file, or name what is wrong with it
 !   model verify    prove a compiled model whole, and measure what its class costs

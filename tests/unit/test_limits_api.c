@@ -95,15 +95,21 @@ static void null_model_rest(db_env *e)
 {
     memo_tensor_list *list = NULL;
     memo_model_info info;
+    memo_weight_info weight;
     REFUSED(memo_model_compile(NULL, "in", "out", NULL, NULL, &e->err));
     REFUSED(memo_model_compile(e->ctx, NULL, "out", NULL, NULL, &e->err));
     REFUSED(memo_model_compile(e->ctx, "in", NULL, NULL, NULL, &e->err));
+    REFUSED(memo_model_compress(NULL, "in", "out", NULL, NULL, &e->err));
+    REFUSED(memo_model_compress(e->ctx, NULL, "out", NULL, NULL, &e->err));
+    REFUSED(memo_model_compress(e->ctx, "in", NULL, NULL, NULL, &e->err));
     REFUSED(memo_model_inspect(NULL, "in", &list, &e->err));
     REFUSED(memo_model_inspect(e->ctx, NULL, &list, &e->err));
     REFUSED(memo_model_inspect(e->ctx, "in", NULL, &e->err));
     REFUSED(memo_model_verify(NULL, NULL, &e->err));
     REFUSED(memo_model_check_source(NULL, "in", NULL, &e->err));
     REFUSED(memo_model_check_source(e->model, NULL, NULL, &e->err));
+    assert_int_equal(memo_model_get_weight(NULL, 0, &weight), 0);
+    assert_int_equal(memo_model_get_weight(e->model, 0, NULL), 0);
     memo_model_get_info(e->model, NULL);
     memset(&info, 1, sizeof info);
     memo_model_get_info(NULL, &info);
@@ -209,8 +215,9 @@ static const struct {
     {null_model_open, "memo_model_open memo_model_open_memory"},
     {null_model_embed, "memo_model_embed memo_model_plan"},
     {null_model_tokenize, "memo_model_tokenize memo_model_token"},
-    {null_model_rest, "memo_model_compile memo_model_inspect memo_model_verify "
-                      "memo_model_check_source memo_model_get_info"},
+    {null_model_rest, "memo_model_compile memo_model_compress memo_model_inspect "
+                      "memo_model_verify memo_model_check_source memo_model_get_info "
+                      "memo_model_get_weight"},
     {null_fidelity, "memo_model_fidelity memo_fidelity_gate memo_fidelity_free"},
     {null_repair, "memo_db_repair memo_db_check_pages memo_db_quarantine memo_repair_report_free"},
     {null_db_open, "memo_db_open"},

@@ -304,7 +304,9 @@ static void test_limits_105_106_hostile_headers(void **state)
 static void test_limits_105_int8_headers(void **state)
 {
     static const header_edit edits[] = {
-        {"\"memolith.class\":\"int8\"", "\"memolith.class\":\"int4\"", MEMO_ERR_UNSUPPORTED},
+        {"\"memolith.class\":\"int8\"", "\"memolith.class\":\"int7\"", MEMO_ERR_UNSUPPORTED},
+        {"\"memolith.class\":\"int8\"", "\"memolith.class\":\"int4\"", MEMO_ERR_FORMAT},
+        {"\"memolith.layout\":\"1\"", "\"memolith.layout\":\"2\"", MEMO_ERR_FORMAT},
         {"\"embeddings.word\":{\"dtype\":\"I8\"", "\"embeddings.word\":{\"dtype\":\"U8\"",
          MEMO_ERR_FORMAT},
         {"\"embeddings.word.scale\":{\"dtype\":\"F32\"",

@@ -40,8 +40,8 @@ static memo_status option_target(const char *text, memo_compile_options *options
     else if (n == 5 && memcmp(text, "top10", n) == 0)
         options->target_top10 = least;
     else
-        return memo_fail(err, MEMO_ERR_USAGE,
-                         "--target is \"%.60s\"; figures are cos and top10", text);
+        return memo_fail(err, MEMO_ERR_USAGE, "--target is \"%.60s\"; figures are cos and top10",
+                         text);
     return MEMO_OK;
 }
 
@@ -74,8 +74,8 @@ memo_status cli_compile_options(cli_app *app, memo_compile_options *options, con
         .cls = cls < n_classes ? classes[cls] : MEMO_CLASS_F32,
         .auto_class = cls == n_classes,
         .name = cli_args_text(args, OPT_NAME),
-        .max_tokens = (size_t)cli_args_number(args, OPT_MAX_TOKENS,
-                                              cli_args_number(args, OPT_MAX_LENGTH, 0)),
+        .max_tokens =
+            (size_t)cli_args_number(args, OPT_MAX_TOKENS, cli_args_number(args, OPT_MAX_LENGTH, 0)),
         /* the words of these stand in the order of their enums */
         .pooling = (memo_pooling)cli_args_number(args, OPT_POOLING, MEMO_POOLING_AUTO),
         .granularity = (memo_granularity)cli_args_number(args, OPT_GRANULARITY, 0),
@@ -119,7 +119,8 @@ static uint64_t option_sixteenths(const memo_compile_options *o, memo_class cls)
     case MEMO_CLASS_BF16:
         return 32;
     case MEMO_CLASS_INT8: /* a scale and a sum for each group: 8 bytes */
-        return 17 + (o->granularity == MEMO_GRANULARITY_GROUP ? 128 / (o->group ? o->group : 64) : 0);
+        return 17 +
+               (o->granularity == MEMO_GRANULARITY_GROUP ? 128 / (o->group ? o->group : 64) : 0);
     case MEMO_CLASS_INT4:
     case MEMO_CLASS_LUT4:
         return 9;

@@ -13,10 +13,10 @@
 
 /* What lies in the source folder. */
 typedef struct compile_source {
-    memo_ctx *ctx;         /* borrowed */
-    const char *out;       /* the output's path */
-    int holds_out;         /* one of the files is the output */
-    uint64_t weight_bytes; /* of *.safetensors */
+    memo_ctx *ctx;             /* borrowed */
+    const char *out;           /* the output's path */
+    int holds_out;             /* one of the files is the output */
+    uint64_t weight_bytes;     /* of *.safetensors */
     cli_compile_values values; /* in them */
     uint64_t tokenizer_bytes;
     char licence[64]; /* name of a licence file, or "" */

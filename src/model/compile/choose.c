@@ -142,9 +142,10 @@ static memo_status choose_apply(memo_layout *layout, const char *rule,
     n_pattern = strcspn(rule, "=");
     const char *text = rule + n_pattern + 1;
     if (!memo_weight_format_read(text, strlen(text), defaults, &format))
-        return memo_fail(err, MEMO_ERR_UNSUPPORTED,
-                         "the rule \"%.80s\": \"%.40s\" is not supported; supported are "
-                         MEMO_WEIGHT_FORMATS, rule, text);
+        return memo_fail(
+            err, MEMO_ERR_UNSUPPORTED,
+            "the rule \"%.80s\": \"%.40s\" is not supported; supported are " MEMO_WEIGHT_FORMATS,
+            rule, text);
     for (size_t i = 0; i < layout->n_slots; i++) {
         memo_slot *slot = &layout->slots[i];
         if (!memo_slot_has_format(slot) || !choose_fits(rule, n_pattern, slot->name))
@@ -153,7 +154,8 @@ static memo_status choose_apply(memo_layout *layout, const char *rule,
         memo_weight_format only = memo_slot_format_of(slot, &format);
         if (!memo_slot_takes(slot, &format) && !memchr(rule, '*', n_pattern))
             return memo_fail(err, MEMO_ERR_UNSUPPORTED,
-                             "the rule \"%.80s\": token embeddings are f32, f16, bf16 or int8", rule);
+                             "the rule \"%.80s\": token embeddings are f32, f16, bf16 or int8",
+                             rule);
         slot->format = only;
         n_fit++;
     }

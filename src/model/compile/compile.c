@@ -59,6 +59,9 @@ static memo_status compile_check_options(const memo_compile_options *o, memo_err
     if (o->name && (!*o->name || strlen(o->name) > 200))
         return memo_fail(err, MEMO_ERR_VALUE, "a model's name has 1 to 200 bytes, not %zu",
                          strlen(o->name));
+    if (o->auto_class || o->calibrate)
+        return memo_fail(err, MEMO_ERR_UNSUPPORTED, "%s cannot be measured by this version",
+                         o->auto_class ? "class auto" : "calibrate");
     return memo_choose_check(o, err);
 }
 
@@ -154,6 +157,7 @@ static memo_status compile_prepare(memo_compile_job *job, memo_err *err)
     memset(job->fingerprint, '0', sizeof job->fingerprint - 1);
     if ((status = memo_choose_formats(&job->layout, &job->options, err)) ||
         (status = compile_check_order(job, err)) ||
+        (status = memo_layout_check_run(&job->layout, err)) ||
         (status = memo_layout_store(&job->layout, err)) ||
         (status = compile_write_formats(job, err)))
         return status;
@@ -218,8 +222,7 @@ static memo_status compile_run(memo_compile_job *job, const char *out, memo_comp
     memo_status status;
 
     if ((status = compile_prepare(job, err)) || (status = compile_report(job, &made, err)) ||
-        (status = memo_compile_begin(job, out, err)) ||
-        (status = memo_compile_weights(job, err)) ||
+        (status = memo_compile_begin(job, out, err)) || (status = memo_compile_weights(job, err)) ||
         (status = memo_compile_append(job, job->layout.n_stored + MEMO_EXTRA_TOKENIZER, job->tables,
                                       job->n_tables, err)) ||
         (status = memo_compile_probes(job, err)) || (status = memo_compile_finish(job, err)))
@@ -264,7 +267,8 @@ static memo_status compile_refuse_recipe(const memo_compile_options *o, memo_err
                                              : NULL;
     if (!option)
         return MEMO_OK;
-    memo_fail(err, MEMO_ERR_USAGE, "%s is part of the recipe, which a compiled model keeps", option);
+    memo_fail(err, MEMO_ERR_USAGE, "%s is part of the recipe, which a compiled model keeps",
+              option);
     return memo_hint(err, MEMO_ERR_USAGE, "it is an option of memolith model compile");
 }
 

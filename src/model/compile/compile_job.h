@@ -27,11 +27,11 @@ typedef struct memo_compile_job {
     memo_weight_map map;
     memo_model *from; /* or a compiled model, borrowed; else NULL */
     const memo_recipe *recipe;
-    char *recipe_json;   /* owned */
-    char *weights_json;  /* owned; NULL: a plain layout */
-    const void *tables;  /* [n_tables] the tokenizer's, aligned */
+    char *recipe_json;  /* owned */
+    char *weights_json; /* owned; NULL: a plain layout */
+    const void *tables; /* [n_tables] the tokenizer's, aligned */
     size_t n_tables;
-    void *own_tables;    /* tables of a folder */
+    void *own_tables; /* tables of a folder */
     memo_layout layout;
     memo_input_range *inputs; /* [n_slots] what was measured, or NULL */
     memo_tokenizer *tokenizer;

@@ -51,9 +51,9 @@ static memo_status compile_read(const memo_compile_job *job, size_t index, size_
 
     *values = rows;
     if (!job->from)
-        return memo_weight_read(&job->source, &job->map.slots[index],
-                                (uint64_t)row * slot->n_cols, n_rows * slot->n_cols,
-                                !job->options.allow_nonfinite, strip->source, err);
+        return memo_weight_read(&job->source, &job->map.slots[index], (uint64_t)row * slot->n_cols,
+                                n_rows * slot->n_cols, !job->options.allow_nonfinite, strip->source,
+                                err);
     const void *data[MEMO_STORED_KINDS];
     const memo_slot *from = &job->from->file.layout.slots[index];
     memo_compiled_slot(&job->from->file, from, data);
@@ -87,11 +87,11 @@ static memo_status compile_refuse_row(const memo_compile_job *job, size_t index,
                   "NaN, an infinity, or only values below 1.5e-36",
                   where, name, row, cls);
     else
-        memo_fail(err, MEMO_ERR_VALUE,
-                  "%s: tensor \"%.128s\": row %zu does not fit class %s: it holds NaN, an infinity, "
-                  "or a value above %s",
-                  where, name, row, cls,
-                  slot->format.cls == MEMO_CLASS_F16 ? "65,504" : "3.38e38");
+        memo_fail(
+            err, MEMO_ERR_VALUE,
+            "%s: tensor \"%.128s\": row %zu does not fit class %s: it holds NaN, an infinity, "
+            "or a value above %s",
+            where, name, row, cls, slot->format.cls == MEMO_CLASS_F16 ? "65,504" : "3.38e38");
     return memo_hint(err, MEMO_ERR_VALUE, "--class f32 keeps such weights");
 }
 
@@ -130,8 +130,7 @@ static memo_status compile_put_rows(memo_compile_job *job, const memo_slot *slot
     for (size_t done = 0; done < n_rows && status == MEMO_OK; done += MEMO_PANEL) {
         size_t some = n_rows - done < MEMO_PANEL ? n_rows - done : MEMO_PANEL;
         size_t n_bytes = some * memo_slot_row_bytes(slot);
-        const void *rows =
-            (const char *)strip->encoder.rows + done * memo_slot_row_bytes(slot);
+        const void *rows = (const char *)strip->encoder.rows + done * memo_slot_row_bytes(slot);
         memo_fingerprint_rows(&job->identity, slot, rows, some);
         if (slot->packed) {
             memo_slot_pack(slot, rows, some, strip->panel);

@@ -35,8 +35,7 @@ static encode_sizes encode_measure(const memo_layout *layout)
         size_t n_panels = memo_pack_n_panels(slot->n_rows);
         most.n_cols = encode_larger(most.n_cols, slot->n_cols);
         if (memo_class_is_integer(slot->format.cls))
-            most.n_scales =
-                encode_larger(most.n_scales, memo_slot_n_groups(slot) * slot->n_rows);
+            most.n_scales = encode_larger(most.n_scales, memo_slot_n_groups(slot) * slot->n_rows);
         if (slot->format.cls == MEMO_CLASS_INT4) {
             size_t n_blocks = memo_slot_n_blocks(slot);
             most.n_blocks = encode_larger(most.n_blocks, n_blocks);
@@ -44,8 +43,7 @@ static encode_sizes encode_measure(const memo_layout *layout)
                 encode_larger(most.n_multipliers, n_panels * n_blocks * MEMO_PANEL);
         }
         if (slot->format.cls == MEMO_CLASS_LUT4)
-            most.n_palettes =
-                encode_larger(most.n_palettes, n_panels * 2 * MEMO_PALETTE_SIZE);
+            most.n_palettes = encode_larger(most.n_palettes, n_panels * 2 * MEMO_PALETTE_SIZE);
         most.tensor_palette |= slot->format.grain == MEMO_GRAIN_TENSOR;
     }
     return most;
@@ -70,8 +68,8 @@ static size_t encode_cut(memo_encoder *e, const encode_sizes *most, char *base)
     e->sum = encode_take(base, &at, most->n_scales * sizeof *e->sum);
     e->multiplier = encode_take(base, &at, most->n_multipliers);
     e->palette = encode_take(base, &at, most->n_palettes);
-    e->palette_sums =
-        encode_take(base, &at, most->tensor_palette ? sizeof *e->palette_sums : 0);
+    if (most->tensor_palette)
+        e->palette_sums = encode_take(base, &at, sizeof *e->palette_sums);
     return at;
 }
 

@@ -30,10 +30,10 @@ typedef struct memo_encoder {
     float largest, tensor_scale;         /* over the whole weight */
     memo_palette_sums *palette_sums;
     int8_t tensor_palette[MEMO_PALETTE_SIZE];
-    void *rows;         /* [32, widest] logical rows of the strip; owns the block */
-    int8_t *bytes;      /* [32, widest] what codes stand for */
-    uint8_t *row_side;  /* [most blocks] multipliers of a row */
-    float *scale;       /* the side tensors as they are stored */
+    void *rows;        /* [32, widest] logical rows of the strip; owns the block */
+    int8_t *bytes;     /* [32, widest] what codes stand for */
+    uint8_t *row_side; /* [most blocks] multipliers of a row */
+    float *scale;      /* the side tensors as they are stored */
     int32_t *sum;
     uint8_t *multiplier;
     int8_t *palette;

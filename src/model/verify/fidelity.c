@@ -96,7 +96,8 @@ static memo_status fidelity_run(memo_fidelity_job *job, memo_model *model,
         return status;
     if (!o->golden)
         memo_text_set_own(set);
-    else if ((status = memo_text_set_load(set, o->golden, memo_recipe_dim(&model->file.recipe), err)))
+    else if ((status =
+                  memo_text_set_load(set, o->golden, memo_recipe_dim(&model->file.recipe), err)))
         return status;
     if (o->against && ((status = memo_fidelity_tensors(job, model, o->against, err)) ||
                        (status = memo_fidelity_layers(job, model, o->against, set, err))))

@@ -39,8 +39,8 @@ memo_status memo_fidelity_same_network(const memo_model *model, const memo_model
 typedef struct tensor_side {
     const memo_slot *slot;
     const void *data[MEMO_STORED_KINDS];
-    void *room;     /* for unpacking 16 rows */
-    float *values;  /* the same as floats */
+    void *room;    /* for unpacking 16 rows */
+    float *values; /* the same as floats */
 } tensor_side;
 
 /* Sums over a weight. */

@@ -30,8 +30,9 @@ static memo_status verify_fingerprint(const memo_compiled *file, int *matches, m
     for (size_t i = 0; i < file->layout.n_slots && status == MEMO_OK; i++)
         status = memo_verify_slot(file, &file->layout.slots[i], &strip, &fingerprint, err);
     if (status == MEMO_OK)
-        status = memo_fingerprint_end(&fingerprint, memo_compiled_data(file, tables),
-                                      (size_t)(tables->end - tables->begin), &file->recipe, hex, err);
+        status =
+            memo_fingerprint_end(&fingerprint, memo_compiled_data(file, tables),
+                                 (size_t)(tables->end - tables->begin), &file->recipe, hex, err);
     if (status == MEMO_OK)
         *matches = !strcmp(hex, file->fingerprint);
 done:
