@@ -42,19 +42,6 @@ double bench_cpu_time(void)
     return bench_clock(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-unsigned long bench_peak_kib(void)
-{
-    unsigned long kib = 0;
-    char line[128];
-    FILE *file = fopen("/proc/self/status", "r");
-    while (file && fgets(line, sizeof line, file))
-        if (!strncmp(line, "VmHWM:", 6))
-            kib = strtoul(line + 6, NULL, 10);
-    if (file)
-        fclose(file);
-    return kib;
-}
-
 static int bench_by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* bench.h -- what the measured programs share: clocks, memory, texts, and the way out.
+/* bench.h -- what the measured programs share: clocks, texts, and the way out.
  *
  * A benchmark that cannot go on has nothing to say: bench_die() ends the process. */
 #ifndef MEMO_BENCH_COMMON_H
@@ -15,10 +15,6 @@ void bench_need(memo_status status, const memo_err *err);
 
 double bench_now(void);      /* seconds, monotonic, of all processes alike */
 double bench_cpu_time(void); /* seconds of processor that all threads of this process have used */
-
-/* The most memory that this process ever had resident, mapped files included, in KiB: VmHWM. That
- * of getrusage() would also count what the process was before its exec. 0: not known here. */
-unsigned long bench_peak_kib(void);
 
 /* The p-quantile (0..1) of values[n], which are sorted by it: the nearest rank, n >= 1. */
 double bench_quantile(double *values, size_t n, double p);

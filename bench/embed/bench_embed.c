@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/machine.h"
 #include "common/bench.h"
 
 #define SAMPLES_MAX 20000
@@ -71,20 +72,21 @@ static size_t count_tokens(embed_bench *b, const bench_lines *lines, size_t n, f
 static void run_workload(embed_bench *b, const char *name)
 {
     char path[4096];
-    unsigned batch = 0, length = 0;
+    char *end;
     bench_lines lines;
     int mixed = !strcmp(name, "mixed");
-    if (!mixed && (sscanf(name, "%ux%u", &batch, &length) != 2 || batch == 0))
+    unsigned long batch = strtoul(name, &end, 10);
+    if (!mixed && (batch == 0 || *end != 'x'))
         bench_die("no workload is called %s", name);
-    snprintf(path, sizeof path, mixed ? "%s/mixed.txt" : "%s/t%u.txt", b->texts, length);
+    snprintf(path, sizeof path, "%s/%s%s.txt", b->texts, mixed ? "" : "t", mixed ? name : end + 1);
     bench_lines_read(path, &lines);
     if (mixed)
-        batch = (unsigned)lines.n;
+        batch = lines.n;
     if (batch == 0 || batch > lines.n)
-        bench_die("%s holds %zu texts; %s needs %u", path, lines.n, name, batch);
+        bench_die("%s holds %zu texts; %s needs %lu", path, lines.n, name, batch);
     float *vectors = malloc(batch * b->dim * sizeof *vectors);
     if (!vectors)
-        bench_die("no memory for %u vectors", batch);
+        bench_die("no memory for %lu vectors", batch);
     double seconds = b->seconds;
     size_t tokens;
     if (mixed) /* one cold call is the workload; the peers' tokens are counted by their tokenizer */
@@ -93,12 +95,12 @@ static void run_workload(embed_bench *b, const char *name)
         tokens = count_tokens(b, &lines, batch, vectors);
     size_t n = run_calls(b, &lines, batch, vectors);
     b->seconds = seconds;
-    printf("{\"workload\": \"%s\", \"texts\": %u, \"tokens\": %zu, \"calls\": %zu, "
+    printf("{\"workload\": \"%s\", \"texts\": %lu, \"tokens\": %zu, \"calls\": %zu, "
            "\"ms\": %.5f, \"cpu_ms\": %.5f, \"p90_ms\": %.5f, \"p99_ms\": %.5f, "
            "\"peak_kib\": %lu}\nDONE\n",
            name, batch, tokens, n, 1e3 * bench_quantile(b->wall, n, 0.5),
            1e3 * bench_quantile(b->cpu, n, 0.5), 1e3 * bench_quantile(b->wall, n, 0.9),
-           1e3 * bench_quantile(b->wall, n, 0.99), bench_peak_kib());
+           1e3 * bench_quantile(b->wall, n, 0.99), (unsigned long)(memo_memory_peak() / 1024));
     fflush(stdout);
     free(vectors);
     bench_lines_free(&lines);

@@ -215,3 +215,25 @@ uint64_t memo_memory_available(void)
         available = (uint64_t)limit.rlim_cur;
     return available;
 }
+
+uint64_t memo_memory_peak(void)
+{
+    char line[256];
+    FILE *f = fopen("/proc/self/status", "re");
+    struct rusage usage;
+    uint64_t kib = 0;
+    if (f) {
+        while (fgets(line, sizeof line, f))
+            if (strncmp(line, "VmHWM:", 6) == 0)
+                kib = strtoull(line + 6, NULL, 10);
+        fclose(f);
+        return kib * 1024;
+    }
+    if (getrusage(RUSAGE_SELF, &usage) != 0)
+        return 0;
+#if defined(__APPLE__)
+    return (uint64_t)usage.ru_maxrss; /* bytes there */
+#else
+    return (uint64_t)usage.ru_maxrss * 1024;
+#endif
+}

@@ -13,6 +13,10 @@ unsigned memo_cpu_count(void);
  * UINT64_MAX if none is known. */
 uint64_t memo_memory_available(void);
 
+/* Most memory that this process ever had resident, mapped files included; 0: not known. On Linux
+ * VmHWM: ru_maxrss would also count what the process was before its exec. */
+uint64_t memo_memory_peak(void);
+
 /* What the control groups of this process allow, the strictest of the group and its ancestors, for
  * version 1 and 2 hierarchies; UINT64_MAX for no limit. `root` is "" but for tests, which put a tree
  * of their own before /proc and /sys. The quota is in thousandths of a processor. */

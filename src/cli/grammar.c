@@ -212,6 +212,21 @@ const cli_verb cli_verbs[] = {
      "similarities (spearman). A folder is compiled to class f32 in TMPDIR for it. Exit status 6\n"
      "when a gate is not reached.",
      {OPT_AGAINST, OPT_GOLDEN, OPT_GATE, GRAMMAR_MODEL, GRAMMAR_COMMON}},
+    {"model bench",
+     cli_verb_model_bench,
+     "[FILE]",
+     CLI_PATH,
+     0,
+     1,
+     1,
+     "memolith model bench minilm.int8.safetensors --threads 2",
+     "measure a compiled model on this machine: speed, latency, load time, memory",
+     "Texts a second and tokens a second by length and batch, the latency of one short text (half\n"
+     "of the calls take less than p50), the time to the first vector, the most memory. Times are\n"
+     "wall times with tokenization: what else runs on the machine is in them. A figure that one "
+     "call\n"
+     "alone takes long for takes that one call, whatever --seconds says.",
+     {OPT_TEXTS, OPT_SECONDS, GRAMMAR_MODEL, GRAMMAR_COMMON}},
     {"backup",
      cli_verb_backup,
      "OUT",
@@ -374,6 +389,7 @@ const char *cli_nearest_verb(const char *name)
         {"quantize", "model compress"},
         {"inspect", "model inspect"},
         {"verify", "model verify"},
+        {"benchmark", "model bench"},
     };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (strcmp(others[i][0], name) == 0)

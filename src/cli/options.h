@@ -163,6 +163,9 @@ typedef enum cli_kind {
       "fail when a figure is less: cos, cos-p01, cos-min, top10, spearman, layer, snr; repeat "    \
       "for more")                                                                                  \
     X(FORCE, "force", 0, CLI_FLAG, 0, "", 0, 0, "replace an existing output")                      \
+    X(TEXTS, "texts", 0, CLI_PATH, 0, "FILE|-", 0, 0,                                              \
+      "measure with these texts, one a line (default: made ones of several lengths)")              \
+    X(SECONDS, "seconds", 0, CLI_COUNT, 0, "N", 1, 3600, "how long to measure (default 10)")       \
     X(ENV, "env", 0, CLI_FLAG, 0, "", 0, 0, "show every setting with its value and origin")        \
     X(VERIFY, "verify", 0, CLI_FLAG, 0, "", 0, 0,                                                  \
       "check the store alone: every page, row, vector and word")                                   \

@@ -53,6 +53,7 @@ $ memolith help model
 >   model show      show a compiled model: recipe with origins, tensors, fingerprint
 >   model inspect   list the tensors of any model file, or name what is wrong with it
 >   model verify    prove a compiled model whole, and measure what its class costs
+>   model bench     measure a compiled model on this machine: speed, latency, load time, memory
 >
 > memolith help model VERB explains one.
 $ memolith help model compile
@@ -132,6 +133,7 @@ $ memolith help --json | $PYTHON -c 'import json, sys; g = json.load(sys.stdin);
 > model show
 > model inspect
 > model verify
+> model bench
 > backup
 > doctor
 > help

@@ -353,3 +353,48 @@ $ ls
 $ memolith embed tea --model m.safetensors
 ! error[VALUE]: text 0: its vector is not finite or has no length; the model's weights cannot represent it
 ? 1
+
+## bench
+$ memolith model bench --seconds 1 --threads 1 | sed -E 's/[0-9]+\.[0-9]+/N/g; s/machine .*, level [a-z0-9_]+/machine M, level L/; s/\([0-9]+ calls\)/(N calls)/; s/^( +[0-9]+ +[0-9]+) +N +[0-9]+ +N$/\1 N N N/'
+> <folder>/model.safetensors: tiny (bert, class f32)
+>   machine M, level L, 1 thread
+>   load     open N ms, first vector N ms; again N ms, N ms
+>   latency  p50 N ms, p90 N ms, p99 N ms of one text of 8 tokens (N calls)
+>   memory   N MB resident at most, the model's file mapped: N kB
+>   tokens  batch     texts/s     tokens/s     ms a call
+>        8      1 N N N
+>        8      8 N N N
+>        8     32 N N N
+>       32      1 N N N
+>       32      8 N N N
+>       32     32 N N N
+>       64      1 N N N
+>       64      8 N N N
+>       64     32 N N N
+$ memolith model bench --seconds 1 --threads 2 -o json > report; $PYTHON -c 'import json; r = json.load(open("report")); print(sorted(r)); print(sorted(r["figures"][0])); print([(x["tokens"], x["batch"]) for x in r["figures"]], r["class"], r["threads"])'
+> ['again_first_vector_ms', 'again_open_ms', 'class', 'figures', 'file_bytes', 'fingerprint', 'first_vector_ms', 'level', 'machine', 'model', 'open_ms', 'path', 'peak_bytes', 'threads']
+> ['batch', 'calls', 'p50_ms', 'p90_ms', 'p99_ms', 'texts_s', 'tokens', 'tokens_s']
+> [(8, 1), (8, 8), (8, 32), (32, 1), (32, 8), (32, 32), (64, 1), (64, 8), (64, 32)] f32 2
+$ $PYTHON -c 'import json; r = json.load(open("report")); print([x for x in r["figures"] if not (x["calls"] > 0 and 0 < x["p50_ms"] <= x["p90_ms"] <= x["p99_ms"] and abs(x["tokens_s"] / x["texts_s"] - x["tokens"]) < 1e-3 * x["tokens"])], r["peak_bytes"] > r["file_bytes"], min(r["open_ms"], r["first_vector_ms"], r["again_open_ms"], r["again_first_vector_ms"]) > 0)'
+> [] True True
+# Texts of one's own: batches as large as there are texts.
+$ seq 40 > texts; memolith model bench --texts texts --seconds 1 -o json | $PYTHON -c 'import json, sys; print([(x["batch"], "tokens" in x) for x in json.load(sys.stdin)["figures"]])'
+> [(1, False), (8, False), (32, False)]
+$ printf 'the spare key\n\ntea\n' | memolith model bench --texts - --seconds 1 -o quiet
+$ : > empty; memolith model bench --texts empty
+! error[VALUE]: empty holds no text
+? 1
+$ memolith model bench --texts nowhere
+! error[IO]: nowhere: cannot open: No such file or directory
+? 1
+$ memolith model bench --seconds 0
+! error[USAGE]: --seconds is "0"; allowed is a whole number from 1 to 3,600
+? 2
+$ memolith model bench nowhere.safetensors
+! error[IO]: nowhere.safetensors: cannot open: No such file or directory
+!   fix: name a file, or a model of <folder>/home/.cache/memolith/models
+? 1
+$ memolith benchmark
+! error[USAGE]: there is no verb "benchmark"
+!   fix: memolith model bench?   (memolith help lists the verbs)
+? 2

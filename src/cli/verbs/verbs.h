@@ -22,6 +22,7 @@ memo_status cli_verb_model_compress(cli_app *app, memo_err *err);
 memo_status cli_verb_model_show(cli_app *app, memo_err *err);
 memo_status cli_verb_model_inspect(cli_app *app, memo_err *err);
 memo_status cli_verb_model_verify(cli_app *app, memo_err *err);
+memo_status cli_verb_model_bench(cli_app *app, memo_err *err);
 memo_status cli_verb_backup(cli_app *app, memo_err *err);
 memo_status cli_verb_doctor(cli_app *app, memo_err *err);
 memo_status cli_verb_help(cli_app *app, memo_err *err);
