@@ -9,7 +9,7 @@ void memo_quant_figures_add(memo_quant_figures *figures, size_t n, const float *
         double value = x[i], error = fabs(value - (double)y[i]);
         figures->signal += value * value;
         figures->noise += error * error;
-        if (!(error <= figures->worst)) /* also NaN */
+        if (error > figures->worst || isnan(error)) /* then it stays NaN */
             figures->worst = error;
         if (fabs(value) > figures->largest)
             figures->largest = fabs(value);

@@ -58,7 +58,7 @@ static float int4_whole_step(const int4_search *s, size_t b)
 static double int4_block_step(const int4_search *s, size_t b)
 {
     float step = int4_whole_step(s, b);
-    double least = INFINITY, best = 0;
+    double least = HUGE_VAL, best = 0;
 
     for (int k = 0; k < INT4_STEPS && step >= FLT_MIN; k++, step *= INT4_SHRINK) {
         memo_fit fit = int4_fit_block(s, b, step);
@@ -96,26 +96,55 @@ static int4_choice int4_choose(const int4_search *s, size_t b, float scale, doub
     return best;
 }
 
+/* Sums over the blocks of a row at one scale: x = scale * m * (q + r), see memo_fit. */
+typedef struct int4_total {
+    double cost, cross, power;
+} int4_total;
+
+static void int4_total_add(int4_total *total, const int4_choice *choice)
+{
+    double square = (double)choice->multiplier * choice->multiplier;
+
+    total->cost += choice->cost;
+    total->cross += square * choice->fit.cross;
+    total->power += square * choice->fit.power;
+}
+
+/* The scale of least squared error for the same codes and multipliers, and its cost. */
+static double int4_best_scale(const int4_total *total, float scale)
+{
+    return total->power > 0 ? (double)scale * (1 + total->cross / total->power) : (double)scale;
+}
+
+static double int4_best_cost(const int4_total *total, float scale)
+{
+    double gain = total->power > 0 ? total->cross * total->cross / total->power : 0;
+
+    return total->cost - gain * (double)scale * (double)scale;
+}
+
 /* The first look at E: the best of INT4_SCALES scales, and multipliers near the best at it. */
 static float int4_first_scale(const int4_search *s, uint8_t *multipliers)
 {
-    double cost[INT4_SCALES] = {0};
+    int4_total totals[INT4_SCALES] = {{0}};
     float scale[INT4_SCALES], widest = 0;
     int best = 0;
 
     for (size_t b = 0; b < s->n_blocks; b++)
         widest = fmaxf(widest, int4_whole_step(s, b));
     for (int k = 0; k < INT4_SCALES; k++) {
-        float wanted = k ? (float)((double)scale[k - 1] / INT4_GROWTH) : widest / INT4_WIDEST;
-        scale[k] = wanted >= FLT_MIN ? wanted : FLT_MIN;
+        double wanted = k ? (double)scale[k - 1] / INT4_GROWTH : (double)(widest / INT4_WIDEST);
+        scale[k] = wanted >= (double)FLT_MIN ? (float)wanted : FLT_MIN;
     }
     for (size_t b = 0; b < s->n_blocks; b++) {
         double step = int4_block_step(s, b);
-        for (int k = 0; k < INT4_SCALES; k++)
-            cost[k] += int4_choose(s, b, scale[k], step / (double)scale[k]).cost;
+        for (int k = 0; k < INT4_SCALES; k++) {
+            int4_choice choice = int4_choose(s, b, scale[k], step / (double)scale[k]);
+            int4_total_add(&totals[k], &choice);
+        }
     }
     for (int k = 1; k < INT4_SCALES; k++)
-        if (cost[k] < cost[best])
+        if (int4_best_cost(&totals[k], scale[k]) < int4_best_cost(&totals[best], scale[best]))
             best = k;
     for (size_t b = 0; b < s->n_blocks; b++) {
         double wanted = int4_block_step(s, b) / (double)scale[best];
@@ -127,22 +156,19 @@ static float int4_first_scale(const int4_search *s, uint8_t *multipliers)
 /* Multipliers for the scale, the scale for what they give, and again while it gets better. */
 static float int4_refit(const int4_search *s, uint8_t *multipliers, float scale)
 {
-    double least = INFINITY;
+    double least = HUGE_VAL;
 
     for (int refit = 0; refit < INT4_REFITS; refit++) {
-        double cost = 0, cross = 0, power = 0;
+        int4_total total = {0};
         for (size_t b = 0; b < s->n_blocks; b++) {
             int4_choice choice = int4_choose(s, b, scale, multipliers[b]);
-            double square = (double)choice.multiplier * choice.multiplier;
             multipliers[b] = (uint8_t)choice.multiplier;
-            cost += choice.cost;
-            cross += square * choice.fit.cross;
-            power += square * choice.fit.power;
+            int4_total_add(&total, &choice);
         }
-        double next = power > 0 ? (double)scale * (1 + cross / power) : (double)scale;
-        if (!(cost < least) || !(next >= (double)FLT_MIN))
+        double next = int4_best_scale(&total, scale);
+        if (!(total.cost < least) || !(next >= (double)FLT_MIN))
             break;
-        least = cost;
+        least = total.cost;
         scale = (float)next;
     }
     return scale;

@@ -7,9 +7,11 @@
 
 #include "quant/fit.h"
 
-/* Scales tried: the absmax scale times 0.97^k, down to 0.3 of it. */
+/* Scales tried: the absmax scale times 0.97^k, down to 0.3 of it, then finer around the best. */
 #define INT8_CANDIDATES 40
 #define INT8_SHRINK     0.97f
+#define INT8_FINE       16
+#define INT8_FINE_STEP  0.004f /* 16 of them span what lies between two neighbours of the best */
 #define INT8_REFITS     4
 
 int memo_int8_largest(size_t n, const float *x, float *largest)
@@ -83,21 +85,36 @@ static double int8_cost(size_t n, const float *x, const float *importance, float
     return cost;
 }
 
-/* The most promising of the candidates, refitted. */
-static double int8_candidate(size_t n, const float *x, const float *importance, float absmax)
-{
-    double best = (double)absmax, least = INFINITY;
-    float step = absmax;
+/* A scale with the cost of its bytes at their own best scale, `refitted`. */
+typedef struct int8_candidate {
+    float scale;
+    double cost, refitted;
+} int8_candidate;
 
-    for (int k = 0; k < INT8_CANDIDATES && step >= FLT_MIN; k++, step *= INT8_SHRINK) {
-        memo_fit fit = memo_fit_step(n, x, importance, step, -MEMO_INT8_LARGEST, MEMO_INT8_LARGEST);
-        double cost = memo_fit_best_noise(&fit) * (double)step * (double)step;
-        if (cost < least) {
-            least = cost;
-            best = memo_fit_best_step(&fit, (double)step);
-        }
-    }
-    return best;
+static void int8_try(size_t n, const float *x, const float *importance, float scale,
+                     int8_candidate *best)
+{
+    if (!(scale >= FLT_MIN))
+        return;
+    memo_fit fit = memo_fit_step(n, x, importance, scale, -MEMO_INT8_LARGEST, MEMO_INT8_LARGEST);
+    double cost = memo_fit_best_noise(&fit) * (double)scale * (double)scale;
+    if (cost < best->cost)
+        *best = (int8_candidate){scale, cost, memo_fit_best_step(&fit, (double)scale)};
+}
+
+/* The best scale of the candidates. */
+static double int8_best_candidate(size_t n, const float *x, const float *importance, float absmax)
+{
+    int8_candidate best = {absmax, HUGE_VAL, (double)absmax};
+    float scale = absmax;
+
+    for (int k = 0; k < INT8_CANDIDATES; k++, scale *= INT8_SHRINK)
+        int8_try(n, x, importance, scale, &best);
+    float middle = best.scale;
+    for (int k = -INT8_FINE / 2; k <= INT8_FINE / 2; k++)
+        if (k)
+            int8_try(n, x, importance, middle * (1 + (float)k * INT8_FINE_STEP), &best);
+    return best.refitted;
 }
 
 int memo_int8_search_row(size_t n, const float *x, const float *importance, int8_t *q, float *scale)
@@ -109,7 +126,7 @@ int memo_int8_search_row(size_t n, const float *x, const float *importance, int8
     if (largest > 0) {
         double next, ignored;
         double least = int8_cost(n, x, importance, *scale, &ignored);
-        next = int8_candidate(n, x, importance, *scale);
+        next = int8_best_candidate(n, x, importance, *scale);
         /* Nearest bytes for the best scale of the bytes before: the cost never grows. */
         for (int refit = 0; refit < INT8_REFITS && next >= (double)FLT_MIN; refit++) {
             float tried = (float)next;

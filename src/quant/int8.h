@@ -35,7 +35,7 @@ int memo_int8_quantize_row(size_t n, const float *x, int8_t *q, float *scale);
  *
  * Tries scales that clip the largest values, refits each to the bytes that it gives, and keeps the
  * best by sum(importance * (x - scale * q)^2); never worse than memo_int8_quantize_row() by that
- * measure. About 40 times its time. Refuses the same rows. */
+ * measure. About ten times its time. Refuses the same rows. */
 int memo_int8_search_row(size_t n, const float *x, const float *importance, int8_t *q,
                          float *scale);
 

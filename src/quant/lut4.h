@@ -28,14 +28,15 @@ int memo_lut4_start_scale(size_t n, const float *x, const float *importance, flo
 /* memo_lut4_quantize_row() -- the codes of one row in a given palette.
  *
  *   palette  ascending
- *   scale    in: where to start; out: refitted to the codes by least squares
- *   codes    [n] out, 0..15: the nearest entry of the palette, ties to the higher
+ *   scale    in: where to start; scales from 1.2 to 0.37 times that are tried
+ *            out: the least squares for the codes
+ *   codes    [n] out, 0..15: nearest entries at the best scale found
  *
  * Returns 0 for a row that memo_int8_quantize_row() refuses. */
 int memo_lut4_quantize_row(size_t n, const float *x, const float *importance,
                            const int8_t palette[MEMO_PALETTE_SIZE], float *scale, uint8_t *codes);
 
-/* The same with a scale that stays as it is; scale 0 only for zeros. */
+/* The nearest entries at a scale that stays as it is, ties to the higher; 0 only for zeros. */
 int memo_lut4_quantize_row_at(size_t n, const float *x, const int8_t palette[MEMO_PALETTE_SIZE],
                               float scale, uint8_t *codes);
 

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memo_test.h"
 
-#include <math.h>
-
 #include "base/rng.h"
-#include "quant/half.h"
 #include "quant/pack.h"
 
 /* The layout as kernels.h states it, element by element. */
@@ -62,36 +59,82 @@ static void test_pack_places_every_byte(void **state)
         }
 }
 
-/* All 65,536 patterns against the definition of binary16. */
-static void test_half_converts_every_f16(void **state)
+/* Elements of 16 bits, by the formulas of pack.h: two rows of 16, and pairs side by side. */
+static void test_pack_places_every_half(void **state)
 {
+    static const size_t n_ins[] = {1, 2, 3, 63, 64, 65, 100};
+    memo_rng rng;
+
     (void)state;
-    for (uint32_t bits = 0; bits < 65536; bits++) {
-        int exponent = (int)(bits >> 10 & 31), negative = bits >> 15 != 0;
-        double fraction = bits & 1023, want;
-        if (exponent == 31)
-            want = fraction != 0 ? NAN : INFINITY;
-        else if (exponent == 0)
-            want = ldexp(fraction, -24);
-        else
-            want = ldexp(1024 + fraction, exponent - 25);
-        float got = memo_f16_to_f32((uint16_t)bits);
-        if (isnan(want))
-            assert_true(isnan(got));
-        else
-            assert_true((double)got == (negative ? -want : want));
-        assert_int_equal(signbit(got) != 0, negative);
-    }
+    memo_rng_init(&rng, 3);
+    for (size_t c = 0; c < sizeof n_ins / sizeof *n_ins; c++)
+        for (size_t n_rows = 1; n_rows <= 16; n_rows++) {
+            size_t n_in = n_ins[c], n = memo_pack_panel_values(n_in);
+            uint16_t rows[16 * 100], f16[16 * 128], bf16[16 * 128], back[16 * 100];
+            for (size_t i = 0; i < n_rows * n_in; i++)
+                rows[i] = (uint16_t)memo_rng_below(&rng, 65536);
+            memset(f16, 0x55, sizeof f16);
+            memset(bf16, 0x55, sizeof bf16);
+            memo_pack_f16(n_rows, n_in, rows, f16);
+            memo_pack_bf16(n_rows, n_in, rows, bf16);
+            for (size_t in = 0; in < n / 16; in++)
+                for (size_t out = 0; out < 16; out++) {
+                    uint16_t want = in < n_in && out < n_rows ? rows[out * n_in + in] : 0;
+                    assert_int_equal(f16[in / 2 * 32 + in % 2 * 16 + out], want);
+                    assert_int_equal(bf16[in / 2 * 32 + out * 2 + in % 2], want);
+                }
+            memo_unpack_f16(n_rows, n_in, f16, back);
+            assert_memory_equal(back, rows, n_rows * n_in * sizeof *rows);
+            memset(back, 0, sizeof back);
+            memo_unpack_bf16(n_rows, n_in, bf16, back);
+            assert_memory_equal(back, rows, n_rows * n_in * sizeof *rows);
+        }
 }
 
-static void test_half_converts_bf16(void **state)
+/* Byte b of row i of the 4-bit panel holds byte b of rows 2i and 2i + 1 of the int8 panel of the same
+ * values. */
+static void test_pack_places_every_code(void **state)
 {
+    static const size_t n_ins[] = {1, 4, 5, 8, 63, 64, 65, 100};
+    memo_rng rng;
+
     (void)state;
-    assert_true(memo_bf16_to_f32(0x3F80) == 1.0f);
-    assert_true(memo_bf16_to_f32(0xC049) == -3.140625f);
-    assert_true(memo_bf16_to_f32(0x0001) == 0x1p-133f);
-    assert_true(isinf(memo_bf16_to_f32(0x7F80)));
-    assert_true(isnan(memo_bf16_to_f32(0x7FC0)));
+    memo_rng_init(&rng, 4);
+    for (size_t c = 0; c < sizeof n_ins / sizeof *n_ins; c++)
+        for (size_t n_rows = 1; n_rows <= 16; n_rows++) {
+            size_t n_in = n_ins[c], n = memo_pack_panel_values(n_in);
+            uint8_t rows[16 * 100], panel[16 * 64], back[16 * 100];
+            int8_t bytes[16 * 128];
+            for (size_t i = 0; i < n_rows * n_in; i++)
+                rows[i] = (uint8_t)memo_rng_below(&rng, 16);
+            memset(panel, 0xFF, sizeof panel);
+            memo_pack_codes(n_rows, n_in, rows, panel);
+            memo_pack_int8(n_rows, n_in, (const int8_t *)rows, bytes);
+            for (size_t i = 0; i < n / 128; i++)
+                for (size_t b = 0; b < 64; b++)
+                    assert_int_equal(panel[i * 64 + b],
+                                     bytes[2 * i * 64 + b] | bytes[(2 * i + 1) * 64 + b] << 4);
+            memo_unpack_codes(n_rows, n_in, panel, back);
+            assert_memory_equal(back, rows, n_rows * n_in);
+        }
+}
+
+static void test_pack_places_every_multiplier(void **state)
+{
+    uint8_t rows[16 * 5], panel[5 * 16], back[16 * 5];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows; i++)
+        rows[i] = (uint8_t)(i % 15 + 1);
+    for (size_t n_rows = 1; n_rows <= 16; n_rows++) {
+        memset(panel, 0, sizeof panel);
+        memo_pack_multipliers(n_rows, 5, rows, panel);
+        for (size_t b = 0; b < 5; b++)
+            for (size_t r = 0; r < 16; r++)
+                assert_int_equal(panel[b * 16 + r], r < n_rows ? rows[r * 5 + b] : 1);
+        memo_unpack_multipliers(n_rows, 5, panel, back);
+        assert_memory_equal(back, rows, n_rows * 5);
+    }
 }
 
 int main(void)
@@ -99,8 +142,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pack_places_every_element),
         cmocka_unit_test(test_pack_places_every_byte),
-        cmocka_unit_test(test_half_converts_every_f16),
-        cmocka_unit_test(test_half_converts_bf16),
+        cmocka_unit_test(test_pack_places_every_half),
+        cmocka_unit_test(test_pack_places_every_code),
+        cmocka_unit_test(test_pack_places_every_multiplier),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
