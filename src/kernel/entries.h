@@ -18,7 +18,7 @@ void V(memo_gelu_erf_f32)(size_t n, const float *x, float *y);
 void V(memo_gelu_tanh_f32)(size_t n, const float *x, float *y);
 void V(memo_add_f32)(size_t n, const float *a, const float *b, float *y);
 void V(memo_scale_f32)(size_t n, float s, const float *x, float *y);
-void V(memo_softmax_f32)(size_t n, float scale, float *x);
+void V(memo_softmax_tile_f32)(const memo_softmax_tile *tile);
 void V(memo_layer_norm_f32)(size_t n, const float *x, const float *gain, const float *bias,
                             float eps, float *y);
 float V(memo_dot_f32)(size_t n, const float *a, const float *b);

@@ -58,8 +58,10 @@ typedef enum memo_gemm_kind {
     MEMO_GEMM_F32,
     /* A float, W f16: the same chain on W as float. */
     MEMO_GEMM_F16,
-    /* A bf16 or float as memo_kernels.bf16_inputs says, W bf16. Float: the same chain. bf16: the sum
-     * of pairs as the level's instruction adds them, on top of the bias. */
+    /* A bf16 or float as memo_kernels.bf16_inputs says, W bf16. Float: the same chain. bf16: sums of
+     * pairs of products on top of the bias, in the order and with the roundings of the level's
+     * instruction; subnormals, among inputs, products and sums, may count as zeros, and the rounding
+     * of a step is to nearest. |error| <= (k + 1) 2^-23 (|bias| + sum |a w|) + (k + 1) 2^-125. */
     MEMO_GEMM_BF16,
     /* A float, W int8: chain = FMAs over the bytes as floats, from 0; then fma(chain, scale, bias). */
     MEMO_GEMM_W8,
@@ -89,7 +91,7 @@ typedef struct memo_unpack {
 typedef struct memo_gemm {
     memo_gemm_kind kind;
     size_t m, n, k; /* INT8: k is a multiple of MEMO_INT8_INPUTS, at most MEMO_INT8_MAX_K */
-    const void *a;  /* [m] rows of float, bf16 (k even, a zero behind an odd k) or bytes */
+    const void *a;  /* [m] rows of float, of bf16 with zeros up to a multiple of 32, or of bytes */
     size_t lda;     /* bytes from one row to the next */
     const memo_int8_row *a_row; /* [m] INT8 only */
     const void *w;              /* packed panels, 64-byte aligned */
@@ -135,6 +137,26 @@ typedef struct memo_gemm_kernel {
     void (*run)(size_t rows, size_t n_panels, const memo_gemm_tile *tile);
 } memo_gemm_kernel;
 
+/* Scores of a tile of rows against a block of keys become weights, not yet divided by their sum:
+ *
+ *     weight = exp(scale * (x - largest))     largest: of the row, in this block and those before
+ *
+ * Row r has the keys from + r <= j < to + r, of those in 0 .. n_keys - 1; the weights of all others,
+ * up to a multiple of 32, are zero. A row without any keeps its state, or has largest -infinity and
+ * sum 0. The logarithm of all it would be divided by is scale * largest + log(sum). */
+typedef struct memo_softmax_tile {
+    size_t n_rows, n_keys;
+    float *x;  /* [n_rows, ld] scores in, up to a multiple of 16; weights out, floats or, from the
+                * start of each row, bf16 */
+    size_t ld; /* floats, at least n_keys rounded up to 32 */
+    ptrdiff_t from, to;
+    float scale;    /* > 0 */
+    int first;      /* no block before: largest and sum are written only */
+    float *largest; /* [n_rows] of x */
+    float *sum;     /* [n_rows] of weights, relative to largest */
+    float *rescale; /* [n_rows] out: what all before must be multiplied by; 1 for the first */
+} memo_softmax_tile;
+
 typedef struct memo_kernels {
     memo_cpu cpu;
 
@@ -167,8 +189,24 @@ typedef struct memo_kernels {
     void (*add_f32)(size_t n, const float *a, const float *b, float *y);
     void (*scale_f32)(size_t n, float s, const float *x, float *y);
 
-    /* y = softmax(scale * x) over n >= 1 values; -inf is allowed, not in all places. In place. */
-    void (*softmax_f32)(size_t n, float scale, float *x);
+    /* Weights of a tile of attention, see memo_softmax_tile; exp with 1 ULP. */
+    void (*softmax_tile_f32)(const memo_softmax_tile *tile);
+
+    /* What attention and MEMO_GEMM_BF16 need where bf16_inputs is set; NULL elsewhere.
+     *
+     * The same weights as bf16, each at most 2^-8 (relative) + 2^-126 off; the sum is that of the
+     * values before they are rounded, with 2^-12. */
+    void (*softmax_tile_bf16)(const memo_softmax_tile *tile);
+    /* To nearest, ties to even; subnormals may become zeros. y[n .. n_pad - 1] is zero. */
+    void (*to_bf16)(size_t n, size_t n_pad, const float *x, uint16_t *y);
+    /* As pack_panels_f32, to bf16, with zeros for the inputs up to a multiple of 32:
+     * [n_cols_pad / 2][16][2]. panel_stride in elements. */
+    void (*pack_panels_bf16)(size_t n_rows, size_t n_cols, const float *src, size_t lds,
+                             uint16_t *dst, size_t panel_stride);
+    /* The other way round: columns of src become output channels and rows inputs, with zeros for
+     * the rows up to a multiple of 32: ceil(n_cols / 16) panels of [n_rows_pad / 2][16][2]. */
+    void (*pack_inputs_bf16)(size_t n_rows, size_t n_cols, const float *src, size_t lds,
+                             uint16_t *dst, size_t panel_stride);
 
     /* y = (x - mean) / sqrt(var + eps) * gain + bias, population variance. y == x is allowed. */
     void (*layer_norm_f32)(size_t n, const float *x, const float *gain, const float *bias,

@@ -207,15 +207,36 @@ static void ref_scale_f32(size_t n, float s, const float *x, float *y)
         y[i] = s * x[i];
 }
 
-static void ref_softmax_f32(size_t n, float scale, float *x)
+static void ref_softmax_row(const memo_softmax_tile *t, size_t r, float *x)
 {
-    double max = -INFINITY, sum = 0.0;
-    for (size_t i = 0; i < n; i++)
-        max = fmax(max, (double)scale * x[i]);
-    for (size_t i = 0; i < n; i++)
-        sum += exp((double)scale * x[i] - max);
-    for (size_t i = 0; i < n; i++)
-        x[i] = (float)(exp((double)scale * x[i] - max) / sum);
+    size_t n_pad = (t->n_keys + 31) / 32 * 32;
+    float before = t->first ? -INFINITY : t->largest[r], largest = before;
+    int has_any = 0;
+    for (size_t j = 0; j < n_pad; j++) {
+        ptrdiff_t key = (ptrdiff_t)j - (ptrdiff_t)r;
+        if (j >= t->n_keys || key < t->from || key >= t->to)
+            x[j] = -INFINITY;
+        else
+            has_any = 1;
+        largest = x[j] > largest ? x[j] : largest;
+    }
+    double sum = 0.0, rescale = 1.0;
+    for (size_t j = 0; j < n_pad; j++) {
+        double weight = has_any ? exp((double)t->scale * ((double)x[j] - (double)largest)) : 0.0;
+        sum += weight;
+        x[j] = (float)weight;
+    }
+    if (!t->first && has_any)
+        rescale = exp((double)t->scale * ((double)before - (double)largest));
+    t->sum[r] = (float)((t->first ? 0.0 : t->sum[r] * rescale) + sum);
+    t->largest[r] = largest;
+    t->rescale[r] = (float)rescale;
+}
+
+static void ref_softmax_tile_f32(const memo_softmax_tile *tile)
+{
+    for (size_t r = 0; r < tile->n_rows; r++)
+        ref_softmax_row(tile, r, tile->x + r * tile->ld);
 }
 
 static void ref_layer_norm_f32(size_t n, const float *x, const float *gain, const float *bias,
@@ -279,7 +300,7 @@ static const memo_kernels ref_table = {
     .gelu_tanh_f32 = ref_gelu_tanh_f32,
     .add_f32 = ref_add_f32,
     .scale_f32 = ref_scale_f32,
-    .softmax_f32 = ref_softmax_f32,
+    .softmax_tile_f32 = ref_softmax_tile_f32,
     .layer_norm_f32 = ref_layer_norm_f32,
     .dot_f32 = ref_dot_f32,
     .dot_rows_f32 = ref_dot_rows_f32,

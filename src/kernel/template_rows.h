@@ -4,36 +4,6 @@
  *
  * A sum runs over 16 lanes, element i in lane i % 16, and ends in the tree of V(sum). */
 
-void V(memo_softmax_f32)(size_t n, float scale, float *x)
-{
-    size_t tail = n % VEC_LANES, whole = n - tail;
-    V(f32) factor = V(set1)(scale);
-    V(f32) lanes = V(set1)(-INFINITY);
-    for (size_t i = 0; i < whole; i += VEC_LANES)
-        lanes = V(max)(lanes, V(mul)(factor, V(load)(x + i)));
-    float max = V(max_lane)(lanes);
-    for (size_t i = whole; i < n; i++) {
-        float v = scale * x[i];
-        max = v > max ? v : max;
-    }
-
-    /* Rounding the maximum shifts all exponents alike and cancels; a NaN that the maximum missed
-     * comes back through the sum. */
-    V(f32) shift = V(set1)(-max);
-    V(f32) sum = V(set1)(0.0f);
-    for (size_t i = 0; i < whole; i += VEC_LANES) {
-        V(f32) e = V(exp_lanes)(V(fma)(factor, V(load)(x + i), shift));
-        V(store)(x + i, e);
-        sum = V(add)(sum, e);
-    }
-    if (tail) {
-        V(f32) e = V(exp_lanes)(V(fma)(factor, V(load_part)(x + whole, tail), shift));
-        V(store_part)(x + whole, e, tail);
-        sum = V(add)(sum, V(load_part)(x + whole, tail));
-    }
-    V(memo_scale_f32)(n, 1.0f / V(sum)(sum), x, x);
-}
-
 /* Two passes, because E[x^2] - E[x]^2 loses all digits when the mean is large. */
 void V(memo_layer_norm_f32)(size_t n, const float *x, const float *gain, const float *bias,
                             float eps, float *y)

@@ -6,109 +6,284 @@
 
 #include "base/checked.h"
 
-/* Scores of one block of query rows: 128 KiB, an eighth of a second-level cache, beside the packed
- * keys and values of the head. */
-#define ATTENTION_SCORES ((size_t)32768)
+/* Keys whose scores a tile of rows has at once: with 12 rows, 24 KiB of a first-level cache. */
+#define ATTENTION_KEYS ((size_t)512)
 
-/* Rows of the GEMM tile divide this on every level (12, 6, 4), so blocks leave no ragged tile. */
-#define ATTENTION_ROW_STEP ((size_t)12)
+/* Scores lie one cache line off a power of two, so that the rows of a tile share no sets. */
+#define ATTENTION_LD_SCORES (ATTENTION_KEYS + MEMO_PANEL)
 
-/* Scratch: packed keys, packed values, scores; each a multiple of 16 floats. */
+/* Rows of a tile, at most; the GEMM tiles of AMX would take more, but two of its registers hold 32. */
+#define ATTENTION_TILE ((size_t)32)
+
+/* Rows that go through a block of keys before the next one is fetched: a multiple of the GEMM tiles'
+ * rows on every level (12, 6, 4, 32), and enough that K and V come from memory seldom. */
+#define ATTENTION_ROWS ((size_t)96)
+
+/* K and V are padded with zeros to whole tiles of AMX. */
+#define ATTENTION_KEY_STEP ((size_t)32)
+
+/* Floats of each part of scratch; both precisions fit. */
 typedef struct attention_layout {
-    size_t key_panel, value_panel; /* floats from one panel to the next */
-    size_t n_keys, n_values;       /* floats */
-    size_t ld_scores, block_rows;
-    size_t most_scores; /* floats that block_rows rows take, here and for any shorter sequence */
+    size_t dim;    /* head_dim in whole panels */
+    size_t packed; /* K, and as much for V */
+    size_t block;  /* what ATTENTION_ROWS rows have gathered, and as much for their Q as bf16 */
+    size_t total;
 } attention_layout;
 
 static int attention_plan(size_t n_tokens, size_t head_dim, attention_layout *l)
 {
-    if (n_tokens > SIZE_MAX / 64 || head_dim > SIZE_MAX / 64)
+    if (n_tokens > SIZE_MAX / 64 || head_dim > SIZE_MAX / 64 / ATTENTION_ROWS)
         return 0;
-    size_t tokens = memo_round_up(n_tokens, MEMO_PANEL);
-    l->key_panel = head_dim * MEMO_PANEL;
-    l->value_panel = tokens * MEMO_PANEL;
-    l->ld_scores = tokens;
-    size_t rows = ATTENTION_SCORES / (tokens + 1) / ATTENTION_ROW_STEP * ATTENTION_ROW_STEP;
-    l->block_rows = rows < ATTENTION_ROW_STEP ? ATTENTION_ROW_STEP : rows;
-    if (l->block_rows > n_tokens)
-        l->block_rows = n_tokens;
-    /* A shorter sequence may have a block of more scores (448 tokens: 72 rows, 464: 60), so the size
-     * of a block is no bound for the shorter ones. This is one, because it never falls. */
-    size_t least = ATTENTION_ROW_STEP * tokens, most = tokens;
-    if (!memo_mul_size(tokens, tokens, &most) || most > ATTENTION_SCORES)
-        most = ATTENTION_SCORES;
-    l->most_scores = most > least ? most : least;
-    return memo_mul_size(tokens, head_dim, &l->n_keys) &&
-           memo_mul_size(tokens, memo_round_up(head_dim, MEMO_PANEL), &l->n_values);
+    l->dim = memo_round_up(head_dim, MEMO_PANEL);
+    l->block = ATTENTION_ROWS * l->dim;
+    size_t rest = ATTENTION_TILE * ATTENTION_LD_SCORES + 3 * ATTENTION_ROWS + 2 * l->block;
+    return memo_mul_size(memo_round_up(n_tokens, ATTENTION_KEY_STEP), l->dim, &l->packed) &&
+           l->packed <= SIZE_MAX / 64 && memo_add_size(2 * l->packed, rest, &l->total) &&
+           l->total <= SIZE_MAX / 64;
 }
 
 size_t memo_attention_scratch(size_t n_tokens, size_t head_dim)
 {
     attention_layout l;
-    size_t n;
+    return attention_plan(n_tokens, head_dim, &l) ? l.total : 0;
+}
 
-    if (!attention_plan(n_tokens, head_dim, &l) || !memo_add_size(l.n_keys, l.n_values, &n) ||
-        !memo_add_size(n, l.most_scores, &n) || n > SIZE_MAX / 64)
-        return 0;
-    return memo_round_up(n, MEMO_PANEL);
+/* What is the same for all heads and sequences, and the head at hand. */
+typedef struct attention_work {
+    const memo_kernels *kernels;
+    const memo_attention *a;
+    memo_gemm_kind kind;
+    float scale;
+    size_t dim;
+    size_t key_panel, value_panel; /* bytes from one panel to the next */
+    size_t n_tokens;               /* of the sequence; rows below count from its first */
+    const float *q;
+    float *out;
+    float *keys, *values, *scores;
+    float *gathered;                 /* [ATTENTION_ROWS, dim] */
+    float *queries;                  /* [ATTENTION_ROWS, dim / 2] pairs of bf16 */
+    float *largest, *sum, *rescaled; /* [ATTENTION_ROWS] of memo_softmax_tile */
+} attention_work;
+
+/* Rows row .. row + n_rows, and the keys from .. to that any of them sees; from is a whole step. */
+typedef struct attention_tile {
+    size_t row, n_rows, from, to;
+} attention_tile;
+
+static size_t attention_min(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static attention_tile attention_see(const attention_work *w, size_t row, size_t n_rows)
+{
+    const memo_attention *a = w->a;
+    attention_tile t = {.row = row, .n_rows = n_rows, .to = w->n_tokens};
+    if (a->window && row > a->window)
+        t.from = (row - a->window) / ATTENTION_KEY_STEP * ATTENTION_KEY_STEP;
+    if (a->window && a->window < w->n_tokens - row)
+        t.to = attention_min(t.to, row + n_rows + a->window);
+    if (a->causal)
+        t.to = attention_min(t.to, row + n_rows);
+    return t;
+}
+
+static int attention_is_bf16(const attention_work *w)
+{
+    return w->kind == MEMO_GEMM_BF16;
+}
+
+/* A dot product over head_dim, and the room of a row: of Q, and of a panel of K. */
+static size_t attention_query_bytes(const attention_work *w)
+{
+    return attention_is_bf16(w)
+               ? memo_round_up(w->a->head_dim, ATTENTION_KEY_STEP) * sizeof(uint16_t)
+               : w->a->head_dim * sizeof(float);
 }
 
 /* V [n_tokens, head_dim] as panels: outputs are the head's dimensions, inputs are the tokens. Rows
- * of a panel are 16 consecutive floats of a row of V, so nothing is transposed. */
-static void attention_pack_values(const memo_attention *a, const float *v,
-                                  const attention_layout *l, float *panels)
+ * of a panel of f32 are 16 consecutive floats of a row of V, so nothing is transposed. */
+static void attention_pack_values(const attention_work *w, const float *v)
 {
-    for (size_t col = 0; col < a->head_dim; col += MEMO_PANEL) {
-        float *panel = panels + col / MEMO_PANEL * l->value_panel;
-        size_t n = a->head_dim - col < MEMO_PANEL ? a->head_dim - col : MEMO_PANEL;
-        for (size_t t = 0; t < a->n_tokens; t++) {
-            memcpy(panel + t * MEMO_PANEL, v + t * a->qkv.ld + col, n * sizeof *panel);
+    size_t dim = w->a->head_dim, ld = w->a->v.ld;
+    if (attention_is_bf16(w)) {
+        w->kernels->pack_inputs_bf16(w->n_tokens, dim, v, ld, (uint16_t *)(void *)w->values,
+                                     w->value_panel / sizeof(uint16_t));
+        return;
+    }
+    for (size_t col = 0; col < dim; col += MEMO_PANEL) {
+        float *panel = w->values + col / MEMO_PANEL * (w->value_panel / sizeof *panel);
+        size_t n = attention_min(dim - col, MEMO_PANEL);
+        for (size_t t = 0; t < w->n_tokens; t++) {
+            memcpy(panel + t * MEMO_PANEL, v + t * ld + col, n * sizeof *panel);
             if (n < MEMO_PANEL)
                 memset(panel + t * MEMO_PANEL + n, 0, (MEMO_PANEL - n) * sizeof *panel);
         }
     }
 }
 
-static void attention_head(const memo_kernels *kernels, const memo_attention *a,
-                           const attention_layout *l, size_t head, float *scratch)
+static void attention_pack(attention_work *w, const float *k, const float *v)
 {
-    size_t width = a->n_heads * a->head_dim;
-    float *q = a->qkv.data + head * a->head_dim;
-    float *keys = scratch;
-    float *values = keys + l->n_keys;
-    float *scores = values + l->n_values;
-    float scale = (float)(1.0 / sqrt((double)a->head_dim));
-    /* All columns of the last panel: its missing keys are zero, and softmax leaves them out. */
-    memo_linear score = {
-        .n_in = a->head_dim, .n_out = l->ld_scores, .panels = keys, .panel_stride = l->key_panel * sizeof(float)};
-    memo_linear mix = {.n_in = a->n_tokens,
-                       .n_out = a->head_dim,
-                       .panels = values,
-                       .panel_stride = l->value_panel * sizeof(float)};
-    memo_linear_room none = {0}; /* both are class f32 */
+    size_t dim = w->a->head_dim, ld = w->a->k.ld;
+    w->key_panel = attention_query_bytes(w) * MEMO_PANEL;
+    w->value_panel = memo_round_up(w->n_tokens, ATTENTION_KEY_STEP) * MEMO_PANEL *
+                     (attention_is_bf16(w) ? sizeof(uint16_t) : sizeof(float));
+    if (attention_is_bf16(w))
+        w->kernels->pack_panels_bf16(w->n_tokens, dim, k, ld, (uint16_t *)(void *)w->keys,
+                                     w->key_panel / sizeof(uint16_t));
+    else
+        w->kernels->pack_panels_f32(w->n_tokens, dim, k, ld, w->keys, w->key_panel / sizeof(float));
+    attention_pack_values(w, v);
+}
 
-    kernels->pack_panels_f32(a->n_tokens, a->head_dim, q + width, a->qkv.ld, keys, l->key_panel);
-    attention_pack_values(a, q + 2 * width, l, values);
-    for (size_t row = 0; row < a->n_tokens; row += l->block_rows) {
-        size_t left = a->n_tokens - row;
-        size_t n_rows = left < l->block_rows ? left : l->block_rows;
-        memo_rows s = {scores, l->ld_scores};
-        memo_rows block = {q + row * a->qkv.ld, a->qkv.ld};
-        memo_rows out = {a->out.data + row * a->out.ld + head * a->head_dim, a->out.ld};
-        memo_linear_run(kernels, &score, n_rows, block, MEMO_EPILOGUE_NONE, s, none);
-        for (size_t r = 0; r < n_rows; r++)
-            kernels->softmax_f32(a->n_tokens, scale, scores + r * l->ld_scores);
-        memo_linear_run(kernels, &mix, n_rows, s, MEMO_EPILOGUE_NONE, out, none);
+/* scores [rows, keys] = Q K', columns up to a whole panel. */
+static void attention_score(const attention_work *w, const attention_tile *t, size_t first_row)
+{
+    const memo_gemm_kernel *kernel = &w->kernels->gemm[w->kind];
+    size_t end = (t->to + MEMO_PANEL - 1) / MEMO_PANEL;
+    memo_gemm_tile tile = {.k = w->a->head_dim, .ldc = ATTENTION_LD_SCORES};
+    if (attention_is_bf16(w)) {
+        tile.lda = attention_query_bytes(w);
+        tile.a = (const char *)w->queries + (t->row - first_row) * tile.lda;
+    } else {
+        tile.lda = w->a->q.ld * sizeof(float);
+        tile.a = w->q + t->row * w->a->q.ld;
+    }
+    tile.panel_stride = w->key_panel;
+    for (size_t p = t->from / MEMO_PANEL; p < end; p += kernel->panels) {
+        tile.w = (const char *)w->keys + p * w->key_panel;
+        tile.c = w->scores + (p * MEMO_PANEL - t->from);
+        kernel->run(t->n_rows, attention_min(kernel->panels, end - p), &tile);
     }
 }
 
-void memo_attention_run(const memo_kernels *kernels, const memo_attention *attention,
-                        float *scratch)
+/* gathered [rows, dim] = weights V, on top of what the keys before gave when `first` is not set. */
+static void attention_mix(const attention_work *w, const attention_tile *t, float *gathered,
+                          int first)
 {
-    attention_layout l = {0}; /* the same sizes planned well before */
+    const memo_gemm_kernel *kernel = &w->kernels->gemm[w->kind];
+    size_t n_panels = w->dim / MEMO_PANEL;
+    size_t key_bytes = MEMO_PANEL * (attention_is_bf16(w) ? sizeof(uint16_t) : sizeof(float));
+    memo_gemm_tile tile = {
+        .k = t->to - t->from,
+        .a = w->scores,
+        .lda = ATTENTION_LD_SCORES * sizeof(float),
+        .panel_stride = w->value_panel,
+        .accumulate = !first,
+        .ldc = w->dim,
+    };
+    for (size_t p = 0; p < n_panels; p += kernel->panels) {
+        tile.w = (const char *)w->values + p * w->value_panel + t->from * key_bytes;
+        tile.c = gathered + p * MEMO_PANEL;
+        kernel->run(t->n_rows, attention_min(kernel->panels, n_panels - p), &tile);
+    }
+}
 
-    attention_plan(attention->n_tokens, attention->head_dim, &l);
-    for (size_t head = 0; head < attention->n_heads; head++)
-        attention_head(kernels, attention, &l, head, scratch);
+/* The keys t->from .. t->to for a tile of rows. first_row: the first of all rows in `gathered`. */
+static void attention_step(const attention_work *w, const attention_tile *t, size_t first_row,
+                           int first)
+{
+    const memo_kernels *kernels = w->kernels;
+    size_t at = t->row - first_row, n = w->n_tokens;
+    size_t window = w->a->window ? attention_min(w->a->window, n) : n;
+    float *gathered = w->gathered + at * w->dim;
+    memo_softmax_tile softmax = {
+        .n_rows = t->n_rows,
+        .n_keys = t->to - t->from,
+        .x = w->scores,
+        .ld = ATTENTION_LD_SCORES,
+        .from = (ptrdiff_t)(t->row) - (ptrdiff_t)(t->from + window),
+        .to = (ptrdiff_t)(t->row + 1 + (w->a->causal ? 0 : window)) - (ptrdiff_t)t->from,
+        .scale = w->scale,
+        .first = first,
+        .largest = w->largest + at,
+        .sum = w->sum + at,
+        .rescale = w->rescaled + at,
+    };
+
+    attention_score(w, t, first_row);
+    if (attention_is_bf16(w))
+        kernels->softmax_tile_bf16(&softmax);
+    else
+        kernels->softmax_tile_f32(&softmax);
+    for (size_t r = 0; !first && r < t->n_rows; r++) {
+        if (softmax.rescale[r] != 1.0f)
+            kernels->scale_f32(w->dim, softmax.rescale[r], gathered + r * w->dim,
+                               gathered + r * w->dim);
+    }
+    attention_mix(w, t, gathered, first);
+}
+
+/* Rows row .. row + n_rows of the head, at most ATTENTION_ROWS. */
+static void attention_rows(const attention_work *w, size_t row, size_t n_rows)
+{
+    const memo_attention *a = w->a;
+    size_t most = attention_min(w->kernels->gemm[w->kind].rows, ATTENTION_TILE);
+    size_t n_tiles = (n_rows + most - 1) / most, step = (n_rows + n_tiles - 1) / n_tiles;
+    attention_tile all = attention_see(w, row, n_rows);
+
+    if (attention_is_bf16(w)) {
+        size_t row_bytes = attention_query_bytes(w);
+        for (size_t r = 0; r < n_rows; r++)
+            w->kernels->to_bf16(a->head_dim, row_bytes / sizeof(uint16_t),
+                                w->q + (row + r) * a->q.ld,
+                                (uint16_t *)(void *)((char *)w->queries + r * row_bytes));
+    }
+    for (size_t key = all.from; key < all.to; key += ATTENTION_KEYS) {
+        for (size_t r = 0; r < n_rows; r += step) {
+            attention_tile t = attention_see(w, row + r, attention_min(step, n_rows - r));
+            int first = t.from >= key;
+            t.from = first ? t.from : key;
+            t.to = attention_min(t.to, key + ATTENTION_KEYS);
+            if (t.from < t.to)
+                attention_step(w, &t, row, first);
+        }
+    }
+    for (size_t r = 0; r < n_rows; r++)
+        w->kernels->scale_f32(a->head_dim, 1.0f / w->sum[r], w->gathered + r * w->dim,
+                              w->out + (row + r) * a->out.ld);
+}
+
+static void attention_sequence(attention_work *w, size_t begin)
+{
+    const memo_attention *a = w->a;
+    size_t n_shared = a->n_heads / a->n_kv_heads;
+
+    for (size_t kv = 0; kv < a->n_kv_heads; kv++) {
+        attention_pack(w, a->k.data + begin * a->k.ld + kv * a->head_dim,
+                       a->v.data + begin * a->v.ld + kv * a->head_dim);
+        for (size_t h = kv * n_shared; h < (kv + 1) * n_shared; h++) {
+            w->q = a->q.data + begin * a->q.ld + h * a->head_dim;
+            w->out = a->out.data + begin * a->out.ld + h * a->head_dim;
+            for (size_t row = 0; row < w->n_tokens; row += ATTENTION_ROWS)
+                attention_rows(w, row, attention_min(ATTENTION_ROWS, w->n_tokens - row));
+        }
+    }
+}
+
+void memo_attention_run(const memo_kernels *kernels, const memo_attention *a, float *scratch)
+{
+    int bf16 = a->precision == MEMO_PRECISION_BF16 && kernels->bf16_inputs;
+    attention_layout l = {0};
+    attention_work w = {
+        .kernels = kernels,
+        .a = a,
+        .kind = bf16 ? MEMO_GEMM_BF16 : MEMO_GEMM_F32,
+        .scale = a->scale > 0.0f ? a->scale : (float)(1.0 / sqrt((double)a->head_dim)),
+        .dim = memo_round_up(a->head_dim, MEMO_PANEL),
+    };
+
+    for (size_t seq = 0; seq < a->n_seqs; seq++) {
+        w.n_tokens = a->cu_seqlens[seq + 1] - a->cu_seqlens[seq];
+        attention_plan(w.n_tokens, a->head_dim, &l); /* no more than was planned */
+        w.keys = scratch;
+        w.values = w.keys + l.packed;
+        w.scores = w.values + l.packed;
+        w.gathered = w.scores + ATTENTION_TILE * ATTENTION_LD_SCORES;
+        w.queries = w.gathered + l.block;
+        w.largest = w.queries + l.block;
+        w.sum = w.largest + ATTENTION_ROWS;
+        w.rescaled = w.sum + ATTENTION_ROWS;
+        attention_sequence(&w, a->cu_seqlens[seq]);
+    }
 }

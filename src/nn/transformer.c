@@ -134,17 +134,18 @@ static void transformer_attend(const transformer_state *s, const memo_layer_weig
     const memo_kernels *kernels = s->model->kernels;
 
     memo_linear_run(kernels, &layer->qkv, s->n_tokens, s->x, MEMO_EPILOGUE_NONE, s->qkv, s->room);
-    for (size_t seq = 0; seq < s->batch->n_seqs; seq++) {
-        size_t begin = s->batch->cu_seqlens[seq];
-        memo_attention attention = {
-            .n_tokens = s->batch->cu_seqlens[seq + 1] - begin,
-            .n_heads = c->n_heads,
-            .head_dim = c->hidden_size / c->n_heads,
-            .qkv = {s->qkv.data + begin * s->qkv.ld, s->qkv.ld},
-            .out = {s->context.data + begin * s->context.ld, s->context.ld},
-        };
-        memo_attention_run(kernels, &attention, s->attention);
-    }
+    memo_attention attention = {
+        .n_seqs = s->batch->n_seqs,
+        .cu_seqlens = s->batch->cu_seqlens,
+        .n_heads = c->n_heads,
+        .n_kv_heads = c->n_heads,
+        .head_dim = c->hidden_size / c->n_heads,
+        .q = s->qkv,
+        .k = {s->qkv.data + c->hidden_size, s->qkv.ld},
+        .v = {s->qkv.data + 2 * c->hidden_size, s->qkv.ld},
+        .out = s->context,
+    };
+    memo_attention_run(kernels, &attention, s->attention);
     memo_linear_run(kernels, &layer->out, s->n_tokens, s->context, MEMO_EPILOGUE_ADD, s->x,
                     s->room);
     transformer_norm(s, layer->attention_norm);

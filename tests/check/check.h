@@ -68,11 +68,17 @@ void check_scale_f32(check *c);
 int check_exhaustive(const char *kernel, const memo_kernels *const *levels, size_t n_levels);
 
 /* check_rows.c */
-void check_softmax_f32(check *c);
 void check_layer_norm_f32(check *c);
 void check_dot_f32(check *c);
 void check_dot_rows_f32(check *c);
 void check_pack_panels_f32(check *c);
+
+/* check_attention.c; all but the first where the level has bf16 inputs */
+void check_softmax_tile_f32(check *c);
+void check_softmax_tile_bf16(check *c);
+void check_to_bf16(check *c);
+void check_pack_panels_bf16(check *c);
+void check_pack_inputs_bf16(check *c);
 
 /* check_gemm.c */
 void check_gemm_f32_tile(check *c);
@@ -100,5 +106,6 @@ typedef struct bench_options {
 void bench_gemm(const memo_kernels *kernels, const char *kernel, const bench_options *options);
 void bench_map(const memo_kernels *kernels, const char *kernel, const bench_options *options);
 void bench_rows(const memo_kernels *kernels, const char *kernel, const bench_options *options);
+void bench_softmax(const memo_kernels *kernels, const char *kernel, const bench_options *options);
 
 #endif

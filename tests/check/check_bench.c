@@ -331,9 +331,7 @@ static void bench_call_rows(const bench_work *work, size_t turn)
     const memo_kernels *kernels = work->kernels;
     const char *name = work->kernel;
     (void)turn;
-    if (!strcmp(name, "softmax_f32"))
-        kernels->softmax_f32(work->n, 0.125f, work->x);
-    else if (!strcmp(name, "layer_norm_f32"))
+    if (!strcmp(name, "layer_norm_f32"))
         kernels->layer_norm_f32(work->n, work->x, work->z, work->z, 1e-12f, work->y);
     else if (!strcmp(name, "dot_f32"))
         work->y[0] = kernels->dot_f32(work->n, work->x, work->z);
@@ -354,9 +352,7 @@ void bench_rows(const memo_kernels *kernels, const char *kernel, const bench_opt
     double floats;
     work.n = 384;
     work.n_rows = 1;
-    if (!strcmp(kernel, "softmax_f32"))
-        work.n = 128;
-    else if (!strcmp(kernel, "dot_rows_f32"))
+    if (!strcmp(kernel, "dot_rows_f32"))
         work.n_rows = 20000; /* 31 MB: streamed from memory */
     else if (!strcmp(kernel, "pack_panels_f32"))
         work.n_rows = 128, work.n = 32; /* keys of one head */
@@ -372,5 +368,41 @@ void bench_rows(const memo_kernels *kernels, const char *kernel, const bench_opt
     bench_run(&work, shape, options);
     memo_aligned_free(work.x);
     memo_aligned_free(work.y);
+    memo_aligned_free(work.z);
+}
+
+static void bench_call_softmax(const bench_work *work, size_t turn)
+{
+    const memo_kernels *kernels = work->kernels;
+    memo_softmax_tile tile = {
+        .n_rows = work->n_rows,
+        .n_keys = work->n,
+        .x = work->x,
+        .ld = work->n,
+        .from = -(ptrdiff_t)work->n,
+        .to = (ptrdiff_t)work->n,
+        .scale = 0.125f,
+        .first = 1,
+        .largest = work->z,
+        .sum = work->z + 16,
+        .rescale = work->z + 32,
+    };
+    (void)turn;
+    if (strcmp(work->kernel, "softmax_tile_bf16") != 0)
+        kernels->softmax_tile_f32(&tile);
+    else
+        kernels->softmax_tile_bf16(&tile);
+}
+
+void bench_softmax(const memo_kernels *kernels, const char *kernel, const bench_options *options)
+{
+    bench_work work = {.call = bench_call_softmax, .kernels = kernels, .kernel = kernel};
+    work.n = 128;
+    work.n_rows = 12;
+    work.bytes = 8.0 * (double)(work.n * work.n_rows);
+    work.x = bench_array(work.n * work.n_rows);
+    work.z = bench_array(48);
+    bench_run(&work, "12x128", options);
+    memo_aligned_free(work.x);
     memo_aligned_free(work.z);
 }

@@ -38,7 +38,7 @@ static const check_test tests[] = {
     {"gelu_tanh_f32", check_gelu_tanh_f32, bench_map, GROUP_F32, 1},
     {"add_f32", check_add_f32, bench_map, GROUP_F32, 0},
     {"scale_f32", check_scale_f32, bench_map, GROUP_F32, 0},
-    {"softmax_f32", check_softmax_f32, bench_rows, GROUP_F32, 0},
+    {"softmax_tile_f32", check_softmax_tile_f32, bench_softmax, GROUP_F32, 0},
     {"layer_norm_f32", check_layer_norm_f32, bench_rows, GROUP_F32, 0},
     {"dot_f32", check_dot_f32, bench_rows, GROUP_F32, 0},
     {"dot_rows_f32", check_dot_rows_f32, bench_rows, GROUP_F32, 0},

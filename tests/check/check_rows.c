@@ -26,68 +26,6 @@ static float *rows_spread(check *c, size_t n, double offset)
     return x;
 }
 
-/* Relative error of exp(t): u |t| from rounding t and one ULP (2 u) of exp itself; the sum has the
- * weighted mean of those and its chain; the division and the product one rounding each. */
-static void rows_compare_softmax(check *c, size_t n, double scale, const float *x, const float *y)
-{
-    double max = -INFINITY, sum = 0.0, mean_t = 0.0;
-    for (size_t i = 0; i < n; i++)
-        max = fmax(max, scale * (double)x[i]);
-    for (size_t i = 0; i < n; i++) {
-        double t = scale * (double)x[i] - max, e = exp(t);
-        sum += e;
-        mean_t += e > 0.0 ? e * -t : 0.0;
-    }
-    mean_t /= sum;
-    for (size_t i = 0; i < n; i++) {
-        double t = scale * (double)x[i] - max, want = exp(t) / sum;
-        double relative = (fmin(-t, 110.0) + mean_t + 7.0) * CHECK_UNIT_ROUNDOFF + rows_chain(n);
-        double bound = want * relative + 3.0 * 0x1p-149;
-        if (!(fabs((double)y[i] - want) <= bound)) {
-            check_fail(c, "softmax of %zu: element %zu is %.9g, exact %.9g, bound %.3g", n, i,
-                       (double)y[i], want, bound);
-            return;
-        }
-    }
-}
-
-void check_softmax_f32(check *c)
-{
-    static const float scales[] = {1.0f, 0.17677669f, 0.125f, 3.0f};
-    for (int i = 0; i < ROWS_CASES && !c->failed; i++) {
-        check_begin(c);
-        size_t n = 1 + check_size(c, ROWS_MOST);
-        float scale = scales[memo_rng_below(&c->rng, 4)];
-        float *x = rows_spread(c, n, (double)memo_rng_below(&c->rng, 50));
-        size_t keep = memo_rng_below(&c->rng, n);
-        int kind = i % 4; /* plain, masked, all equal, with a NaN */
-        for (size_t j = 0; j < n; j++) {
-            if (kind == 1 && j != keep && memo_rng_below(&c->rng, 2))
-                x[j] = -INFINITY;
-            else if (kind == 2)
-                x[j] = x[0];
-        }
-        if (kind == 3)
-            x[keep] = NAN;
-        float *y = check_new_copy(c, x, n);
-        c->kernels->softmax_f32(n, scale, y);
-        if (kind == 3) {
-            for (size_t j = 0; j < n; j++) {
-                if (!isnan(y[j]))
-                    check_fail(c, "softmax of %zu with a NaN at %zu: element %zu is %g", n, keep, j,
-                               (double)y[j]);
-            }
-        } else {
-            rows_compare_softmax(c, n, (double)scale, x, y);
-        }
-        if (c->peer) {
-            c->peer->softmax_f32(n, scale, x);
-            check_bits(c, "against the other vector level", y, x, n);
-        }
-        check_outside(c, "softmax_f32");
-    }
-}
-
 typedef struct rows_norm {
     size_t n;
     const float *x, *gain, *bias;

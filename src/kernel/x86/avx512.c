@@ -103,6 +103,7 @@ KERNEL_INLINE V(bytes) V(look_up)(V(bytes) palettes, V(bytes) nibbles)
 #include "kernel/template_lanes.h"
 #include "kernel/template_math.h"
 #include "kernel/template_rows.h"
+#include "kernel/template_softmax.h"
 #include "kernel/template_epilogue.h"
 #include "kernel/template_gemm.h"
 #include "kernel/template_quantize.h"
