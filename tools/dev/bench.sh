@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# ./dev bench [kernels|embed|tokenizer] [ARGUMENTS]: measured, never part of a test. docs/PERFORMANCE.md
+# ./dev bench [kernels|embed|tokenizer|soak] [ARGUMENTS]: measured, never part of a test. docs/PERFORMANCE.md
 # says what each means; --write docs/PERFORMANCE.md replaces its tables.
 
 # The Python environment with the peers, made once: everything in it is a peer's or draws a chart.
@@ -51,5 +51,10 @@ tokenizer)
     "$peers" bench/tokenizer/tokenizer_bench.py --program build/bench/bench_tokenizer --model "$model" \
         --tokenizer-json "$source/tokenizer.json" --data "$shared/data" --work build/bench/work "$@"
     ;;
-*) die "no benchmark '$name'; known: kernels, embed, tokenizer" ;;
+soak) # a million short texts; ./dev check soak is its first five thousand
+    build_preset release memolith soak_points
+    default_model int8
+    build/tests/soak_points "$model" --texts 1000000 "$@"
+    ;;
+*) die "no benchmark '$name'; known: kernels, embed, tokenizer, soak" ;;
 esac

@@ -3,7 +3,7 @@
 # A suite is tools/dev/suites/NAME.sh; its output goes to build/logs/check-NAME.log.
 quick_suites="format layout build-gcc symbols headers docs tests golden-tokenizer examples fault process stress power kill alloc flips damage"
 all_suites="format layout build-gcc symbols headers docs tests golden-tokenizer golden-models examples
-arm fault process stress power kill alloc flips damage build-clang fuzz amalgamation install asan tsan valgrind tidy"
+arm fault process stress power kill alloc flips damage soak build-clang fuzz amalgamation install asan tsan valgrind tidy"
 
 suites=$all_suites
 case ${1:-} in
