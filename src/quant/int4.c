@@ -174,6 +174,14 @@ static float int4_refit(const int4_search *s, uint8_t *multipliers, float scale)
     return scale;
 }
 
+static int int4_nearest(float x, double step)
+{
+    double nibble = rint((double)x / step);
+
+    nibble = nibble < (double)INT4_LOW ? (double)INT4_LOW : nibble;
+    return (int)(nibble > (double)INT4_HIGH ? (double)INT4_HIGH : nibble);
+}
+
 /* Codes at the scale, then the scale of least error for them. */
 static float int4_assign(const int4_search *s, const uint8_t *multipliers, float scale,
                          uint8_t *codes)
@@ -182,11 +190,9 @@ static float int4_assign(const int4_search *s, const uint8_t *multipliers, float
 
     for (size_t i = 0; i < s->n; i++) {
         int multiplier = multipliers[i / s->block];
-        double nibble = rint((double)s->x[i] / ((double)scale * multiplier));
-        nibble = nibble < (double)INT4_LOW ? (double)INT4_LOW : nibble;
-        nibble = nibble > (double)INT4_HIGH ? (double)INT4_HIGH : nibble;
+        int nibble = int4_nearest(s->x[i], (double)scale * multiplier);
         double weight = s->importance ? (double)s->importance[i] : 1, q = nibble * multiplier;
-        codes[i] = (uint8_t)((int)nibble & 15);
+        codes[i] = (uint8_t)(nibble & 15);
         xq += weight * (double)s->x[i] * q;
         qq += weight * q * q;
     }
@@ -211,6 +217,31 @@ int memo_int4_quantize_row(size_t n, size_t block, const float *x, const float *
     scale = int4_refit(&s, row->multipliers, scale);
     row->scale = int4_assign(&s, row->multipliers, scale, row->codes);
     return 1;
+}
+
+/* A row of fixed multipliers and scale as a grid. */
+typedef struct int4_grid {
+    const memo_int4_row *row;
+    size_t block;
+} int4_grid;
+
+static uint8_t int4_grid_nearest(const void *grid, size_t i, float y, float *value)
+{
+    const int4_grid *g = grid;
+    float step = g->row->scale * (float)g->row->multipliers[i / g->block];
+    int nibble = int4_nearest(y, (double)step);
+
+    *value = step * (float)nibble;
+    return (uint8_t)(nibble & 15);
+}
+
+void memo_int4_feedback_row(const memo_feedback *feedback, size_t block, const float *x,
+                            memo_int4_row *row)
+{
+    const int4_grid grid = {row, block};
+
+    if (row->scale > 0)
+        memo_feedback_row(feedback, (memo_feedback_grid){int4_grid_nearest, &grid}, x, row->codes);
 }
 
 void memo_int4_expand_row(size_t n, size_t block, const uint8_t *codes, const uint8_t *multipliers,

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "quant/feedback.h"
+
 #define MEMO_INT4_MAX_MULTIPLIER 15
 
 typedef struct memo_int4_row {
@@ -35,6 +37,12 @@ size_t memo_int4_n_blocks(size_t n, size_t block);
  * sum(importance * (x - scale * q)^2) that alternating between multipliers and scale finds. */
 int memo_int4_quantize_row(size_t n, size_t block, const float *x, const float *importance,
                            memo_int4_row *row);
+
+/* memo_int4_feedback_row() -- other codes for the same multipliers and scale, by feedback.h. The row is
+ * one of feedback->n inputs from memo_int4_quantize_row(), best with the diagonal of the moments as
+ * importance. */
+void memo_int4_feedback_row(const memo_feedback *feedback, size_t block, const float *x,
+                            memo_int4_row *row);
 
 /* q = nibble * multiplier, for memo_int8_dequantize_row() and memo_int8_sum_row(). */
 void memo_int4_expand_row(size_t n, size_t block, const uint8_t *codes, const uint8_t *multipliers,

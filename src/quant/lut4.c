@@ -200,6 +200,33 @@ size_t memo_lut4_quantize_group(memo_lut4_group *group)
     return group->n_rows;
 }
 
+/* A row of fixed palette and scale as a grid. */
+typedef struct lut4_grid {
+    const int8_t *palette;
+    float scale;
+    lut4_table table;
+} lut4_grid;
+
+static uint8_t lut4_grid_nearest(const void *grid, size_t i, float y, float *value)
+{
+    const lut4_grid *g = grid;
+    uint8_t code = g->table.code[memo_palette_bin((double)y / (double)g->scale)];
+
+    (void)i;
+    *value = g->scale * (float)g->palette[code];
+    return code;
+}
+
+void memo_lut4_feedback_row(const memo_feedback *feedback, const float *x,
+                            const int8_t palette[MEMO_PALETTE_SIZE], float scale, uint8_t *codes)
+{
+    lut4_grid grid = {.palette = palette, .scale = scale};
+
+    lut4_tabulate(palette, &grid.table);
+    if (scale > 0)
+        memo_feedback_row(feedback, (memo_feedback_grid){lut4_grid_nearest, &grid}, x, codes);
+}
+
 void memo_lut4_expand_row(size_t n, const uint8_t *codes, const int8_t palette[MEMO_PALETTE_SIZE],
                           int8_t *q)
 {

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quant_util.h"
+
+#include "quant/feedback.h"
+#include "quant/int4.h"
+#include "quant/int8.h"
+#include "quant/lut4.h"
+
+#define MOST 96
+
+typedef struct feedback_case {
+    size_t n;
+    float x[MOST], moments[MOST * MOST], importance[MOST];
+    uint32_t order[MOST];
+    float factor[MOST * MOST], errors[MOST];
+    memo_feedback feedback;
+} feedback_case;
+
+/* Moments of inputs that go together: n_samples random mixtures of a few directions and a mean. */
+static void fill_case(feedback_case *c, memo_rng *rng, size_t n, size_t n_samples)
+{
+    float directions[4][MOST];
+    double sums[MOST * MOST] = {0};
+
+    c->n = n;
+    c->feedback = (memo_feedback){n, c->order, c->factor, c->errors};
+    quant_fill(rng, 0, n, c->x);
+    for (int d = 0; d < 4; d++)
+        quant_fill(rng, 0, n, directions[d]);
+    for (size_t s = 0; s < n_samples; s++) {
+        float sample[MOST];
+        quant_fill(rng, 0, n, sample);
+        for (int d = 0; d < 4; d++) {
+            double share = d ? 2 * memo_rng_normal(rng) : 1;
+            for (size_t i = 0; i < n; i++)
+                sample[i] += (float)share * directions[d][i];
+        }
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < n; j++)
+                sums[i * n + j] += (double)sample[i] * (double)sample[j];
+    }
+    for (size_t i = 0; i < n * n; i++)
+        c->moments[i] = (float)(sums[i] / (double)n_samples);
+    for (size_t i = 0; i < n; i++)
+        c->importance[i] = c->moments[i * n + i];
+}
+
+/* The moments with the damping of the header, in the order of rounding. */
+static double ordered_moment(const feedback_case *c, size_t t, size_t u)
+{
+    double trace = 0;
+
+    for (size_t i = 0; i < c->n; i++)
+        trace += (double)c->moments[i * c->n + i];
+    return (double)c->moments[c->order[t] * c->n + c->order[u]] +
+           (t == u ? trace / (double)c->n / 100 : 0);
+}
+
+/* error' M error */
+static double moment_cost(const feedback_case *c, const int8_t *q, double scale)
+{
+    double cost = 0;
+
+    for (size_t i = 0; i < c->n; i++)
+        for (size_t j = 0; j < c->n; j++)
+            cost += ((double)c->x[i] - scale * q[i]) * (double)c->moments[i * c->n + j] *
+                    ((double)c->x[j] - scale * q[j]);
+    return cost;
+}
+
+/* Inputs by falling moment, each once; and for any errors of earlier inputs the factor names the error
+ * of the next that costs least, which is where the derivative of the cost over the first t + 1 and all
+ * later inputs, those free to follow, vanishes. Later inputs left free: the Schur complement. */
+static void test_feedback_factor_is_the_best_answer(void **state)
+{
+    static feedback_case c;
+    static const size_t ns[] = {1, 2, 7, 33, 64};
+    memo_rng rng;
+
+    (void)state;
+    memo_rng_init(&rng, 1);
+    for (size_t k = 0; k < sizeof ns / sizeof *ns; k++) {
+        size_t n = ns[k];
+        double rest[64][64], worst = 0;
+        int seen[64] = {0};
+        fill_case(&c, &rng, n, 500);
+        assert_int_equal(memo_feedback_factor(&c.feedback, c.moments), 1);
+        for (size_t t = 0; t < n; t++) {
+            assert_true(c.order[t] < n && !seen[c.order[t]]++);
+            if (t)
+                assert_true(c.importance[c.order[t]] <= c.importance[c.order[t - 1]]);
+            for (size_t u = 0; u < n; u++)
+                rest[t][u] = ordered_moment(&c, t, u);
+        }
+        for (size_t t = n; t-- > 0;) { /* eliminate the last input, in double */
+            for (size_t u = 0; u < t; u++)
+                worst = fmax(worst, fabs(rest[t][u] / rest[t][t] - (double)c.factor[t * n + u]));
+            for (size_t a = 0; a < t; a++)
+                for (size_t b = 0; b < t; b++)
+                    rest[a][b] -= rest[a][t] * rest[t][b] / rest[t][t];
+        }
+        /* Backward error of Cholesky, n eps, times a condition that the damping keeps below 100 n. */
+        assert_true(worst <= (double)(n * n) * 100 * (double)FLT_EPSILON);
+    }
+}
+
+static void fill_grid_row(feedback_case *c, memo_int4_row *row)
+{
+    assert_int_equal(memo_int4_quantize_row(c->n, 32, c->x, c->importance, row), 1);
+}
+
+/* Products with activations come out better than from rounding alone, in every case by a third. */
+static void test_feedback_lowers_the_error_of_products(void **state)
+{
+    static feedback_case c;
+    uint8_t codes[MOST], multipliers[4];
+    int8_t q[MOST], palette[16];
+    memo_rng rng;
+
+    (void)state;
+    memo_rng_init(&rng, 2);
+    for (int k = 0; k < 20; k++) {
+        memo_int4_row row = {.codes = codes, .multipliers = multipliers};
+        fill_case(&c, &rng, 80 + (size_t)k % 17, 2000);
+        assert_int_equal(memo_feedback_factor(&c.feedback, c.moments), 1);
+        fill_grid_row(&c, &row);
+        memo_int4_expand_row(c.n, 32, codes, multipliers, q);
+        double rounded = moment_cost(&c, q, (double)row.scale);
+        memo_int4_feedback_row(&c.feedback, 32, c.x, &row);
+        memo_int4_expand_row(c.n, 32, codes, multipliers, q);
+        double fed = moment_cost(&c, q, (double)row.scale);
+        if (fed > rounded * 2 / 3)
+            fail_msg("case %d, int4: %g becomes %g", k, rounded, fed);
+
+        float scale;
+        memo_palette_uniform(palette);
+        memo_lut4_start_scale(c.n, c.x, c.importance, &scale);
+        memo_lut4_quantize_row(c.n, c.x, c.importance, palette, &scale, codes);
+        memo_lut4_expand_row(c.n, codes, palette, q);
+        rounded = moment_cost(&c, q, (double)scale);
+        memo_lut4_feedback_row(&c.feedback, c.x, palette, scale, codes);
+        memo_lut4_expand_row(c.n, codes, palette, q);
+        fed = moment_cost(&c, q, (double)scale);
+        if (fed > rounded * 2 / 3)
+            fail_msg("case %d, lut4: %g becomes %g", k, rounded, fed);
+    }
+}
+
+/* Inputs that have nothing to do with each other leave nothing to make up for: plain rounding. */
+static void test_feedback_of_independent_inputs_is_rounding(void **state)
+{
+    static feedback_case c;
+    uint8_t codes[64], fed[64], multipliers[4];
+    int8_t palette[16];
+    float scale;
+    memo_rng rng;
+
+    (void)state;
+    memo_rng_init(&rng, 3);
+    fill_case(&c, &rng, 64, 10);
+    for (size_t i = 0; i < 64 * 64; i++)
+        c.moments[i] = i / 64 == i % 64 ? (float)(1 + i % 5) : 0;
+    assert_int_equal(memo_feedback_factor(&c.feedback, c.moments), 1);
+    memo_palette_uniform(palette);
+    assert_int_equal(memo_lut4_start_scale(64, c.x, NULL, &scale), 1);
+    assert_int_equal(memo_lut4_quantize_row_at(64, c.x, palette, scale, codes), 1);
+    memo_lut4_feedback_row(&c.feedback, c.x, palette, scale, fed);
+    assert_memory_equal(fed, codes, 64);
+
+    memo_int4_row row = {.codes = fed, .multipliers = multipliers};
+    fill_grid_row(&c, &row);
+    memo_int4_feedback_row(&c.feedback, 32, c.x, &row);
+    for (size_t i = 0; i < 64; i++) {
+        double step = (double)row.scale * multipliers[i / 32];
+        double nibble = fmax(-8, fmin(7, rint((double)c.x[i] / step)));
+        assert_int_equal((fed[i] ^ 8) - 8, (int)nibble);
+    }
+}
+
+static void test_feedback_refuses_moments_that_are_none(void **state)
+{
+    static feedback_case c;
+    memo_rng rng;
+
+    (void)state;
+    memo_rng_init(&rng, 4);
+    fill_case(&c, &rng, 16, 100);
+    c.moments[15 * 16 + 2] = NAN;
+    assert_int_equal(memo_feedback_factor(&c.feedback, c.moments), 0);
+    c.moments[15 * 16 + 2] = INFINITY;
+    assert_int_equal(memo_feedback_factor(&c.feedback, c.moments), 0);
+    memset(c.moments, 0, sizeof c.moments);
+    assert_int_equal(memo_feedback_factor(&c.feedback, c.moments), 0);
+    c.moments[0] = 1; /* one input that is used */
+    assert_int_equal(memo_feedback_factor(&c.feedback, c.moments), 1);
+    assert_int_equal(c.order[0], 0);
+}
+
+/* A row of zeros has no scale to round at: its codes stay. */
+static void test_feedback_leaves_zero_rows(void **state)
+{
+    static feedback_case c;
+    uint8_t codes[64], multipliers[4];
+    memo_rng rng;
+
+    (void)state;
+    memo_rng_init(&rng, 5);
+    fill_case(&c, &rng, 64, 100);
+    assert_int_equal(memo_feedback_factor(&c.feedback, c.moments), 1);
+    memset(c.x, 0, sizeof c.x);
+    memo_int4_row row = {.codes = codes, .multipliers = multipliers};
+    fill_grid_row(&c, &row);
+    memo_int4_feedback_row(&c.feedback, 32, c.x, &row);
+    for (int i = 0; i < 64; i++)
+        assert_int_equal(codes[i], 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_feedback_factor_is_the_best_answer),
+        cmocka_unit_test(test_feedback_lowers_the_error_of_products),
+        cmocka_unit_test(test_feedback_of_independent_inputs_is_rounding),
+        cmocka_unit_test(test_feedback_refuses_moments_that_are_none),
+        cmocka_unit_test(test_feedback_leaves_zero_rows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
