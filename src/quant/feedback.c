@@ -3,9 +3,44 @@
 
 #include <math.h>
 
+#include "base/checked.h"
+
 #define FEEDBACK_DAMPING 0.01
 #define FEEDBACK_STRIP   32 /* rows of the factor that are taken off the rest together */
 #define FEEDBACK_LANES   8
+
+size_t memo_feedback_scratch(size_t n)
+{
+    return 2 * memo_round_up(n, MEMO_PANEL) * MEMO_FEEDBACK_ROWS;
+}
+
+/* Both sides of the product are x transposed: inputs are the rows of one and the channels of the other,
+ * tokens are what is summed over. */
+void memo_feedback_add(const memo_kernels *kernels, size_t n_rows, size_t n, const float *x,
+                       size_t ld, float *moments, float *scratch)
+{
+    float *panels = scratch, *turned = scratch + memo_feedback_scratch(n) / 2;
+
+    for (size_t r = 0; r < n_rows; r++)
+        for (size_t i = 0; i < n; i++)
+            turned[i * n_rows + r] = x[r * ld + i];
+    kernels->pack_panels_f32(n, n_rows, turned, n_rows, panels, n_rows * MEMO_PANEL);
+    memo_gemm_run(kernels, &(memo_gemm){
+                               .kind = MEMO_GEMM_F32,
+                               .m = n,
+                               .n = n,
+                               .k = n_rows,
+                               .a = turned,
+                               .lda = n_rows * sizeof *turned,
+                               .w = panels,
+                               .panel_stride = n_rows * MEMO_PANEL * sizeof *panels,
+                               .c = moments,
+                               .ldc = n,
+                               .epilogue = MEMO_EPILOGUE_ADD,
+                               .residual = moments,
+                               .ld_residual = n,
+                           });
+}
 
 /* Inputs by falling moment, equal ones by index: heap sort, n is at most some tens of thousands. */
 static int feedback_before(const float *moments, size_t n, uint32_t a, uint32_t b)

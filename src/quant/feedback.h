@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernel/kernels.h"
+
 /* The factor of one M, for all rows that have these inputs. All storage is the caller's. */
 typedef struct memo_feedback {
     size_t n;
@@ -33,6 +35,17 @@ typedef struct memo_feedback {
  * are never all there is. Returns 0 when a moment is not finite or the diagonal is all zero. Cost:
  * n^3 / 6 multiplications. */
 int memo_feedback_factor(memo_feedback *feedback, const float *moments);
+
+/* memo_feedback_add() -- add the inputs of some tokens to the moments: moments += x' x.
+ *
+ *   n_rows   tokens in x, at most MEMO_FEEDBACK_ROWS
+ *   x        [n_rows, ld]
+ *   moments  [n, n]
+ *   scratch  memo_feedback_scratch(n) floats, 64-byte aligned */
+#define MEMO_FEEDBACK_ROWS 256
+size_t memo_feedback_scratch(size_t n);
+void memo_feedback_add(const memo_kernels *kernels, size_t n_rows, size_t n, const float *x,
+                       size_t ld, float *moments, float *scratch);
 
 /* What values a row may take: the code nearest to y for input i, and the value it stands for. */
 typedef struct memo_feedback_grid {

@@ -49,7 +49,7 @@ uint16_t memo_f16_from_f32(float x)
 
     if (magnitude > 0x7F800000u) /* NaN, made quiet */
         return (uint16_t)(sign | 0x7E00u | (magnitude >> 13 & 0x3FFu));
-    if (magnitude >= 0x477FF000u) /* 65520 is half way from 65504 to 2^16, and that is even */
+    if (magnitude >= 0x47800000u) /* 2^16; what rounds up to it becomes infinity by its carry */
         return (uint16_t)(sign | 0x7C00u);
     if (magnitude >= 0x38800000u) /* 2^-14: normal; a carry out of the fraction is right */
         return (uint16_t)(sign | half_shift_to_even(magnitude - (112u << 23), 13));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "quant_util.h"
 
+#include "base/cpu.h"
 #include "quant/feedback.h"
 #include "quant/int4.h"
 #include "quant/int8.h"
@@ -177,6 +178,41 @@ static void test_feedback_of_independent_inputs_is_rounding(void **state)
     }
 }
 
+/* Every level: sums over tokens, in as many calls as one likes, beside the sums in double. */
+static void test_feedback_adds_products_of_inputs(void **state)
+{
+    static float x[300 * 41], moments[40 * 40];
+    static const size_t ns[] = {1, 16, 40};
+    memo_rng rng;
+
+    (void)state;
+    memo_rng_init(&rng, 6);
+    quant_fill(&rng, 0, 300 * 41, x);
+    for (int cpu = MEMO_CPU_REF; cpu < MEMO_CPU_COUNT; cpu++) {
+        const memo_kernels *kernels = memo_kernels_for((memo_cpu)cpu);
+        for (size_t k = 0; kernels && k < sizeof ns / sizeof *ns; k++) {
+            size_t n = ns[k];
+            float *scratch = memo_aligned_alloc(memo_feedback_scratch(n) * sizeof *scratch);
+            assert_non_null(scratch);
+            memset(moments, 0, sizeof moments);
+            memo_feedback_add(kernels, 256, n, x, 41, moments, scratch);
+            memo_feedback_add(kernels, 44, n, x + (size_t)256 * 41, 41, moments, scratch);
+            memo_aligned_free(scratch);
+            for (size_t i = 0; i < n; i++)
+                for (size_t j = 0; j < n; j++) {
+                    double sum = 0, size = 0;
+                    for (size_t r = 0; r < 300; r++) {
+                        double product = (double)x[r * 41 + i] * (double)x[r * 41 + j];
+                        sum += product;
+                        size += fabs(product);
+                    }
+                    assert_true(fabs((double)moments[i * n + j] - sum) <=
+                                301 * (double)FLT_EPSILON / 2 * size);
+                }
+        }
+    }
+}
+
 static void test_feedback_refuses_moments_that_are_none(void **state)
 {
     static feedback_case c;
@@ -221,6 +257,7 @@ int main(void)
         cmocka_unit_test(test_feedback_factor_is_the_best_answer),
         cmocka_unit_test(test_feedback_lowers_the_error_of_products),
         cmocka_unit_test(test_feedback_of_independent_inputs_is_rounding),
+        cmocka_unit_test(test_feedback_adds_products_of_inputs),
         cmocka_unit_test(test_feedback_refuses_moments_that_are_none),
         cmocka_unit_test(test_feedback_leaves_zero_rows),
     };

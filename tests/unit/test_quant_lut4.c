@@ -294,7 +294,7 @@ static void test_lut4_fits_a_matrix_in_strips(void **state)
                          1);
     double strips = case_cost(&c);
     assert_int_equal(memo_lut4_quantize_group(&c.group), 32);
-    assert_true(case_cost(&c) <= strips);
+    assert_true(case_cost(&c) < strips); /* the group alternates on */
     assert_true(strips < 1.05 * case_cost(&c));
 }
 
