@@ -178,6 +178,13 @@ typedef struct memo_kernels {
      * has scale NaN, offset 0 and zeros, so that it comes out of the GEMM as NaN. */
     void (*quantize_row_int8)(size_t n, size_t n_pad, const float *x, uint8_t *q,
                               memo_int8_row *row);
+    /* The same with the scale and the offset of `row`, which are given: q = (x - offset) / scale to
+     * the nearest integer, ties to even, and no less than -127 and no more than 127 (a NaN: -127). */
+    void (*quantize_static_int8)(size_t n, size_t n_pad, const float *x, memo_int8_row row,
+                                 uint8_t *q);
+    /* y = the halves h as floats, exactly. */
+    void (*f16_to_f32)(size_t n, const uint16_t *h, float *y);
+
     /* Element-wise, in place is allowed (y == x). Errors against the exact function over all
      * finite floats, checked in tests/check. Infinities give the limit, but gelu(-inf) is NaN:
      * an overflow before it must not vanish. */

@@ -29,7 +29,7 @@ extern const memo_kernels *const memo_kernels_neon_i8mm;  /* + i8mm */
 
 /* ... and all else on floats. */
 #define KERNEL_F32_ENTRIES(level)                                                                  \
-    .exp_f32 = memo_exp_f32_##level, .erf_f32 = memo_erf_f32_##level,                              \
+    .f16_to_f32 = memo_f16_to_f32_##level, .exp_f32 = memo_exp_f32_##level, .erf_f32 = memo_erf_f32_##level,                              \
     .tanh_f32 = memo_tanh_f32_##level, .gelu_erf_f32 = memo_gelu_erf_f32_##level,                  \
     .gelu_tanh_f32 = memo_gelu_tanh_f32_##level, .add_f32 = memo_add_f32_##level,                  \
     .scale_f32 = memo_scale_f32_##level, .softmax_tile_f32 = memo_softmax_tile_f32_##level,        \

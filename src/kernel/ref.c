@@ -131,6 +131,22 @@ static void ref_quantize_row_int8(size_t n, size_t n_pad, const float *x, uint8_
         q[i] = (uint8_t)(int8_t)nearbyintf((x[i] - row->offset) * factor);
 }
 
+static void ref_quantize_static_int8(size_t n, size_t n_pad, const float *x, memo_int8_row row,
+                                     uint8_t *q)
+{
+    memset(q, 0, n_pad);
+    for (size_t i = 0; i < n; i++) {
+        float v = nearbyintf((x[i] - row.offset) / row.scale);
+        q[i] = (uint8_t)(int8_t)(v >= 127.0f ? 127 : v > -127.0f ? (int)v : -127);
+    }
+}
+
+static void ref_f16_to_f32(size_t n, const uint16_t *h, float *y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = ref_f16(h[i]);
+}
+
 static void ref_gemm_int8_tile(size_t rows, size_t n_panels, const memo_gemm_tile *t)
 {
     for (size_t r = 0; r < rows; r++) {
@@ -293,6 +309,8 @@ static const memo_kernels ref_table = {
              [MEMO_GEMM_INT8] = {REF_TILE_ROWS, 1, ref_gemm_int8_tile}},
     .unpack_4bit = ref_unpack_4bit,
     .quantize_row_int8 = ref_quantize_row_int8,
+    .quantize_static_int8 = ref_quantize_static_int8,
+    .f16_to_f32 = ref_f16_to_f32,
     .exp_f32 = ref_exp_f32,
     .erf_f32 = ref_erf_f32,
     .tanh_f32 = ref_tanh_f32,

@@ -55,3 +55,15 @@ void V(memo_scale_f32)(size_t n, float s, const float *x, float *y)
     if (i < n)
         V(store_part)(y + i, V(mul)(scale, V(load_part)(x + i, n - i)), n - i);
 }
+
+void V(memo_f16_to_f32)(size_t n, const uint16_t *h, float *y)
+{
+    size_t i = 0;
+    for (; i + VEC_LANES <= n; i += VEC_LANES)
+        V(store)(y + i, V(load_f16)(h + i));
+    if (i < n) {
+        uint16_t rest[VEC_LANES] = {0};
+        memcpy(rest, h + i, (n - i) * sizeof *h);
+        V(store_part)(y + i, V(load_f16)(rest), n - i);
+    }
+}

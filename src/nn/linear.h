@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* nn/linear.h -- y = x W' + bias on packed weights, with what follows it fused into the GEMM.
  *
- * Class int8 quantizes its input as it comes, each row with a scale and an offset of its own (W8A8,
- * dynamic): nothing is calibrated, and a row's bytes depend on that row alone. */
+ *   f32, f16            the input is float
+ *   bf16                float or bf16, as the level likes it
+ *   int8, int4, lut4    activations dynamic: each row becomes bytes with a scale and an offset of
+ *                       its own, which depend on that row alone; static: with those of the layer;
+ *                       none: the input is float
+ *
+ * int4 and lut4 become int8 panel by panel and run as that. */
 #ifndef MEMO_NN_LINEAR_H
 #define MEMO_NN_LINEAR_H
 
@@ -34,17 +39,24 @@ typedef struct memo_rows {
     size_t ld;
 } memo_rows;
 
-/* Scratch for the quantized input of an int8 layer. */
+/* Scratch of linear layers: the input in the form that a class wants, and unpacked weights. */
 typedef struct memo_linear_room {
-    uint8_t *bytes;      /* [n_rows * memo_linear_row_bytes(n_in)], 64-byte aligned */
+    uint8_t *input;      /* [n_rows * memo_linear_room_row(n_in)], 64-byte aligned */
     memo_int8_row *rows; /* [n_rows] */
+    int8_t *unpacked;    /* [memo_linear_room_unpacked(n_in)], 64-byte aligned */
 } memo_linear_room;
 
-/* Bytes from one quantized row to the next; n_in at most SIZE_MAX / 2. */
-size_t memo_linear_row_bytes(size_t n_in);
+/* Bytes for layers of at most n_in inputs, of every class; n_in at most SIZE_MAX / 64. */
+size_t memo_linear_room_row(size_t n_in);
+size_t memo_linear_room_unpacked(size_t n_in);
 
-/* y [n_rows, n_out] = epilogue(x [n_rows, n_in] W' + bias). MEMO_EPILOGUE_ADD adds what y holds.
- * `room` is written by class int8 only. Allocates nothing. */
+/* memo_linear_prepare() -- one row of x [n_in] into the room as row number `row`, in the form that
+ * the layer wants: bytes or bf16; layers on floats read x itself, and nothing is done. */
+void memo_linear_prepare(const memo_kernels *kernels, const memo_linear *linear, const float *x,
+                         size_t row, memo_linear_room room);
+
+/* memo_linear_run() -- y [n_rows, n_out] = epilogue(x [n_rows, n_in] W' + bias) of rows that were
+ * prepared. MEMO_EPILOGUE_ADD adds what y holds. Allocates nothing. */
 void memo_linear_run(const memo_kernels *kernels, const memo_linear *linear, size_t n_rows,
                      memo_rows x, memo_epilogue epilogue, memo_rows y, memo_linear_room room);
 

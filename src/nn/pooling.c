@@ -2,21 +2,19 @@
 #include "nn/pooling.h"
 
 #include <math.h>
-#include <string.h>
 
-void memo_pool_tokens(memo_pooling mode, memo_rows states, size_t n_tokens, size_t dim, double *out)
+size_t memo_pool_tokens(memo_pooling mode, memo_rows states, size_t n_tokens, size_t dim,
+                        double *sum)
 {
     size_t first = mode == MEMO_POOLING_LAST ? n_tokens - 1 : 0;
     size_t n = mode == MEMO_POOLING_MEAN ? n_tokens : 1;
 
-    memset(out, 0, dim * sizeof *out);
     for (size_t t = first; t < first + n; t++) {
         const float *row = states.data + t * states.ld;
         for (size_t i = 0; i < dim; i++)
-            out[i] += (double)row[i];
+            sum[i] += (double)row[i];
     }
-    for (size_t i = 0; i < dim; i++)
-        out[i] /= (double)n;
+    return n;
 }
 
 int memo_pool_finish(const double *v, size_t dim, int unit, float *out)

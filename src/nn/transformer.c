@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nn/transformer.h"
 
+#include <string.h>
+
 #include "base/checked.h"
 #include "base/error.h"
 #include "nn/attention.h"
 #include "nn/pooling.h"
+#include "quant/half.h"
 #include "quant/int8.h"
 
 /* Rows are one cache line longer than their values: with strides of a power of two the rows of a
@@ -13,6 +16,15 @@
 
 /* Largest hidden or intermediate size; keeps every product of a few sizes far from overflow. */
 #define TRANSFORMER_MAX_WIDTH ((size_t)1 << 20)
+
+/* Rows of a block after attention: the input of `down` and what leads to it stay in a second-level
+ * cache of 1 MiB, and weights come from further away once a block. */
+#define TRANSFORMER_BLOCK_ROWS ((size_t)64)
+
+static int transformer_averages(const memo_transformer_config *c)
+{
+    return c->layers_average > 1;
+}
 
 /* Reserve n_rows * ld floats at the end of the scratch. */
 static int transformer_reserve(size_t *end, size_t n_rows, size_t ld, size_t *offset)
@@ -26,24 +38,11 @@ static int transformer_reserve(size_t *end, size_t n_rows, size_t ld, size_t *of
     return 1;
 }
 
-/* Room for the bytes of the widest input of a layer. */
-static int transformer_reserve_bytes(const memo_transformer_config *c, size_t *end,
-                                     memo_transformer_plan *p)
-{
-    size_t wide = c->hidden_size > c->intermediate_size ? c->hidden_size : c->intermediate_size;
-
-    return c->cls != MEMO_CLASS_INT8 ||
-           (transformer_reserve(end, p->max_tokens, memo_linear_row_bytes(wide) / sizeof(float),
-                                &p->bytes) &&
-            transformer_reserve(end, p->max_tokens, sizeof(memo_int8_row) / sizeof(float),
-                                &p->byte_rows));
-}
-
 memo_status memo_transformer_plan_run(const memo_transformer_config *c, size_t max_tokens,
                                       size_t max_seq, memo_transformer_plan *plan, memo_err *err)
 {
     memo_transformer_plan p = {.max_tokens = max_tokens, .max_seq = max_seq};
-    size_t end = 0, x, wide, n_attention;
+    size_t end = 0, x, wide, n_attention, n_pooled;
 
     if (!c->hidden_size || c->hidden_size > TRANSFORMER_MAX_WIDTH || !c->intermediate_size ||
         c->intermediate_size > TRANSFORMER_MAX_WIDTH || !c->n_heads ||
@@ -55,17 +54,24 @@ memo_status memo_transformer_plan_run(const memo_transformer_config *c, size_t m
     p.ld_hidden = memo_round_up(c->hidden_size, MEMO_PANEL) + TRANSFORMER_ROW_GAP;
     p.ld_qkv = memo_round_up(3 * c->hidden_size, MEMO_PANEL) + TRANSFORMER_ROW_GAP;
     p.ld_ffn = memo_round_up(c->intermediate_size, MEMO_PANEL) + TRANSFORMER_ROW_GAP;
-    wide = p.ld_qkv > p.ld_ffn ? p.ld_qkv : p.ld_ffn;
+    p.block_rows = max_tokens < TRANSFORMER_BLOCK_ROWS ? max_tokens : TRANSFORMER_BLOCK_ROWS;
+    wide = c->hidden_size > c->intermediate_size ? c->hidden_size : c->intermediate_size;
+    n_pooled = transformer_averages(c) ? max_tokens : 1; /* no more sequences than tokens */
     n_attention = memo_attention_scratch(max_seq, c->hidden_size / c->n_heads);
     if (!n_attention || !transformer_reserve(&end, max_tokens, p.ld_hidden, &x) ||
         !transformer_reserve(&end, max_tokens, p.ld_hidden, &p.context) ||
-        !transformer_reserve(&end, max_tokens, wide, &p.qkv) ||
+        !transformer_reserve(&end, max_tokens, p.ld_qkv, &p.qkv) ||
+        !transformer_reserve(&end, p.block_rows, p.ld_ffn, &p.ffn) ||
         !transformer_reserve(&end, 1, n_attention, &p.attention) ||
-        !transformer_reserve_bytes(c, &end, &p) ||
-        !transformer_reserve(&end, 2, c->hidden_size, &p.pooled))
+        !transformer_reserve(&end, p.block_rows, memo_linear_room_row(wide) / sizeof(float),
+                             &p.input) ||
+        !transformer_reserve(&end, p.block_rows, sizeof(memo_int8_row) / sizeof(float),
+                             &p.input_rows) ||
+        !transformer_reserve(&end, 1, memo_linear_room_unpacked(wide) / sizeof(float),
+                             &p.unpacked) ||
+        !transformer_reserve(&end, 2 * n_pooled, c->hidden_size, &p.pooled))
         return memo_fail(err, MEMO_ERR_VALUE, "transformer: scratch for %zu tokens overflows",
                          max_tokens);
-    p.ffn = p.qkv;
     p.scratch_bytes = end * sizeof(float);
     *plan = p;
     return MEMO_OK;
@@ -75,36 +81,73 @@ memo_status memo_transformer_plan_run(const memo_transformer_config *c, size_t m
 typedef struct transformer_state {
     const memo_transformer *model;
     const memo_batch *batch;
-    size_t n_tokens;
-    memo_rows x, context, qkv, ffn;
-    float *attention; /* scratch */
-    memo_linear_room room;
+    size_t n_tokens, block_rows;
+    memo_rows x, context, qkv; /* of all tokens */
+    memo_rows ffn;             /* of a block */
+    float *attention;          /* scratch */
+    memo_linear_room room;     /* of a block */
+    double *pooled;
 } transformer_state;
 
-static void transformer_norm(const transformer_state *s, memo_norm_weights norm)
+/* Rows of a block, or of all tokens, from row `first` on. */
+static memo_rows transformer_rows(memo_rows rows, size_t first)
+{
+    return (memo_rows){rows.data + first * rows.ld, rows.ld};
+}
+
+/* y = epilogue(x W' + bias) of n rows that are prepared in the room. */
+static void transformer_linear(const transformer_state *s, const memo_linear *linear, size_t n,
+                               memo_rows x, memo_epilogue epilogue, memo_rows y)
+{
+    memo_linear_run(s->model->kernels, linear, n, x, epilogue, y, s->room);
+}
+
+static void transformer_prepare(const transformer_state *s, const memo_linear *linear, size_t n,
+                                memo_rows x)
+{
+    for (size_t r = 0; r < n; r++)
+        memo_linear_prepare(s->model->kernels, linear, x.data + r * x.ld, r, s->room);
+}
+
+/* x = norm(x), prepared for the layer that reads it next, or NULL, while each row is at hand. */
+static void transformer_norm(const transformer_state *s, memo_norm_weights norm,
+                             const memo_linear *next, size_t n, memo_rows x)
 {
     const memo_transformer_config *c = &s->model->config;
     const memo_kernels *kernels = s->model->kernels;
 
-    for (size_t t = 0; t < s->n_tokens; t++) {
-        float *row = s->x.data + t * s->x.ld;
+    for (size_t r = 0; r < n; r++) {
+        float *row = x.data + r * x.ld;
         kernels->layer_norm_f32(c->hidden_size, row, norm.gain, norm.bias, c->norm_eps, row);
+        if (next)
+            memo_linear_prepare(kernels, next, row, r, s->room);
     }
 }
 
-/* The embedding of a token: where it lies, or dequantized into `room`. */
+/* The embedding of a token: where it lies, or as floats in `room`. */
 static const float *transformer_word(const memo_transformer *m, uint32_t id, float *room)
 {
-    size_t dim = m->config.hidden_size;
+    size_t dim = m->config.hidden_size, at = id * dim;
 
-    if (m->config.cls != MEMO_CLASS_INT8)
-        return (const float *)m->word.rows + id * dim;
-    memo_int8_dequantize_row(dim, (const int8_t *)m->word.rows + id * dim, m->word.scale[id], room);
+    switch (m->config.word_cls) {
+    case MEMO_CLASS_F32:
+        return (const float *)m->word.rows + at;
+    case MEMO_CLASS_F16:
+        m->kernels->f16_to_f32(dim, (const uint16_t *)m->word.rows + at, room);
+        break;
+    case MEMO_CLASS_BF16:
+        for (size_t i = 0; i < dim; i++)
+            room[i] = memo_bf16_to_f32(((const uint16_t *)m->word.rows)[at + i]);
+        break;
+    default:
+        memo_int8_dequantize_row(dim, (const int8_t *)m->word.rows + at, m->word.scale[id], room);
+        break;
+    }
     return room;
 }
 
-/* x = norm(word[id] + token_type[0] + position[t]), added in this order as the reference does. */
-static void transformer_embed(const transformer_state *s)
+/* x = word[id] + token_type[0] + position[t], added in this order as the reference does. */
+static void transformer_gather(const transformer_state *s)
 {
     const memo_transformer *m = s->model;
     const memo_kernels *kernels = m->kernels;
@@ -124,58 +167,111 @@ static void transformer_embed(const transformer_state *s)
             kernels->add_f32(dim, word, position, x);
         }
     }
-    transformer_norm(s, m->embedding_norm);
 }
 
-/* x = norm(x + attention(x)) */
-static void transformer_attend(const transformer_state *s, const memo_layer_weights *layer)
+/* Norm of the embeddings and the first layer's projections. */
+static void transformer_embed(const transformer_state *s)
+{
+    const memo_linear *qkv = &s->model->layers[0].qkv;
+
+    transformer_gather(s);
+    for (size_t row = 0; row < s->n_tokens; row += s->block_rows) {
+        size_t left = s->n_tokens - row, n = left < s->block_rows ? left : s->block_rows;
+        memo_rows x = transformer_rows(s->x, row);
+        transformer_norm(s, s->model->embedding_norm, qkv, n, x);
+        transformer_linear(s, qkv, n, x, MEMO_EPILOGUE_NONE, transformer_rows(s->qkv, row));
+    }
+}
+
+static void transformer_attend(const transformer_state *s)
 {
     const memo_transformer_config *c = &s->model->config;
-    const memo_kernels *kernels = s->model->kernels;
 
-    memo_linear_run(kernels, &layer->qkv, s->n_tokens, s->x, MEMO_EPILOGUE_NONE, s->qkv, s->room);
     memo_attention attention = {
         .n_seqs = s->batch->n_seqs,
         .cu_seqlens = s->batch->cu_seqlens,
         .n_heads = c->n_heads,
         .n_kv_heads = c->n_heads,
         .head_dim = c->hidden_size / c->n_heads,
+        .precision = c->precision,
         .q = s->qkv,
         .k = {s->qkv.data + c->hidden_size, s->qkv.ld},
         .v = {s->qkv.data + 2 * c->hidden_size, s->qkv.ld},
         .out = s->context,
     };
-    memo_attention_run(kernels, &attention, s->attention);
-    memo_linear_run(kernels, &layer->out, s->n_tokens, s->context, MEMO_EPILOGUE_ADD, s->x,
-                    s->room);
-    transformer_norm(s, layer->attention_norm);
+    memo_attention_run(s->model->kernels, &attention, s->attention);
 }
 
-/* x = norm(x + down(activation(up(x)))) */
-static void transformer_feed_forward(const transformer_state *s, const memo_layer_weights *layer)
-{
-    const memo_kernels *kernels = s->model->kernels;
-    memo_epilogue activation = s->model->config.activation == MEMO_ACTIVATION_GELU_TANH
-                                   ? MEMO_EPILOGUE_GELU_TANH
-                                   : MEMO_EPILOGUE_GELU_ERF;
-
-    memo_linear_run(kernels, &layer->up, s->n_tokens, s->x, activation, s->ffn, s->room);
-    memo_linear_run(kernels, &layer->down, s->n_tokens, s->ffn, MEMO_EPILOGUE_ADD, s->x, s->room);
-    transformer_norm(s, layer->ffn_norm);
-}
-
-static void transformer_pool(const transformer_state *s, double *pooled, float *vectors,
-                             unsigned char *ok)
+/* One block behind attention: x = norm(x + out(context)), x = norm(x + down(activation(up(x)))),
+ * and the projections of the next layer unless this is the last. */
+static void transformer_block(const transformer_state *s, size_t layer, size_t row, size_t n)
 {
     const memo_transformer_config *c = &s->model->config;
+    const memo_layer_weights *w = &s->model->layers[layer];
+    const memo_linear *next = layer + 1 < c->n_layers ? &w[1].qkv : NULL;
+    memo_epilogue activation = c->activation == MEMO_ACTIVATION_GELU_TANH ? MEMO_EPILOGUE_GELU_TANH
+                                                                          : MEMO_EPILOGUE_GELU_ERF;
+    memo_rows x = transformer_rows(s->x, row), context = transformer_rows(s->context, row);
+
+    transformer_prepare(s, &w->out, n, context);
+    transformer_linear(s, &w->out, n, context, MEMO_EPILOGUE_ADD, x);
+    transformer_norm(s, w->attention_norm, &w->up, n, x);
+    transformer_linear(s, &w->up, n, x, activation, s->ffn);
+    transformer_prepare(s, &w->down, n, s->ffn);
+    transformer_linear(s, &w->down, n, s->ffn, MEMO_EPILOGUE_ADD, x);
+    transformer_norm(s, w->ffn_norm, next, n, x);
+    if (next)
+        transformer_linear(s, next, n, x, MEMO_EPILOGUE_NONE, transformer_rows(s->qkv, row));
+}
+
+static void transformer_layer(const transformer_state *s, size_t layer)
+{
+    transformer_attend(s);
+    for (size_t row = 0; row < s->n_tokens; row += s->block_rows) {
+        size_t left = s->n_tokens - row;
+        transformer_block(s, layer, row, left < s->block_rows ? left : s->block_rows);
+    }
+}
+
+/* Add the states of one sequence to `sum`; returns how many. */
+static size_t transformer_pool(const transformer_state *s, size_t seq, double *sum)
+{
+    const memo_transformer_config *c = &s->model->config;
+    size_t begin = s->batch->cu_seqlens[seq];
+
+    return memo_pool_tokens(c->pooling, transformer_rows(s->x, begin),
+                            s->batch->cu_seqlens[seq + 1] - begin, c->hidden_size, sum);
+}
+
+/* The mean of the last layers: pooling is linear, so that their states are added to one sum. The
+ * last layer itself comes with transformer_finish(). */
+static void transformer_average(const transformer_state *s, size_t layer)
+{
+    const memo_transformer_config *c = &s->model->config;
+    size_t first = c->n_layers - c->layers_average;
+
+    if (layer == first)
+        memset(s->pooled, 0, s->batch->n_seqs * c->hidden_size * sizeof *s->pooled);
+    for (size_t seq = 0; layer >= first && layer + 1 < c->n_layers && seq < s->batch->n_seqs; seq++)
+        transformer_pool(s, seq, s->pooled + seq * c->hidden_size);
+}
+
+static void transformer_finish(const transformer_state *s, float *vectors, unsigned char *ok)
+{
+    const memo_transformer_config *c = &s->model->config;
+    size_t dim = memo_transformer_dim(c),
+           n_layers = transformer_averages(c) ? c->layers_average : 1;
 
     for (size_t seq = 0; seq < s->batch->n_seqs; seq++) {
-        size_t begin = s->batch->cu_seqlens[seq];
-        size_t n_tokens = s->batch->cu_seqlens[seq + 1] - begin;
-        memo_rows states = {s->x.data + begin * s->x.ld, s->x.ld};
-        memo_pool_tokens(c->pooling, states, n_tokens, c->hidden_size, pooled);
-        ok[seq] = (unsigned char)memo_pool_finish(pooled, c->hidden_size, c->normalize,
-                                                  vectors + seq * c->hidden_size);
+        double *sum = s->pooled;
+        if (n_layers > 1)
+            sum += seq * c->hidden_size;
+        else
+            memset(sum, 0, c->hidden_size * sizeof *sum);
+        double n = (double)(transformer_pool(s, seq, sum) * n_layers);
+        for (size_t i = 0; i < dim; i++)
+            sum[i] /= n;
+        ok[seq] = (unsigned char)memo_pool_finish(sum, dim, c->normalize, vectors + seq * dim);
     }
 }
 
@@ -188,23 +284,27 @@ void memo_transformer_run(const memo_transformer *model, const memo_transformer_
         .model = model,
         .batch = batch,
         .n_tokens = batch->cu_seqlens[batch->n_seqs],
+        .block_rows = plan->block_rows,
         .x = {room, plan->ld_hidden},
         .context = {room + plan->context, plan->ld_hidden},
         .qkv = {room + plan->qkv, plan->ld_qkv},
         .ffn = {room + plan->ffn, plan->ld_ffn},
         .attention = room + plan->attention,
-        .room = {(uint8_t *)(room + plan->bytes),
-                 (memo_int8_row *)(void *)(room + plan->byte_rows)},
+        .room = {(uint8_t *)(room + plan->input),
+                 (memo_int8_row *)(void *)(room + plan->input_rows),
+                 (int8_t *)(room + plan->unpacked)},
+        .pooled = (double *)(void *)(room + plan->pooled),
     };
 
     transformer_embed(&s);
     if (tap.fn)
         tap.fn(tap.user, 0, s.x, s.n_tokens);
     for (size_t l = 0; l < model->config.n_layers; l++) {
-        transformer_attend(&s, &model->layers[l]);
-        transformer_feed_forward(&s, &model->layers[l]);
+        transformer_layer(&s, l);
         if (tap.fn)
             tap.fn(tap.user, l + 1, s.x, s.n_tokens);
+        if (transformer_averages(&model->config))
+            transformer_average(&s, l);
     }
-    transformer_pool(&s, (double *)(void *)(room + plan->pooled), vectors, ok);
+    transformer_finish(&s, vectors, ok);
 }

@@ -4,9 +4,13 @@
  * A plain struct says what the network is; weights are views into a compiled model. Planning gives
  * the exact scratch; running allocates nothing and cannot fail.
  *
- * Class int8: token embeddings are dequantized as they are gathered, and the matrices multiply
- * bytes (nn/linear.h). States between the layers, attention, norms and GELU are float in both
- * classes.
+ * Token embeddings become floats as they are gathered; each matrix has a class of its own
+ * (nn/linear.h). States between the layers, norms and GELU are float in all classes.
+ *
+ * After attention nothing looks at another token, so the rest of a layer and the projections of the
+ * next run in blocks of rows whose states stay in the second-level cache:
+ *
+ *   attention of all sequences; then for each block: its output, norm, up, GELU, down, norm, qkv
  *
  * Sequences come packed: ids one after the other, cu_seqlens[s] .. cu_seqlens[s + 1] the tokens of
  * sequence s, no padding. One call takes its tokens through all layers on the calling thread, so
@@ -20,7 +24,7 @@
 
 #include <memolith/model.h>
 
-#include "nn/linear.h"
+#include "nn/attention.h"
 
 typedef enum memo_activation {
     MEMO_ACTIVATION_GELU_ERF,
@@ -37,10 +41,19 @@ typedef struct memo_transformer_config {
     size_t n_token_types; /* 0: no such embedding; else type 0 is added to every token */
     memo_activation activation;
     float norm_eps;
-    memo_pooling pooling; /* not MEMO_POOLING_AUTO */
-    int normalize;        /* vectors get unit length */
-    memo_class cls;       /* of the matrices and the token embeddings */
+    memo_pooling pooling;     /* not MEMO_POOLING_AUTO */
+    int normalize;            /* vectors get unit length */
+    memo_precision precision; /* of attention */
+    memo_class word_cls;      /* of the token embeddings: f32, f16, bf16, int8 */
+    size_t layers_average;    /* pool the mean of the last so many layers; 0 and 1: the last */
+    size_t dims;              /* vectors are the first so many values, 0: hidden_size */
 } memo_transformer_config;
+
+/* Length of a vector. */
+static inline size_t memo_transformer_dim(const memo_transformer_config *config)
+{
+    return config->dims ? config->dims : config->hidden_size;
+}
 
 typedef struct memo_norm_weights {
     const float *gain, *bias; /* [hidden_size] */
@@ -56,7 +69,7 @@ typedef struct memo_layer_weights {
 
 /* The embeddings of the tokens. */
 typedef struct memo_word_table {
-    const void *rows;   /* [vocab_size, hidden_size] of float or int8_t, as config.cls says */
+    const void *rows;   /* [vocab_size, hidden_size] as config.word_cls says */
     const float *scale; /* [vocab_size], int8 only */
 } memo_word_table;
 
@@ -90,9 +103,10 @@ typedef struct memo_tap {
 typedef struct memo_transformer_plan {
     size_t max_tokens; /* of all sequences of a call */
     size_t max_seq;    /* of one sequence */
+    size_t block_rows; /* of a block after attention */
     size_t ld_hidden, ld_qkv, ld_ffn;
-    size_t context, qkv, ffn, attention, pooled; /* x lies at 0; ffn shares the room of qkv */
-    size_t bytes, byte_rows;                     /* of memo_linear_room; class int8 only */
+    size_t context, qkv, ffn, attention, pooled; /* x lies at 0 */
+    size_t input, input_rows, unpacked;          /* of memo_linear_room */
     size_t scratch_bytes;
 } memo_transformer_plan;
 
@@ -103,7 +117,7 @@ memo_status memo_transformer_plan_run(const memo_transformer_config *config, siz
 /* memo_transformer_run() -- vectors of a batch that fits the plan.
  *
  *   scratch  [plan->scratch_bytes], 64-byte aligned
- *   vectors  [n_seqs, hidden_size] out
+ *   vectors  [n_seqs, memo_transformer_dim()] out
  *   ok       [n_seqs] out: 0 where the vector is not finite or has no length; it is then of no use */
 void memo_transformer_run(const memo_transformer *transformer, const memo_transformer_plan *plan,
                           const memo_batch *batch, void *scratch, memo_tap tap, float *vectors,

@@ -58,8 +58,8 @@ static memo_linear net_linear(net *n, size_t n_out, size_t n_in)
 {
     float *w = net_take(n, n_out * n_in, 0, 0.25);
     size_t panel = memo_pack_panel_values(n_in), n_panels = memo_pack_n_panels(n_out);
-    int int8 = n->t.config.cls == MEMO_CLASS_INT8;
-    memo_linear linear = {.cls = n->t.config.cls,
+    int int8 = n->t.config.word_cls == MEMO_CLASS_INT8;
+    memo_linear linear = {.cls = n->t.config.word_cls,
                           .n_in = n_in,
                           .n_out = n_out,
                           .panel_stride = int8 ? panel : panel * sizeof(float)};
@@ -92,7 +92,7 @@ static memo_word_table net_words(net *n, size_t n_rows, size_t dim)
     float *rows = net_take(n, n_rows * dim, 0, 1), *scale = NULL;
 
     n->words = rows;
-    if (n->t.config.cls != MEMO_CLASS_INT8)
+    if (n->t.config.word_cls != MEMO_CLASS_INT8)
         return (memo_word_table){rows, NULL};
     int8_t *bytes = net_quantize(n, rows, n_rows, dim, &scale);
     return (memo_word_table){bytes, scale};
@@ -364,7 +364,7 @@ static void check_net(memo_transformer_config config, uint64_t seed)
             assert_memory_equal(alone, batch + s * dim, dim * sizeof *alone);
             double diff = ref_distance(&n, ids + cu[s], lengths[s], alone);
             n_stepped += !(diff <= bound);
-            if (!(diff <= (config.cls == MEMO_CLASS_INT8 ? stepped : bound)))
+            if (!(diff <= (config.word_cls == MEMO_CLASS_INT8 ? stepped : bound)))
                 fail_msg("%s: sequence %zu is off by %g", memo_cpu_name(cpu), s, diff);
         }
     }
@@ -381,7 +381,7 @@ static void check_nets(memo_class cls)
     memo_transformer_config c = config_of(48, 4, 100), d = config_of(40, 5, 72),
                             e = config_of(21, 3, 33);
 
-    c.cls = d.cls = e.cls = cls;
+    c.word_cls = d.word_cls = e.word_cls = cls;
     check_net(c, 1);
     check_net(d, 2); /* heads of 8, ragged panels */
     check_net(e, 3); /* nothing is a multiple of anything */
