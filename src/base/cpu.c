@@ -39,6 +39,11 @@ unsigned memo_cpu_levels_x86(const memo_cpu_leaves *l)
     return levels;
 }
 
+int memo_cpu_favours_bf16_x86(const char vendor[12])
+{
+    return !memcmp(vendor, "AuthenticAMD", 12) || !memcmp(vendor, "HygonGenuine", 12);
+}
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 
@@ -83,6 +88,12 @@ static unsigned cpu_detect(void)
     if (levels >> MEMO_CPU_AMX & 1 && !cpu_tiles_permitted())
         levels &= ~(1u << MEMO_CPU_AMX);
     return levels;
+}
+
+static int cpu_detect_favours_bf16(void)
+{
+    unsigned a, r[3] = {0}; /* the letters are in ebx, edx, ecx */
+    return __get_cpuid(0, &a, &r[0], &r[2], &r[1]) && memo_cpu_favours_bf16_x86((const char *)r);
 }
 
 void memo_cpu_brand(char out[64])
@@ -158,6 +169,11 @@ static unsigned cpu_detect(void)
 #endif
 
 #if !defined(__x86_64__)
+static int cpu_detect_favours_bf16(void)
+{
+    return 0; /* no level has these products */
+}
+
 void memo_cpu_brand(char out[64])
 {
     strcpy(out, "unknown");
@@ -174,6 +190,17 @@ static unsigned cpu_levels(void)
         atomic_store_explicit(&cached, levels, memory_order_relaxed);
     }
     return levels;
+}
+
+int memo_cpu_favours_bf16(void)
+{
+    static atomic_uint cached; /* 0: not asked yet */
+    unsigned answer = atomic_load_explicit(&cached, memory_order_relaxed);
+    if (!answer) {
+        answer = cpu_detect_favours_bf16() ? 2 : 1;
+        atomic_store_explicit(&cached, answer, memory_order_relaxed);
+    }
+    return answer == 2;
 }
 
 static const char *const cpu_names[] = {

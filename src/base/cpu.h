@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* base/cpu.h -- which instruction-set levels this CPU and operating system offer (CPUID bits and
- * XCR0, never a model name). Detection lives in base because a context must refuse a level when it
+ * XCR0, never a model name), and which of two ways to compute is the fast one on its family. Detection lives in base because a context must refuse a level when it
  * is made; the code that uses the levels is the kernel room alone. */
 #ifndef MEMO_BASE_CPU_H
 #define MEMO_BASE_CPU_H
@@ -25,6 +25,12 @@ typedef struct memo_cpu_leaves {
 /* Bit `level` is set for every level that these words offer: one is there only with those before
  * it. Pure; the permission for tiles is asked elsewhere. */
 unsigned memo_cpu_levels_x86(const memo_cpu_leaves *leaves);
+
+/* Of vdpbf16ps and the FMA of floats, which multiplies more in the same time? It goes by the family,
+ * so that bits are those of the machine and not of a measurement. `vendor`: the 12 letters of leaf 0.
+ * AMD (from Zen 4): twice as much. Intel's server cores: half as much; bf16 is for their tiles. */
+int memo_cpu_favours_bf16_x86(const char vendor[12]);
+int memo_cpu_favours_bf16(void);
 
 int memo_cpu_has(memo_cpu cpu); /* MEMO_CPU_REF is always there */
 memo_cpu memo_cpu_best(void);

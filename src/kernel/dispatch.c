@@ -12,12 +12,20 @@ static const memo_kernels *const *const dispatch_levels[] = {
     &memo_kernels_neon_dot, &memo_kernels_neon,       &memo_kernels_ref,
 };
 
+/* Which of a level's tables is fast on the family of this CPU. */
+static const memo_kernels *dispatch_favoured(const memo_kernels *kernels)
+{
+    if (kernels->cpu == MEMO_CPU_AVX512BF16 && !memo_cpu_favours_bf16())
+        return memo_kernels_avx512bf16_on_floats;
+    return kernels;
+}
+
 const memo_kernels *memo_kernels_for(memo_cpu cpu)
 {
     for (size_t i = 0; i < sizeof dispatch_levels / sizeof *dispatch_levels; i++) {
         const memo_kernels *kernels = *dispatch_levels[i];
         if (kernels && (cpu == MEMO_CPU_AUTO || cpu == kernels->cpu) && memo_cpu_has(kernels->cpu))
-            return kernels;
+            return dispatch_favoured(kernels);
     }
     return NULL;
 }

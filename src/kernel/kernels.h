@@ -199,9 +199,9 @@ typedef struct memo_kernels {
     /* Weights of a tile of attention, see memo_softmax_tile; exp with 1 ULP. */
     void (*softmax_tile_f32)(const memo_softmax_tile *tile);
 
-    /* What attention and MEMO_GEMM_BF16 need where bf16_inputs is set; NULL elsewhere.
+    /* What attention and MEMO_GEMM_BF16 need where bf16_inputs is set; may be NULL elsewhere.
      *
-     * The same weights as bf16, each at most 2^-8 (relative) + 2^-126 off; the sum is that of the
+     * The same weights as bf16, exp with 2^-16, then rounded (2^-8), or zero below 2^-126; the sum is that of the
      * values before they are rounded, with 2^-12. */
     void (*softmax_tile_bf16)(const memo_softmax_tile *tile);
     /* To nearest, ties to even; subnormals may become zeros. y[n .. n_pad - 1] is zero. */

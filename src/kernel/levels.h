@@ -11,21 +11,26 @@
 #include "kernel/kernels.h"
 
 extern const memo_kernels *const memo_kernels_ref;
-extern const memo_kernels *const memo_kernels_avx2;       /* avx2 fma bmi2 f16c */
-extern const memo_kernels *const memo_kernels_avx512;     /* + avx512 f bw dq vl cd */
-extern const memo_kernels *const memo_kernels_avx512vnni; /* + avx512_vnni */
-extern const memo_kernels *const memo_kernels_avx512bf16; /* + avx512_bf16 */
-extern const memo_kernels *const memo_kernels_amx;        /* + amx tile int8 bf16 */
-extern const memo_kernels *const memo_kernels_neon;       /* every 64-bit ARM */
-extern const memo_kernels *const memo_kernels_neon_dot;   /* + dotprod */
-extern const memo_kernels *const memo_kernels_neon_i8mm;  /* + i8mm */
+extern const memo_kernels *const memo_kernels_avx2;                 /* avx2 fma bmi2 f16c */
+extern const memo_kernels *const memo_kernels_avx512;               /* + avx512 f bw dq vl cd */
+extern const memo_kernels *const memo_kernels_avx512vnni;           /* + avx512_vnni */
+extern const memo_kernels *const memo_kernels_avx512bf16;           /* + avx512_bf16 */
+extern const memo_kernels *const memo_kernels_avx512bf16_on_floats; /* where it is slow */
+extern const memo_kernels *const memo_kernels_amx;                  /* + amx tile int8 bf16 */
+extern const memo_kernels *const memo_kernels_neon;                 /* every 64-bit ARM */
+extern const memo_kernels *const memo_kernels_neon_dot;             /* + dotprod */
+extern const memo_kernels *const memo_kernels_neon_i8mm;            /* + i8mm */
 
-/* Entries of a level in a table: its own or of a level above it. First the GEMM tiles on floats. */
-#define KERNEL_FLOAT_TILES(level, rows, panels)                                                    \
+/* Entries of a level in a table: its own or of a level above it. First the GEMM tiles on floats; of a
+ * level with bf16_inputs, that of bf16 is another. */
+#define KERNEL_FLOAT_TILES_BUT_BF16(level, rows, panels)                                           \
     [MEMO_GEMM_F32] = {rows, panels, memo_gemm_f32_tile_##level},                                  \
     [MEMO_GEMM_F16] = {rows, panels, memo_gemm_f16_tile_##level},                                  \
-    [MEMO_GEMM_BF16] = {rows, panels, memo_gemm_bf16_tile_##level},                                \
     [MEMO_GEMM_W8] = {rows, panels, memo_gemm_w8_tile_##level}
+#define KERNEL_FLOAT_TILES(level, rows, panels)                                                    \
+    KERNEL_FLOAT_TILES_BUT_BF16(level, rows, panels), [MEMO_GEMM_BF16] = {                         \
+                                                          rows, panels,                            \
+                                                          memo_gemm_bf16_tile_##level}
 
 /* ... and all else on floats. */
 #define KERNEL_F32_ENTRIES(level)                                                                  \
@@ -35,6 +40,12 @@ extern const memo_kernels *const memo_kernels_neon_i8mm;  /* + i8mm */
     .scale_f32 = memo_scale_f32_##level, .softmax_tile_f32 = memo_softmax_tile_f32_##level,        \
     .layer_norm_f32 = memo_layer_norm_f32_##level, .dot_f32 = memo_dot_f32_##level,                \
     .dot_rows_f32 = memo_dot_rows_f32_##level, .pack_panels_f32 = memo_pack_panels_f32_##level
+
+/* ... and what a level with bf16_inputs has beside its tile. */
+#define KERNEL_BF16_ENTRIES(level)                                                                 \
+    .bf16_inputs = 1, .softmax_tile_bf16 = memo_softmax_tile_bf16_##level,                         \
+    .to_bf16 = memo_to_bf16_##level, .pack_panels_bf16 = memo_pack_panels_bf16_##level,            \
+    .pack_inputs_bf16 = memo_pack_inputs_bf16_##level
 
 #if defined(__x86_64__)
 #define MEMO_AVX512_TILE_ROWS   12 /* of the float tiles */
@@ -47,6 +58,15 @@ extern const memo_kernels *const memo_kernels_neon_i8mm;  /* + i8mm */
 #define V(name) name##_avx512vnni
 #include "kernel/entries.h"
 #undef V
+#define MEMO_BF16_TILE_ROWS   12 /* of the tile on bf16 */
+#define MEMO_BF16_TILE_PANELS 2
+void memo_gemm_bf16_tile_avx512bf16(size_t rows, size_t n_panels, const memo_gemm_tile *tile);
+void memo_softmax_tile_bf16_avx512bf16(const memo_softmax_tile *tile);
+void memo_to_bf16_avx512bf16(size_t n, size_t n_pad, const float *x, uint16_t *y);
+void memo_pack_panels_bf16_avx512bf16(size_t n_rows, size_t n_cols, const float *src, size_t lds,
+                                      uint16_t *dst, size_t panel_stride);
+void memo_pack_inputs_bf16_avx512bf16(size_t n_rows, size_t n_cols, const float *src, size_t lds,
+                                      uint16_t *dst, size_t panel_stride);
 #endif
 
 #if defined(__aarch64__)

@@ -255,6 +255,62 @@ static void ref_softmax_tile_f32(const memo_softmax_tile *tile)
         ref_softmax_row(tile, r, tile->x + r * tile->ld);
 }
 
+/* Nearest, ties to even: half of the step is added, a bit less where the lower neighbour is even. */
+static uint16_t ref_to_half(float x)
+{
+    uint32_t word;
+    memcpy(&word, &x, sizeof word);
+    if (isnan(x))
+        return (uint16_t)(word >> 16 | 0x40);
+    return (uint16_t)((word + 0x7FFF + (word >> 16 & 1)) >> 16);
+}
+
+static void ref_softmax_tile_bf16(const memo_softmax_tile *tile)
+{
+    ref_softmax_tile_f32(tile);
+    for (size_t r = 0; r < tile->n_rows; r++) {
+        char *row = (char *)(tile->x + r * tile->ld);
+        for (size_t j = 0; j < (tile->n_keys + 31) / 32 * 32; j++) {
+            float weight;
+            memcpy(&weight, row + j * sizeof weight, sizeof weight);
+            uint16_t bits = ref_to_half(weight);
+            memcpy(row + j * sizeof bits, &bits, sizeof bits);
+        }
+    }
+}
+
+static void ref_to_bf16(size_t n, size_t n_pad, const float *x, uint16_t *y)
+{
+    for (size_t i = 0; i < n_pad; i++)
+        y[i] = i < n ? ref_to_half(x[i]) : 0;
+}
+
+static uint16_t *ref_pair(uint16_t *dst, size_t panel_stride, size_t channel, size_t input)
+{
+    return dst + channel / MEMO_PANEL * panel_stride +
+           (input / 2 * MEMO_PANEL + channel % MEMO_PANEL) * 2 + input % 2;
+}
+
+static void ref_pack_panels_bf16(size_t n_rows, size_t n_cols, const float *src, size_t lds,
+                                 uint16_t *dst, size_t panel_stride)
+{
+    for (size_t row = 0; row < (n_rows + MEMO_PANEL - 1) / MEMO_PANEL * MEMO_PANEL; row++) {
+        for (size_t i = 0; i < (n_cols + 31) / 32 * 32; i++)
+            *ref_pair(dst, panel_stride, row, i) =
+                row < n_rows && i < n_cols ? ref_to_half(src[row * lds + i]) : 0;
+    }
+}
+
+static void ref_pack_inputs_bf16(size_t n_rows, size_t n_cols, const float *src, size_t lds,
+                                 uint16_t *dst, size_t panel_stride)
+{
+    for (size_t col = 0; col < (n_cols + MEMO_PANEL - 1) / MEMO_PANEL * MEMO_PANEL; col++) {
+        for (size_t i = 0; i < (n_rows + 31) / 32 * 32; i++)
+            *ref_pair(dst, panel_stride, col, i) =
+                i < n_rows && col < n_cols ? ref_to_half(src[i * lds + col]) : 0;
+    }
+}
+
 static void ref_layer_norm_f32(size_t n, const float *x, const float *gain, const float *bias,
                                float eps, float *y)
 {
@@ -319,6 +375,10 @@ static const memo_kernels ref_table = {
     .add_f32 = ref_add_f32,
     .scale_f32 = ref_scale_f32,
     .softmax_tile_f32 = ref_softmax_tile_f32,
+    .softmax_tile_bf16 = ref_softmax_tile_bf16,
+    .to_bf16 = ref_to_bf16,
+    .pack_panels_bf16 = ref_pack_panels_bf16,
+    .pack_inputs_bf16 = ref_pack_inputs_bf16,
     .layer_norm_f32 = ref_layer_norm_f32,
     .dot_f32 = ref_dot_f32,
     .dot_rows_f32 = ref_dot_rows_f32,

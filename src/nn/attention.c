@@ -9,12 +9,6 @@
 /* Keys whose scores a tile of rows has at once: with 12 rows, 24 KiB of a first-level cache. */
 #define ATTENTION_KEYS ((size_t)512)
 
-/* Scores lie one cache line off a power of two, so that the rows of a tile share no sets. */
-#define ATTENTION_LD_SCORES (ATTENTION_KEYS + MEMO_PANEL)
-
-/* Rows of a tile, at most; the GEMM tiles of AMX would take more, but two of its registers hold 32. */
-#define ATTENTION_TILE ((size_t)32)
-
 /* Rows that go through a block of keys before the next one is fetched: a multiple of the GEMM tiles'
  * rows on every level (12, 6, 4, 32), and enough that K and V come from memory seldom. */
 #define ATTENTION_ROWS ((size_t)96)
@@ -24,7 +18,9 @@
 
 /* Floats of each part of scratch; both precisions fit. */
 typedef struct attention_layout {
-    size_t dim;    /* head_dim in whole panels */
+    size_t dim; /* head_dim in whole panels */
+    size_t
+        scores; /* of a row: of one block of keys, off a power of two so that rows share no sets */
     size_t packed; /* K, and as much for V */
     size_t block;  /* what ATTENTION_ROWS rows have gathered, and as much for their Q as bf16 */
     size_t total;
@@ -36,7 +32,10 @@ static int attention_plan(size_t n_tokens, size_t head_dim, attention_layout *l)
         return 0;
     l->dim = memo_round_up(head_dim, MEMO_PANEL);
     l->block = ATTENTION_ROWS * l->dim;
-    size_t rest = ATTENTION_TILE * ATTENTION_LD_SCORES + 3 * ATTENTION_ROWS + 2 * l->block;
+    l->scores =
+        memo_round_up(n_tokens < ATTENTION_KEYS ? n_tokens : ATTENTION_KEYS, ATTENTION_KEY_STEP) +
+        MEMO_PANEL;
+    size_t rest = ATTENTION_ROWS * (l->scores + 3) + 2 * l->block;
     return memo_mul_size(memo_round_up(n_tokens, ATTENTION_KEY_STEP), l->dim, &l->packed) &&
            l->packed <= SIZE_MAX / 64 && memo_add_size(2 * l->packed, rest, &l->total) &&
            l->total <= SIZE_MAX / 64;
@@ -54,7 +53,7 @@ typedef struct attention_work {
     const memo_attention *a;
     memo_gemm_kind kind;
     float scale;
-    size_t dim;
+    size_t dim, ld_scores;
     size_t key_panel, value_panel; /* bytes from one panel to the next */
     size_t n_tokens;               /* of the sequence; rows below count from its first */
     const float *q;
@@ -141,7 +140,7 @@ static void attention_score(const attention_work *w, const attention_tile *t, si
 {
     const memo_gemm_kernel *kernel = &w->kernels->gemm[w->kind];
     size_t end = (t->to + MEMO_PANEL - 1) / MEMO_PANEL;
-    memo_gemm_tile tile = {.k = w->a->head_dim, .ldc = ATTENTION_LD_SCORES};
+    memo_gemm_tile tile = {.k = w->a->head_dim, .ldc = w->ld_scores};
     if (attention_is_bf16(w)) {
         tile.lda = attention_query_bytes(w);
         tile.a = (const char *)w->queries + (t->row - first_row) * tile.lda;
@@ -167,7 +166,7 @@ static void attention_mix(const attention_work *w, const attention_tile *t, floa
     memo_gemm_tile tile = {
         .k = t->to - t->from,
         .a = w->scores,
-        .lda = ATTENTION_LD_SCORES * sizeof(float),
+        .lda = w->ld_scores * sizeof(float),
         .panel_stride = w->value_panel,
         .accumulate = !first,
         .ldc = w->dim,
@@ -191,7 +190,7 @@ static void attention_step(const attention_work *w, const attention_tile *t, siz
         .n_rows = t->n_rows,
         .n_keys = t->to - t->from,
         .x = w->scores,
-        .ld = ATTENTION_LD_SCORES,
+        .ld = w->ld_scores,
         .from = (ptrdiff_t)(t->row) - (ptrdiff_t)(t->from + window),
         .to = (ptrdiff_t)(t->row + 1 + (w->a->causal ? 0 : window)) - (ptrdiff_t)t->from,
         .scale = w->scale,
@@ -218,7 +217,7 @@ static void attention_step(const attention_work *w, const attention_tile *t, siz
 static void attention_rows(const attention_work *w, size_t row, size_t n_rows)
 {
     const memo_attention *a = w->a;
-    size_t most = attention_min(w->kernels->gemm[w->kind].rows, ATTENTION_TILE);
+    size_t most = attention_min(w->kernels->gemm[w->kind].rows, ATTENTION_ROWS);
     size_t n_tiles = (n_rows + most - 1) / most, step = (n_rows + n_tiles - 1) / n_tiles;
     attention_tile all = attention_see(w, row, n_rows);
 
@@ -276,10 +275,11 @@ void memo_attention_run(const memo_kernels *kernels, const memo_attention *a, fl
     for (size_t seq = 0; seq < a->n_seqs; seq++) {
         w.n_tokens = a->cu_seqlens[seq + 1] - a->cu_seqlens[seq];
         attention_plan(w.n_tokens, a->head_dim, &l); /* no more than was planned */
+        w.ld_scores = l.scores;
         w.keys = scratch;
         w.values = w.keys + l.packed;
         w.scores = w.values + l.packed;
-        w.gathered = w.scores + ATTENTION_TILE * ATTENTION_LD_SCORES;
+        w.gathered = w.scores + ATTENTION_ROWS * l.scores;
         w.queries = w.gathered + l.block;
         w.largest = w.queries + l.block;
         w.sum = w.largest + ATTENTION_ROWS;

@@ -27,7 +27,7 @@
 
 typedef enum memo_precision {
     MEMO_PRECISION_F32, /* products and sums in float */
-    /* q, k, v and the weights rounded to bf16 (2^-9 relative), sums in float, where the level is
+    /* q, k, v and the weights rounded to bf16 (2^-8 relative), sums in float, where the level is
      * faster so (memo_kernels.bf16_inputs); else as above. */
     MEMO_PRECISION_BF16,
 } memo_precision;

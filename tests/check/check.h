@@ -73,12 +73,16 @@ void check_dot_f32(check *c);
 void check_dot_rows_f32(check *c);
 void check_pack_panels_f32(check *c);
 
-/* check_attention.c; all but the first where the level has bf16 inputs */
+/* check_attention.c */
 void check_softmax_tile_f32(check *c);
 void check_softmax_tile_bf16(check *c);
+
+/* check_bf16.c */
+float check_of_bf16(uint16_t bits);
 void check_to_bf16(check *c);
 void check_pack_panels_bf16(check *c);
 void check_pack_inputs_bf16(check *c);
+void check_gemm_bf16_tile(check *c);
 
 /* check_gemm.c */
 void check_gemm_f32_tile(check *c);

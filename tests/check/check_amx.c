@@ -95,27 +95,73 @@ static void tile_store(int t, void *p, size_t stride)
         memcpy((uint8_t *)p + r * stride, tiles.data[t][r], tiles.row_bytes[t]);
 }
 
+/* Of c [m, n] += a b; 0: they do not go together. */
+typedef struct tile_shape {
+    size_t m, n, k; /* k: of four bytes */
+} tile_shape;
+
+static int tile_product(tile_shape *s, int c, int a, int b)
+{
+    if (!tile_usable(c, "tdp: the sums are not configured") ||
+        !tile_usable(a, "tdp: the first source is not configured") ||
+        !tile_usable(b, "tdp: the second source is not configured"))
+        return 0;
+    *s = (tile_shape){tiles.rows[c], tiles.row_bytes[c] / 4, tiles.row_bytes[a] / 4};
+    if (c == a || c == b || a == b || tiles.rows[a] != s->m || tiles.rows[b] != s->k ||
+        tiles.row_bytes[b] != tiles.row_bytes[c] || tiles.row_bytes[a] % 4 ||
+        tiles.row_bytes[c] % 4) {
+        tile_fault("tdp: the shapes do not go together");
+        return 0;
+    }
+    return 1;
+}
+
 /* Sums wrap; what is beyond the rows and columns of c becomes zero. */
 static void tile_dpbssd(int c, int a, int b)
 {
-    if (!tile_usable(c, "tdpbssd: the sums are not configured") ||
-        !tile_usable(a, "tdpbssd: the first source is not configured") ||
-        !tile_usable(b, "tdpbssd: the second source is not configured"))
+    tile_shape s;
+    if (!tile_product(&s, c, a, b))
         return;
-    size_t m = tiles.rows[c], n = tiles.row_bytes[c] / 4, k = tiles.row_bytes[a] / 4;
-    if (c == a || c == b || a == b || tiles.rows[a] != m || tiles.rows[b] != k ||
-        tiles.row_bytes[b] != tiles.row_bytes[c] || tiles.row_bytes[a] % 4 ||
-        tiles.row_bytes[c] % 4) {
-        tile_fault("tdpbssd: the shapes do not go together");
-        return;
-    }
-    for (size_t i = 0; i < m; i++) {
-        for (size_t j = 0; j < n; j++) {
+    for (size_t i = 0; i < s.m; i++) {
+        for (size_t j = 0; j < s.n; j++) {
             uint32_t sum;
             memcpy(&sum, tiles.data[c][i] + 4 * j, 4);
-            for (size_t x = 0; x < 4 * k; x++)
+            for (size_t x = 0; x < 4 * s.k; x++)
                 sum += (uint32_t)((int8_t)tiles.data[a][i][x] *
                                   (int8_t)tiles.data[b][x / 4][4 * j + x % 4]);
+            memcpy(tiles.data[c][i] + 4 * j, &sum, 4);
+        }
+    }
+}
+
+static float tile_flush(float x)
+{
+    return fabsf(x) < 0x1p-126f ? copysignf(0.0f, x) : x;
+}
+
+static float tile_bf16(const uint8_t *p)
+{
+    uint32_t word = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 24;
+    float x;
+    memcpy(&x, &word, sizeof x);
+    return tile_flush(x);
+}
+
+/* Even and odd products in sums of their own from 0, both to nearest even; subnormals are zeros. */
+static void tile_dpbf16ps(int c, int a, int b)
+{
+    tile_shape s;
+    if (!tile_product(&s, c, a, b))
+        return;
+    for (size_t i = 0; i < s.m; i++) {
+        for (size_t j = 0; j < s.n; j++) {
+            float sum, part[2] = {0.0f, 0.0f};
+            memcpy(&sum, tiles.data[c][i] + 4 * j, 4);
+            for (size_t x = 0; x < 2 * s.k; x++)
+                part[x % 2] = tile_flush(fmaf(tile_bf16(tiles.data[a][i] + 2 * x),
+                                              tile_bf16(tiles.data[b][x / 2] + 4 * j + x % 2 * 2),
+                                              part[x % 2]));
+            sum = tile_flush(tile_flush(sum) + tile_flush(part[0] + part[1]));
             memcpy(tiles.data[c][i] + 4 * j, &sum, 4);
         }
     }
@@ -131,6 +177,7 @@ static void tile_dpbssd(int c, int a, int b)
 #define TILE_LOAD(t, p, stride)  tile_load(t, p, stride)
 #define TILE_STORE(t, p, stride) tile_store(t, p, stride)
 #define TILE_DPBSSD(c, a, b)     tile_dpbssd(c, a, b)
+#define TILE_DPBF16PS(c, a, b)   tile_dpbf16ps(c, a, b)
 #define TILE_BELOW(rows, n, t)   tile_below(rows, n, t)
 
 typedef struct V(f32) {
@@ -241,6 +288,13 @@ static void tile_gemm(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
         tile_fault("the tiles were not released");
 }
 
+static void tile_gemm_bf16(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
+{
+    V(gemm_bf16_tile)(rows, n_panels, tile);
+    if (tiles.configured)
+        tile_fault("the tiles were not released");
+}
+
 const char *check_amx_fault(void)
 {
     const char *fault = tiles.fault;
@@ -248,12 +302,14 @@ const char *check_amx_fault(void)
     return fault;
 }
 
-/* Whatever is not the int8 product is the reference's. */
+/* Whatever is not a product of tiles is the reference's. */
 const memo_kernels *check_amx_emulated(void)
 {
     static memo_kernels table;
     table = *memo_kernels_for(MEMO_CPU_REF);
     table.cpu = MEMO_CPU_AMX;
+    table.gemm[MEMO_GEMM_BF16] = (memo_gemm_kernel){AMX_ROWS, AMX_PANELS, tile_gemm_bf16};
+    table.bf16_inputs = 1;
     table.gemm[MEMO_GEMM_INT8] = (memo_gemm_kernel){AMX_ROWS, AMX_PANELS, tile_gemm};
     return &table;
 }

@@ -18,7 +18,13 @@
 
 #include "base/cpu.h"
 
-typedef enum check_group { GROUP_F32, GROUP_INT8, GROUP_EMULATION } check_group;
+typedef enum check_group {
+    GROUP_F32,
+    GROUP_INT8,
+    GROUP_BF16,     /* rows and panels of bf16, where the level has them */
+    GROUP_BF16_DOT, /* their products */
+    GROUP_EMULATION,
+} check_group;
 
 typedef struct check_test {
     const char *kernel;
@@ -39,6 +45,11 @@ static const check_test tests[] = {
     {"add_f32", check_add_f32, bench_map, GROUP_F32, 0},
     {"scale_f32", check_scale_f32, bench_map, GROUP_F32, 0},
     {"softmax_tile_f32", check_softmax_tile_f32, bench_softmax, GROUP_F32, 0},
+    {"softmax_tile_bf16", check_softmax_tile_bf16, bench_softmax, GROUP_BF16, 0},
+    {"to_bf16", check_to_bf16, NULL, GROUP_BF16, 0},
+    {"pack_panels_bf16", check_pack_panels_bf16, NULL, GROUP_BF16, 0},
+    {"pack_inputs_bf16", check_pack_inputs_bf16, NULL, GROUP_BF16, 0},
+    {"gemm_bf16_tile", check_gemm_bf16_tile, NULL, GROUP_BF16_DOT, 0},
     {"layer_norm_f32", check_layer_norm_f32, bench_rows, GROUP_F32, 0},
     {"dot_f32", check_dot_f32, bench_rows, GROUP_F32, 0},
     {"dot_rows_f32", check_dot_rows_f32, bench_rows, GROUP_F32, 0},
@@ -75,11 +86,15 @@ static const memo_kernels *level_kernels(int level)
     return level == EMULATED ? check_amx_emulated() : memo_kernels_for((memo_cpu)level);
 }
 
-/* The emulated level has int8 products of its own and nothing else. */
+/* The emulated level has products of its own and nothing else. */
 static int level_has(int level, check_group group)
 {
     if (level == EMULATED)
-        return group != GROUP_F32;
+        return group != GROUP_F32 && group != GROUP_BF16;
+    if (group == GROUP_BF16)
+        return level_kernels(level)->to_bf16 != NULL;
+    if (group == GROUP_BF16_DOT)
+        return level_kernels(level)->bf16_inputs;
     return group != GROUP_EMULATION;
 }
 
@@ -127,7 +142,8 @@ static int is_new(const options *o, int level, check_group group)
         const memo_kernels *other = level_kernels(below);
         if (other && (group == GROUP_INT8
                           ? other->gemm[MEMO_GEMM_INT8].run == kernels->gemm[MEMO_GEMM_INT8].run
-                          : other->exp_f32 == kernels->exp_f32))
+                      : group == GROUP_BF16 ? other->to_bf16 == kernels->to_bf16
+                                            : other->exp_f32 == kernels->exp_f32))
             return 0;
     }
     return level != EMULATED;

@@ -9,6 +9,7 @@
 #include "base/cpu.h"
 #include "base/ctx.h"
 #include "base/file.h"
+#include "kernel/kernels.h"
 
 static void test_ctx_defaults(void **state)
 {
@@ -265,6 +266,18 @@ static void test_cpu_levels_of_x86_words(void **state)
     }
 }
 
+/* Families are told by the vendor; what is unknown gets the sure thing. */
+static void test_cpu_favours_bf16_by_family(void **state)
+{
+    (void)state;
+    assert_true(memo_cpu_favours_bf16_x86("AuthenticAMD"));
+    assert_false(memo_cpu_favours_bf16_x86("GenuineIntel"));
+    assert_false(memo_cpu_favours_bf16_x86("something el"));
+    const memo_kernels *kernels = memo_kernels_for(MEMO_CPU_AVX512BF16);
+    if (kernels)
+        assert_int_equal(kernels->bf16_inputs, memo_cpu_favours_bf16());
+}
+
 static void test_cpu_names(void **state)
 {
     (void)state;
@@ -399,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_ctx_survives_allocation_failures),
         cmocka_unit_test(test_cpu_levels_agree_with_the_kernel),
         cmocka_unit_test(test_cpu_levels_of_x86_words),
+        cmocka_unit_test(test_cpu_favours_bf16_by_family),
         cmocka_unit_test(test_cpu_names),
         cmocka_unit_test(test_machine_counts_processors_of_the_affinity_mask),
         cmocka_unit_test(test_machine_memory_respects_the_rlimit),

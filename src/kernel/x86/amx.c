@@ -19,6 +19,8 @@
 #define TILE_ZERO(t)        __asm__ volatile("tilezero %%tmm" #t ::: "memory")
 #define TILE_DPBSSD(c, a, b)                                                                       \
     __asm__ volatile("tdpbssd %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::: "memory")
+#define TILE_DPBF16PS(c, a, b)                                                                     \
+    __asm__ volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::: "memory")
 #define TILE_LOAD(t, p, stride)                                                                    \
     __asm__ volatile("tileloadd (%0,%1), %%tmm" #t ::"r"(p), "r"(stride) : "memory")
 #define TILE_STORE(t, p, stride)                                                                   \
@@ -53,8 +55,10 @@
 
 static const memo_kernels amx_table = {
     .cpu = MEMO_CPU_AMX,
-    .gemm = {KERNEL_FLOAT_TILES(avx512, MEMO_AVX512_TILE_ROWS, MEMO_AVX512_TILE_PANELS),
+    .gemm = {KERNEL_FLOAT_TILES_BUT_BF16(avx512, MEMO_AVX512_TILE_ROWS, MEMO_AVX512_TILE_PANELS),
+             [MEMO_GEMM_BF16] = {AMX_ROWS, AMX_PANELS, V(gemm_bf16_tile)},
              [MEMO_GEMM_INT8] = {AMX_ROWS, AMX_PANELS, V(gemm_int8_tile)}},
+    KERNEL_BF16_ENTRIES(avx512bf16),
     .unpack_4bit = memo_unpack_4bit_avx512,
     .quantize_row_int8 = memo_quantize_row_int8_avx512,
     .quantize_static_int8 = memo_quantize_static_int8_avx512,
@@ -69,6 +73,7 @@ const memo_kernels *const memo_kernels_amx = &amx_table;
 #undef TILE_RELEASE
 #undef TILE_ZERO
 #undef TILE_DPBSSD
+#undef TILE_DPBF16PS
 #undef TILE_LOAD
 #undef TILE_STORE
 #undef TILE_BELOW
