@@ -99,11 +99,11 @@ typedef struct memo_gemm {
     const memo_unpack *unpack;  /* NULL: the panels are as the kind wants them */
     void *unpacked;             /* 64-byte aligned room for two panels of k_pad bytes; 4-bit only */
     size_t group;               /* 0: all of k */
-    const float *scale;         /* [k / group, n] W8 and INT8 */
-    const int32_t *w_sum;       /* [k / group, n] INT8: sum of the channel's bytes in the group */
-    const float *bias;          /* [n] or NULL */
-    float *c;                   /* [m, ldc]; columns n.. are not written */
-    size_t ldc;                 /* floats */
+    const float *scale;         /* [k / group rounded up, n] W8 and INT8 */
+    const int32_t *w_sum; /* [k / group rounded up, n] INT8: sums of the bytes of each group */
+    const float *bias;    /* [n] or NULL */
+    float *c;             /* [m, ldc]; columns n.. are not written */
+    size_t ldc;           /* floats */
     memo_epilogue epilogue;
     const float *residual; /* [m, ld_residual], may be c itself; MEMO_EPILOGUE_ADD only */
     size_t ld_residual;

@@ -84,15 +84,35 @@ void check_pack_panels_bf16(check *c);
 void check_pack_inputs_bf16(check *c);
 void check_gemm_bf16_tile(check *c);
 
-/* check_gemm.c */
+/* check_gemm.c: kinds with float inputs */
 void check_gemm_f32_tile(check *c);
 void check_gemm_f32(check *c);
+void check_gemm_f16_tile(check *c);
+void check_gemm_f16(check *c);
+void check_gemm_bf16_tile(check *c);
+void check_gemm_bf16(check *c);
+void check_gemm_w8_tile(check *c);
+void check_gemm_w8(check *c);
+/* ... and what all kinds share. A group of inputs with scales of its own for g, or none; returns
+ * their number. A random epilogue for g. */
+size_t check_gemm_groups(check *c, memo_gemm *g);
+void check_gemm_epilogue(check *c, memo_gemm *g, check_values values);
+void check_gemm_run_tile(check *c, const memo_gemm *g, int accumulate); /* all of g is one tile */
+/* Row `row` of g->c against `line` [n], the sums of that row, which get the epilogue here. */
+void check_gemm_row(check *c, const char *what, const memo_gemm *g, size_t row, float *line,
+                    const float *residual);
+void check_gemm_pieces(check *c, const memo_gemm *g);
+void check_gemm_residual_in_place(check *c, const memo_gemm *g);
 
 /* check_int8.c */
 void check_quantize_row_int8(check *c);
 void check_gemm_int8_tile(check *c);
 void check_gemm_int8(check *c);
 void check_gemm_int8_levels(check *c);
+
+/* check_unpack.c */
+void check_unpack_4bit(check *c);
+void check_gemm_4bit(check *c);
 
 /* check_amx.c: the level amx over emulated tiles, which fit any machine. */
 const memo_kernels *check_amx_emulated(void);

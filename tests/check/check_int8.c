@@ -169,86 +169,83 @@ static const int8_t *int8_weight(const int8_t *w, size_t stride, size_t channel,
            input % 4;
 }
 
-static int32_t *int8_new_sums(check *c, size_t n, size_t k, const int8_t *w, size_t stride)
+/* Of each group of inputs. */
+static int32_t *int8_new_sums(check *c, const memo_gemm *g, size_t n_groups)
 {
-    int32_t *sums = (int32_t *)(void *)check_new(c, n);
-    for (size_t j = 0; j < n; j++) {
-        sums[j] = 0;
-        for (size_t i = 0; i < k; i++)
-            sums[j] += *int8_weight(w, stride, j, i);
+    int32_t *sums = (int32_t *)(void *)check_new(c, n_groups * g->n);
+    memset(sums, 0, n_groups * g->n * sizeof *sums);
+    for (size_t j = 0; j < g->n; j++) {
+        for (size_t i = 0; i < g->k; i++)
+            sums[(g->group ? i / g->group : 0) * g->n + j] +=
+                *int8_weight(g->w, g->panel_stride, j, i);
     }
     return sums;
 }
 
-/* Element [row, col] before the epilogue: the sum in int64, one rounding for each operation. */
-static float int8_exact(check *c, const memo_gemm *g, size_t row, size_t col, uint8_t zero)
+/* Element [row, col] on top of `base`, before the epilogue: sums in int64, one rounding for each
+ * operation. */
+static float int8_exact(check *c, const memo_gemm *g, uint8_t zero, size_t row, size_t col,
+                        float base)
 {
     const uint8_t *a = (const uint8_t *)g->a + row * g->lda;
-    int64_t sum = 0;
-    for (size_t i = 0; i < g->k; i++)
-        sum += (int64_t)(int8_t)(a[i] ^ zero) * *int8_weight(g->w, g->panel_stride, col, i);
-    if (sum > INT32_MAX || sum < INT32_MIN)
-        check_fail(c, "the case itself leaves an int32");
-    float bias = g->bias ? g->bias[col] : 0.0f;
-    float total = g->scale[col] * (float)g->w_sum[col];
-    float shifted = fmaf(g->a_row[row].offset, total, bias);
-    return fmaf((float)sum, g->a_row[row].scale * g->scale[col], shifted);
+    size_t group = g->group ? g->group : g->k;
+    for (size_t at = 0, side = col; at < g->k; at += group, side += g->n) {
+        int64_t sum = 0;
+        for (size_t i = at; i < g->k && i < at + group; i++)
+            sum += (int64_t)(int8_t)(a[i] ^ zero) * *int8_weight(g->w, g->panel_stride, col, i);
+        if (sum > INT32_MAX || sum < INT32_MIN)
+            check_fail(c, "the case itself leaves an int32");
+        float total = g->scale[side] * (float)g->w_sum[side];
+        float shifted = fmaf(g->a_row[row].offset, total, base);
+        base = fmaf((float)sum, g->a_row[row].scale * g->scale[side], shifted);
+    }
+    return base;
 }
 
+/* Rows far apart make the driver cut m into blocks. */
 static memo_gemm int8_random(check *c, size_t m, size_t n, size_t k, int8_values values)
 {
     memo_gemm g = {.kind = MEMO_GEMM_INT8, .m = m, .n = n, .k = k};
     check_values floats = (check_values)memo_rng_below(&c->rng, CHECK_N_VALUES);
-    g.lda = k + memo_rng_below(&c->rng, 70);
+    g.lda = k + memo_rng_below(&c->rng, memo_rng_below(&c->rng, 8) ? 70 : 7000);
     g.ldc = n + memo_rng_below(&c->rng, 4);
     g.panel_stride = k * MEMO_PANEL + memo_rng_below(&c->rng, 3) * 64;
     g.a = int8_new_inputs(c, m, k, g.lda, values);
     g.a_row = (const memo_int8_row *)(void *)check_new_values(c, 2 * m, floats);
     if (values == INT8_HIGHEST && memo_rng_below(&c->rng, 2))
         values = INT8_LOWEST;
-    int8_t *w = int8_new_panels(c, n, k, g.panel_stride, values);
-    g.w = w;
-    g.scale = check_new_values(c, n, floats);
-    g.w_sum = int8_new_sums(c, n, k, w, g.panel_stride);
+    g.w = int8_new_panels(c, n, k, g.panel_stride, values);
+    size_t n_groups = check_gemm_groups(c, &g);
+    g.scale = check_new_values(c, n_groups * n, floats);
+    g.w_sum = int8_new_sums(c, &g, n_groups);
     g.bias = memo_rng_below(&c->rng, 4) ? check_new_values(c, n, floats) : NULL;
     g.c = check_new(c, m ? (m - 1) * g.ldc + n : 0);
+    check_gemm_epilogue(c, &g, floats);
     return g;
 }
 
+/* One tile; also on top of what C holds. */
 static void int8_check_tile(check *c, size_t rows, size_t n_panels, size_t k, int8_values values)
 {
     size_t n = n_panels * MEMO_PANEL;
+    int accumulate = memo_rng_below(&c->rng, 3) == 0;
+    uint8_t zero = int8_zero(c);
     check_begin(c);
     memo_gemm g = int8_random(c, rows, n, k, values);
-    uint8_t zero = int8_zero(c);
-    memo_gemm_tile tile = {
-        .k = k,
-        .a = g.a,
-        .lda = g.lda,
-        .a_row = g.a_row,
-        .w = g.w,
-        .panel_stride = g.panel_stride,
-        .w_next = memo_rng_below(&c->rng, 2) ? g.w : NULL,
-        .scale = g.scale,
-        .w_sum = g.w_sum,
-        .bias = g.bias,
-        .c = g.c,
-        .ldc = g.ldc,
-    };
-    c->kernels->gemm[MEMO_GEMM_INT8].run(rows, n_panels, &tile);
+    g.group = 0;
+    g.w_sum = int8_new_sums(c, &g, 1);
+    float *line = check_new(c, n), *before = check_new_values(c, rows * n, CHECK_WIDE);
+    for (size_t r = 0; accumulate && r < rows; r++)
+        memcpy(g.c + r * g.ldc, before + r * n, n * sizeof *before);
+    check_gemm_run_tile(c, &g, accumulate);
     for (size_t r = 0; r < rows && !c->failed; r++) {
-        for (size_t j = 0; j < (r + 1 < rows ? g.ldc : n); j++) {
-            float got = g.c[r * g.ldc + j];
-            if (j >= n) {
-                if (!check_is_untouched(got))
-                    check_fail(c, "tile %zu x %zu, k %zu wrote beyond its columns", rows, n, k);
-                continue;
-            }
-            float want = int8_exact(c, &g, r, j, zero);
-            if (!check_same_bits(got, want))
-                check_fail(c, "tile %zu x %zu, k %zu: [%zu, %zu] is %a, must have the bits of %a",
-                           rows, n, k, r, j, (double)got, (double)want);
-        }
+        for (size_t j = 0; j < n; j++)
+            line[j] = int8_exact(c, &g, zero, r, j,
+                                 accumulate ? before[r * n + j]
+                                 : g.bias   ? g.bias[j]
+                                            : 0.0f);
+        check_gemm_row(c, accumulate ? "tile on top" : "tile", &g, r, line,
+                       g.residual ? g.residual + r * g.ld_residual : NULL);
     }
     check_outside(c, "gemm_int8_tile");
 }
@@ -271,77 +268,24 @@ void check_gemm_int8_tile(check *c)
         int8_check_tile(c, most < 3 ? most : 3, panels, MEMO_INT8_MAX_K, (int8_values)values);
 }
 
-static float int8_want_epilogue(const memo_gemm *g, size_t row, size_t col, float x)
-{
-    return g->epilogue == MEMO_EPILOGUE_ADD ? x + g->residual[row * g->ld_residual + col] : x;
-}
-
-static void int8_compare(check *c, const memo_gemm *g)
-{
-    uint8_t zero = int8_zero(c);
-    float *line = check_new(c, g->n);
-    for (size_t row = 0; row < g->m && !c->failed; row++) {
-        for (size_t col = 0; col < g->n; col++)
-            line[col] = int8_want_epilogue(g, row, col, int8_exact(c, g, row, col, zero));
-        if (g->epilogue == MEMO_EPILOGUE_GELU_ERF)
-            c->kernels->gelu_erf_f32(g->n, line, line);
-        else if (g->epilogue == MEMO_EPILOGUE_GELU_TANH)
-            c->kernels->gelu_tanh_f32(g->n, line, line);
-        check_bits(c, "gemm_int8", g->c + row * g->ldc, line, g->n);
-        for (size_t col = g->n; row + 1 < g->m && col < g->ldc; col++) {
-            if (!check_is_untouched(g->c[row * g->ldc + col]))
-                check_fail(c, "gemm %zu x %zu x %zu wrote beyond its columns", g->m, g->n, g->k);
-        }
-    }
-}
-
-/* The same product row by row. */
-static void int8_check_pieces(check *c, const memo_gemm *g)
-{
-    size_t floats = g->m ? (g->m - 1) * g->ldc + g->n : 0;
-    float *other = check_new(c, floats);
-    memo_gemm piece = *g;
-    piece.m = 1;
-    for (size_t row = 0; row < g->m; row++) {
-        piece.a = (const uint8_t *)g->a + row * g->lda;
-        piece.a_row = g->a_row + row;
-        piece.c = other + row * g->ldc;
-        piece.residual = g->residual ? g->residual + row * g->ld_residual : NULL;
-        memo_gemm_run(c->kernels, &piece);
-    }
-    check_bits(c, "row by row", other, g->c, floats);
-}
-
-static void int8_check_residual_in_place(check *c, const memo_gemm *g)
-{
-    memo_gemm in_place = *g;
-    float *both = check_new(c, g->m ? (g->m - 1) * g->ldc + g->n : 0);
-    for (size_t row = 0; row < g->m; row++)
-        memcpy(both + row * g->ldc, g->residual + row * g->ld_residual, g->n * sizeof *both);
-    in_place.c = both;
-    in_place.residual = both;
-    in_place.ld_residual = g->ldc;
-    memo_gemm_run(c->kernels, &in_place);
-    for (size_t row = 0; row < g->m; row++)
-        check_bits(c, "residual in place", both + row * g->ldc, g->c + row * g->ldc, g->n);
-}
-
 void check_gemm_int8(check *c)
 {
+    uint8_t zero = int8_zero(c);
     for (int i = 0; i < INT8_DRIVER_CASES && !c->failed; i++) {
         check_begin(c);
         size_t m = check_size(c, i % 20 ? 90 : 600), n = check_size(c, 130);
-        size_t k = MEMO_INT8_INPUTS * (1 + memo_rng_below(&c->rng, 5));
+        size_t k = MEMO_INT8_INPUTS * (1 + memo_rng_below(&c->rng, 9));
         memo_gemm g = int8_random(c, m, n, k, (int8_values)memo_rng_below(&c->rng, INT8_N_VALUES));
-        g.epilogue = (memo_epilogue)memo_rng_below(&c->rng, 4);
-        g.ld_residual = n + memo_rng_below(&c->rng, 4);
-        if (g.epilogue == MEMO_EPILOGUE_ADD)
-            g.residual = check_new_values(c, m ? (m - 1) * g.ld_residual + n : 0, CHECK_WIDE);
+        float *line = check_new(c, n);
         memo_gemm_run(c->kernels, &g);
-        int8_compare(c, &g);
-        int8_check_pieces(c, &g);
-        if (g.epilogue == MEMO_EPILOGUE_ADD)
-            int8_check_residual_in_place(c, &g);
+        for (size_t row = 0; row < m && !c->failed; row++) {
+            for (size_t col = 0; col < n; col++)
+                line[col] = int8_exact(c, &g, zero, row, col, g.bias ? g.bias[col] : 0.0f);
+            check_gemm_row(c, "gemm", &g, row, line,
+                           g.residual ? g.residual + row * g.ld_residual : NULL);
+        }
+        check_gemm_pieces(c, &g);
+        check_gemm_residual_in_place(c, &g);
         check_outside(c, "gemm_int8");
     }
 }
@@ -354,7 +298,7 @@ void check_gemm_int8_levels(check *c)
     for (int i = 0; i < INT8_DRIVER_CASES && !c->failed; i++) {
         check_begin(c);
         size_t m = check_size(c, 70), n = check_size(c, 130);
-        size_t k = MEMO_INT8_INPUTS * (1 + memo_rng_below(&c->rng, 5));
+        size_t k = MEMO_INT8_INPUTS * (1 + memo_rng_below(&c->rng, 9));
         memo_gemm g = int8_random(c, m, n, k, INT8_ANY);
         size_t inputs = k - memo_rng_below(&c->rng, MEMO_INT8_INPUTS),
                floats = m ? (m - 1) * g.ldc + n : 0;

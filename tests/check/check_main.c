@@ -37,6 +37,12 @@ typedef struct check_test {
 static const check_test tests[] = {
     {"gemm_f32_tile", check_gemm_f32_tile, NULL, GROUP_F32, 0}, /* timed through the driver */
     {"gemm_f32", check_gemm_f32, bench_gemm, GROUP_F32, 0},
+    {"gemm_f16_tile", check_gemm_f16_tile, NULL, GROUP_F32, 0},
+    {"gemm_f16", check_gemm_f16, NULL, GROUP_F32, 0},
+    {"gemm_bf16_tile", check_gemm_bf16_tile, NULL, GROUP_F32, 0},
+    {"gemm_bf16", check_gemm_bf16, NULL, GROUP_F32, 0},
+    {"gemm_w8_tile", check_gemm_w8_tile, NULL, GROUP_F32, 0},
+    {"gemm_w8", check_gemm_w8, NULL, GROUP_F32, 0},
     {"exp_f32", check_exp_f32, bench_map, GROUP_F32, 1},
     {"erf_f32", check_erf_f32, bench_map, GROUP_F32, 1},
     {"tanh_f32", check_tanh_f32, bench_map, GROUP_F32, 1},
@@ -58,6 +64,8 @@ static const check_test tests[] = {
     {"gemm_int8_tile", check_gemm_int8_tile, NULL, GROUP_INT8, 0},
     {"gemm_int8", check_gemm_int8, bench_gemm, GROUP_INT8, 0},
     {"gemm_int8_levels", check_gemm_int8_levels, NULL, GROUP_INT8, 0},
+    {"unpack_4bit", check_unpack_4bit, NULL, GROUP_INT8, 0},
+    {"gemm_4bit", check_gemm_4bit, NULL, GROUP_INT8, 0},
     {"tile_emulation", check_amx_emulation, NULL, GROUP_EMULATION, 0},
 };
 #define N_TESTS (sizeof tests / sizeof *tests)

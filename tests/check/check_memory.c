@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define MEMORY_ARRAYS 16
+#define MEMORY_ARRAYS 24
 #define MEMORY_BYTES  (8u << 20) /* the largest array */
 #define MEMORY_BESIDE 64         /* floats beside an array that are compared */
 
