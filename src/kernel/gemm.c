@@ -139,7 +139,7 @@ static void gemm_panel_group(const memo_kernels *kernels, const memo_gemm *g, ge
         tile.ldc = direct ? g->ldc : group->n_panels * MEMO_PANEL;
         if (g->residual)
             tile.residual = g->residual + at * g->ld_residual + group->col;
-        if (g->group)
+        if (g->group && g->group < g->k)
             gemm_groups(kernel, g, group, &tile, n);
         else
             kernel->run(n, group->n_panels, &tile);
