@@ -84,6 +84,7 @@ typedef struct embed_job {
     size_t *cu; /* [n_seqs + 1] */
     size_t n_seqs;
     embed_shard *shards;
+    size_t n_shards;
     unsigned char *ok;
     float *vectors; /* [window_seqs, dim] */
     double *sum;    /* [dim] of the chunks of one text */
@@ -151,7 +152,7 @@ static memo_status embed_plan_sizes(const memo_model *model, size_t longest_byte
                                     unsigned n_threads, int chunk, embed_sizes *s, memo_err *err)
 {
     unsigned most = memo_pool_n_workers(model->ctx->pool);
-    size_t dim = model->transformer.config.hidden_size;
+    size_t dim = memo_transformer_dim(&model->transformer.config);
     size_t end = 0, text, prompt = embed_prompt_bytes(model);
     memo_status status;
 
@@ -162,7 +163,10 @@ static memo_status embed_plan_sizes(const memo_model *model, size_t longest_byte
     s->n_workers = n_threads ? n_threads : most;
     /* No more workers than the smallest shards of a full window. */
     size_t shards = s->window_tokens / EMBED_MIN_SHARD_TOKENS + 1;
-    s->n_workers = embed_min(s->n_workers, embed_min(shards, s->window_seqs));
+    size_t useful = embed_min(shards, s->window_seqs);
+    /* ... or those who can share a single one. */
+    unsigned sharing = memo_transformer_workers(s->shard_tokens, (unsigned)s->n_workers);
+    s->n_workers = embed_min(s->n_workers, useful > sharing ? useful : sharing);
     if ((status = memo_transformer_plan_run(&model->transformer.config, s->shard_tokens, s->max_seq,
                                             &s->plan, err)))
         return status;
@@ -261,7 +265,13 @@ static void embed_run_shard(void *user, size_t task, unsigned worker)
     for (size_t i = 0; i <= shard.n_seqs; i++)
         starts[i] = job->cu[shard.first_seq + i] - begin;
     memo_batch batch = {shard.n_seqs, job->ids + begin, starts};
-    memo_transformer_run(&job->model->transformer, &s->plan, &batch, scratch, (memo_tap){0},
+    memo_workspace work = {.scratch = scratch, .n_workers = 1};
+    if (job->n_shards == 1) { /* which the calling thread runs, outside the pool */
+        work.stride = memo_round_up(s->plan.scratch_bytes, 64);
+        work.n_workers = memo_transformer_workers(starts[shard.n_seqs], (unsigned)s->n_workers);
+        work.pool = work.n_workers > 1 ? job->model->ctx->pool : NULL;
+    }
+    memo_transformer_run(&job->model->transformer, &s->plan, &batch, work, (memo_tap){0},
                          job->vectors + shard.first_seq * job->dim, job->ok + shard.first_seq);
     for (size_t i = 0; i < shard.n_seqs; i++)
         n_texts += (size_t)job->seqs[shard.first_seq + i].last;
@@ -334,9 +344,12 @@ static memo_status embed_flush(embed_job *job, memo_err *err)
         return MEMO_OK;
     if ((status = memo_model_check_words(job->model, job->ids, job->n_ids, err)))
         return status;
-    size_t n_shards = embed_cut(job);
-    memo_pool_run(job->model->ctx->pool, (unsigned)job->sizes.n_workers, n_shards, embed_run_shard,
-                  job);
+    job->n_shards = embed_cut(job);
+    if (job->n_shards == 1)
+        embed_run_shard(job, 0, 0);
+    else
+        memo_pool_run(job->model->ctx->pool, (unsigned)job->sizes.n_workers, job->n_shards,
+                      embed_run_shard, job);
     if (atomic_load(&job->stop))
         return embed_stopped(job, err);
     if ((status = embed_gather(job, err)))
@@ -575,7 +588,7 @@ memo_status memo_model_embed(memo_model *model, const memo_embed_options *option
                          "embedding needs a model, texts and room for vectors");
     if ((status = memo_options_copy(&job.o, sizeof job.o, options, "memo_embed_options", err)))
         return status;
-    job.dim = model->transformer.config.hidden_size;
+    job.dim = memo_transformer_dim(&model->transformer.config);
     job.deadline = memo_deadline_in(job.o.deadline_ms);
     if ((status = embed_begin(&job, err)) || !n_texts || (status = embed_allocate(&job, err)) ||
         (status = memo_model_check_weights(model, err)) || (status = embed_all(&job, err)))

@@ -21,6 +21,11 @@
  * cache of 1 MiB, and weights come from further away once a block. */
 #define TRANSFORMER_BLOCK_ROWS ((size_t)64)
 
+/* Rows of a block are a multiple of what a tile of the int8 kernels takes; and no worker joins for
+ * fewer rows than these, with which the product of a layer takes some ten microseconds. */
+#define TRANSFORMER_ROW_STEP   ((size_t)8)
+#define TRANSFORMER_LEAST_ROWS ((size_t)24)
+
 static int transformer_averages(const memo_transformer_config *c)
 {
     return c->layers_average > 1;
@@ -77,17 +82,45 @@ memo_status memo_transformer_plan_run(const memo_transformer_config *c, size_t m
     return MEMO_OK;
 }
 
-/* The views of one run. */
+/* The views of one run: what all workers see, and of the one at hand what is its own. */
 typedef struct transformer_state {
     const memo_transformer *model;
+    const memo_transformer_plan *plan;
     const memo_batch *batch;
-    size_t n_tokens, block_rows;
+    memo_workspace work;
+    size_t n_tokens, block_rows, n_blocks;
+    size_t layer;
     memo_rows x, context, qkv; /* of all tokens */
-    memo_rows ffn;             /* of a block */
-    float *attention;          /* scratch */
-    memo_linear_room room;     /* of a block */
     double *pooled;
+    memo_rows ffn; /* of a block: the worker's own, as are those below */
+    float *attention;
+    memo_linear_room room;
 } transformer_state;
+
+/* The state as a worker has it. */
+static transformer_state transformer_of_worker(const transformer_state *s, unsigned worker)
+{
+    const memo_transformer_plan *plan = s->plan;
+    float *own = (float *)(void *)((char *)s->work.scratch + worker * s->work.stride);
+    transformer_state w = *s;
+
+    w.ffn = (memo_rows){own + plan->ffn, plan->ld_ffn};
+    w.attention = own + plan->attention;
+    w.room = (memo_linear_room){(uint8_t *)(own + plan->input),
+                                (memo_int8_row *)(void *)(own + plan->input_rows),
+                                (int8_t *)(own + plan->unpacked)};
+    return w;
+}
+
+/* fn for each task, on all workers of the run. */
+static void transformer_divide(transformer_state *s, size_t n_tasks, memo_task_fn fn)
+{
+    if (s->work.pool && n_tasks > 1)
+        memo_pool_run(s->work.pool, s->work.n_workers, n_tasks, fn, s);
+    else
+        for (size_t task = 0; task < n_tasks; task++)
+            fn(s, task, 0);
+}
 
 /* Rows of a block, or of all tokens, from row `first` on. */
 static memo_rows transformer_rows(memo_rows rows, size_t first)
@@ -169,68 +202,78 @@ static void transformer_gather(const transformer_state *s)
     }
 }
 
-/* Norm of the embeddings and the first layer's projections. */
-static void transformer_embed(const transformer_state *s)
+/* Rows of a task's block. */
+static size_t transformer_block_of(const transformer_state *s, size_t task, size_t *row)
 {
-    const memo_linear *qkv = &s->model->layers[0].qkv;
-
-    transformer_gather(s);
-    for (size_t row = 0; row < s->n_tokens; row += s->block_rows) {
-        size_t left = s->n_tokens - row, n = left < s->block_rows ? left : s->block_rows;
-        memo_rows x = transformer_rows(s->x, row);
-        transformer_norm(s, s->model->embedding_norm, qkv, n, x);
-        transformer_linear(s, qkv, n, x, MEMO_EPILOGUE_NONE, transformer_rows(s->qkv, row));
-    }
+    *row = task * s->block_rows;
+    size_t left = s->n_tokens - *row;
+    return left < s->block_rows ? left : s->block_rows;
 }
 
-static void transformer_attend(const transformer_state *s)
+/* Norm of the embeddings and the first layer's projections. */
+static void transformer_first_block(void *user, size_t task, unsigned worker)
 {
-    const memo_transformer_config *c = &s->model->config;
+    transformer_state s = transformer_of_worker(user, worker);
+    const memo_linear *qkv = &s.model->layers[0].qkv;
+    size_t row, n = transformer_block_of(&s, task, &row);
+    memo_rows x = transformer_rows(s.x, row);
 
+    transformer_norm(&s, s.model->embedding_norm, qkv, n, x);
+    transformer_linear(&s, qkv, n, x, MEMO_EPILOGUE_NONE, transformer_rows(s.qkv, row));
+}
+
+/* Tasks into which attention is divided: all heads at once, or some to each worker. */
+static size_t transformer_head_tasks(const transformer_state *s)
+{
+    size_t n_heads = s->model->config.n_heads, most = 2 * (size_t)s->work.n_workers;
+    return !s->work.pool ? 1 : n_heads < most ? n_heads : most;
+}
+
+static void transformer_attend(void *user, size_t task, unsigned worker)
+{
+    transformer_state s = transformer_of_worker(user, worker);
+    const memo_transformer_config *c = &s.model->config;
+    size_t n_tasks = transformer_head_tasks(&s), head_dim = c->hidden_size / c->n_heads;
+    size_t first = c->n_heads * task / n_tasks, end = c->n_heads * (task + 1) / n_tasks;
+    float *q = s.qkv.data + first * head_dim;
     memo_attention attention = {
-        .n_seqs = s->batch->n_seqs,
-        .cu_seqlens = s->batch->cu_seqlens,
-        .n_heads = c->n_heads,
-        .n_kv_heads = c->n_heads,
-        .head_dim = c->hidden_size / c->n_heads,
+        .n_seqs = s.batch->n_seqs,
+        .cu_seqlens = s.batch->cu_seqlens,
+        .n_heads = end - first,
+        .n_kv_heads = end - first,
+        .head_dim = head_dim,
         .precision = c->precision,
-        .q = s->qkv,
-        .k = {s->qkv.data + c->hidden_size, s->qkv.ld},
-        .v = {s->qkv.data + 2 * c->hidden_size, s->qkv.ld},
-        .out = s->context,
+        .q = {q, s.qkv.ld},
+        .k = {q + c->hidden_size, s.qkv.ld},
+        .v = {q + 2 * c->hidden_size, s.qkv.ld},
+        .out = {s.context.data + first * head_dim, s.context.ld},
     };
-    memo_attention_run(s->model->kernels, &attention, s->attention);
+
+    memo_attention_run(s.model->kernels, &attention, s.attention);
 }
 
 /* One block behind attention: x = norm(x + out(context)), x = norm(x + down(activation(up(x)))),
  * and the projections of the next layer unless this is the last. */
-static void transformer_block(const transformer_state *s, size_t layer, size_t row, size_t n)
+static void transformer_block(void *user, size_t task, unsigned worker)
 {
-    const memo_transformer_config *c = &s->model->config;
-    const memo_layer_weights *w = &s->model->layers[layer];
-    const memo_linear *next = layer + 1 < c->n_layers ? &w[1].qkv : NULL;
+    transformer_state s = transformer_of_worker(user, worker);
+    const memo_transformer_config *c = &s.model->config;
+    const memo_layer_weights *w = &s.model->layers[s.layer];
+    const memo_linear *next = s.layer + 1 < c->n_layers ? &w[1].qkv : NULL;
     memo_epilogue activation = c->activation == MEMO_ACTIVATION_GELU_TANH ? MEMO_EPILOGUE_GELU_TANH
                                                                           : MEMO_EPILOGUE_GELU_ERF;
-    memo_rows x = transformer_rows(s->x, row), context = transformer_rows(s->context, row);
+    size_t row, n = transformer_block_of(&s, task, &row);
+    memo_rows x = transformer_rows(s.x, row), context = transformer_rows(s.context, row);
 
-    transformer_prepare(s, &w->out, n, context);
-    transformer_linear(s, &w->out, n, context, MEMO_EPILOGUE_ADD, x);
-    transformer_norm(s, w->attention_norm, &w->up, n, x);
-    transformer_linear(s, &w->up, n, x, activation, s->ffn);
-    transformer_prepare(s, &w->down, n, s->ffn);
-    transformer_linear(s, &w->down, n, s->ffn, MEMO_EPILOGUE_ADD, x);
-    transformer_norm(s, w->ffn_norm, next, n, x);
+    transformer_prepare(&s, &w->out, n, context);
+    transformer_linear(&s, &w->out, n, context, MEMO_EPILOGUE_ADD, x);
+    transformer_norm(&s, w->attention_norm, &w->up, n, x);
+    transformer_linear(&s, &w->up, n, x, activation, s.ffn);
+    transformer_prepare(&s, &w->down, n, s.ffn);
+    transformer_linear(&s, &w->down, n, s.ffn, MEMO_EPILOGUE_ADD, x);
+    transformer_norm(&s, w->ffn_norm, next, n, x);
     if (next)
-        transformer_linear(s, next, n, x, MEMO_EPILOGUE_NONE, transformer_rows(s->qkv, row));
-}
-
-static void transformer_layer(const transformer_state *s, size_t layer)
-{
-    transformer_attend(s);
-    for (size_t row = 0; row < s->n_tokens; row += s->block_rows) {
-        size_t left = s->n_tokens - row;
-        transformer_block(s, layer, row, left < s->block_rows ? left : s->block_rows);
-    }
+        transformer_linear(&s, next, n, x, MEMO_EPILOGUE_NONE, transformer_rows(s.qkv, row));
 }
 
 /* Add the states of one sequence to `sum`; returns how many. */
@@ -275,36 +318,50 @@ static void transformer_finish(const transformer_state *s, float *vectors, unsig
     }
 }
 
-void memo_transformer_run(const memo_transformer *model, const memo_transformer_plan *plan,
-                          const memo_batch *batch, void *scratch, memo_tap tap, float *vectors,
-                          unsigned char *ok)
+unsigned memo_transformer_workers(size_t n_tokens, unsigned most)
 {
-    float *room = scratch;
+    size_t n = n_tokens / TRANSFORMER_LEAST_ROWS;
+    return n < 1 ? 1 : n < most ? (unsigned)n : most;
+}
+
+/* Rows of a block: as planned, or fewer so that every worker has one. */
+static size_t transformer_block_rows(const transformer_state *s)
+{
+    size_t n = s->work.pool ? s->work.n_workers : 1;
+    size_t share = memo_round_up((s->n_tokens + n - 1) / n, TRANSFORMER_ROW_STEP);
+    return share < s->plan->block_rows ? share : s->plan->block_rows;
+}
+
+void memo_transformer_run(const memo_transformer *model, const memo_transformer_plan *plan,
+                          const memo_batch *batch, memo_workspace work, memo_tap tap,
+                          float *vectors, unsigned char *ok)
+{
+    float *room = work.scratch;
     transformer_state s = {
         .model = model,
+        .plan = plan,
         .batch = batch,
+        .work = work,
         .n_tokens = batch->cu_seqlens[batch->n_seqs],
-        .block_rows = plan->block_rows,
         .x = {room, plan->ld_hidden},
         .context = {room + plan->context, plan->ld_hidden},
         .qkv = {room + plan->qkv, plan->ld_qkv},
-        .ffn = {room + plan->ffn, plan->ld_ffn},
-        .attention = room + plan->attention,
-        .room = {(uint8_t *)(room + plan->input),
-                 (memo_int8_row *)(void *)(room + plan->input_rows),
-                 (int8_t *)(room + plan->unpacked)},
         .pooled = (double *)(void *)(room + plan->pooled),
     };
 
-    transformer_embed(&s);
+    s.block_rows = transformer_block_rows(&s);
+    s.n_blocks = (s.n_tokens + s.block_rows - 1) / s.block_rows;
+    transformer_gather(&s);
+    transformer_divide(&s, s.n_blocks, transformer_first_block);
     if (tap.fn)
         tap.fn(tap.user, 0, s.x, s.n_tokens);
-    for (size_t l = 0; l < model->config.n_layers; l++) {
-        transformer_layer(&s, l);
+    for (s.layer = 0; s.layer < model->config.n_layers; s.layer++) {
+        transformer_divide(&s, transformer_head_tasks(&s), transformer_attend);
+        transformer_divide(&s, s.n_blocks, transformer_block);
         if (tap.fn)
-            tap.fn(tap.user, l + 1, s.x, s.n_tokens);
+            tap.fn(tap.user, s.layer + 1, s.x, s.n_tokens);
         if (transformer_averages(&model->config))
-            transformer_average(&s, l);
+            transformer_average(&s, s.layer);
     }
     transformer_finish(&s, vectors, ok);
 }

@@ -15,7 +15,8 @@
  * Sequences come packed: ids one after the other, cu_seqlens[s] .. cu_seqlens[s + 1] the tokens of
  * sequence s, no padding. One call takes its tokens through all layers on the calling thread, so
  * activations stay in the caches and weights are streamed once per call; threads run calls of their
- * own with scratch of their own. Every element of every state is one fixed chain of operations on
+ * own with scratch of their own. Several threads may share a call, which is for few tokens: they
+ * divide heads and blocks of rows. Every element of every state is one fixed chain of operations on
  * its own sequence: batch, order and threads change no bit.
  *
  * It knows nothing of files, tokenizers and options. */
@@ -24,6 +25,7 @@
 
 #include <memolith/model.h>
 
+#include "base/pool.h"
 #include "nn/attention.h"
 
 typedef enum memo_activation {
@@ -114,13 +116,24 @@ typedef struct memo_transformer_plan {
 memo_status memo_transformer_plan_run(const memo_transformer_config *config, size_t max_tokens,
                                       size_t max_seq, memo_transformer_plan *plan, memo_err *err);
 
+/* Where a call works: scratch [plan->scratch_bytes], 64-byte aligned. With a pool, for each of
+ * n_workers such a piece, `stride` bytes apart; without, the calling thread works alone. */
+typedef struct memo_workspace {
+    void *scratch;
+    size_t stride;
+    memo_pool *pool;
+    unsigned n_workers;
+} memo_workspace;
+
+/* Workers who can share a call of n_tokens; 1 when it is too small to divide. */
+unsigned memo_transformer_workers(size_t n_tokens, unsigned most);
+
 /* memo_transformer_run() -- vectors of a batch that fits the plan.
  *
- *   scratch  [plan->scratch_bytes], 64-byte aligned
  *   vectors  [n_seqs, memo_transformer_dim()] out
  *   ok       [n_seqs] out: 0 where the vector is not finite or has no length; it is then of no use */
 void memo_transformer_run(const memo_transformer *transformer, const memo_transformer_plan *plan,
-                          const memo_batch *batch, void *scratch, memo_tap tap, float *vectors,
-                          unsigned char *ok);
+                          const memo_batch *batch, memo_workspace work, memo_tap tap,
+                          float *vectors, unsigned char *ok);
 
 #endif

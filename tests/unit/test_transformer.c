@@ -312,7 +312,8 @@ static void run_some(const net *n, const uint32_t *ids, const size_t *cu, size_t
     unsigned char *scratch = memo_aligned_alloc(plan.scratch_bytes + 64);
     memset(scratch, 0xFF, plan.scratch_bytes + 64); /* NaN: nothing is read before it is written */
     memo_batch batch = {count, ids + cu[first], starts};
-    memo_transformer_run(&n->t, &plan, &batch, scratch, (memo_tap){0}, vectors, ok);
+    memo_transformer_run(&n->t, &plan, &batch, (memo_workspace){.scratch = scratch}, (memo_tap){0},
+                         vectors, ok);
     for (size_t i = 0; i < 64; i++)
         assert_int_equal(scratch[plan.scratch_bytes + i], 0xFF);
     for (size_t i = 0; i < count; i++)
@@ -443,12 +444,14 @@ static void test_transformer_refuses_bad_vectors(void **state)
     float *gain = (float *)(uintptr_t)n.layers[1].ffn_norm.gain;
     float *bias = (float *)(uintptr_t)n.layers[1].ffn_norm.bias;
     gain[7] = NAN;
-    memo_transformer_run(&n.t, &plan, &batch, scratch, (memo_tap){0}, vector, &ok);
+    memo_transformer_run(&n.t, &plan, &batch, (memo_workspace){.scratch = scratch}, (memo_tap){0},
+                         vector, &ok);
     assert_int_equal(ok, 0);
     memset(gain, 0, 48 * sizeof *gain);
     memset(bias, 0, 48 * sizeof *bias);
     ok = 9;
-    memo_transformer_run(&n.t, &plan, &batch, scratch, (memo_tap){0}, vector, &ok);
+    memo_transformer_run(&n.t, &plan, &batch, (memo_workspace){.scratch = scratch}, (memo_tap){0},
+                         vector, &ok);
     assert_int_equal(ok, 0);
     memo_aligned_free(scratch);
     net_fini(&n);

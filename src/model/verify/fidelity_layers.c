@@ -124,9 +124,11 @@ static void layer_run_text(layer_job *job, const uint32_t *ids, size_t n_tokens)
     memo_batch batch = {1, ids, cu_seqlens};
     unsigned char ok;
 
-    memo_transformer_run(job->theirs.transformer, &job->theirs.plan, &batch, job->theirs.scratch,
+    memo_transformer_run(job->theirs.transformer, &job->theirs.plan, &batch,
+                         (memo_workspace){.scratch = job->theirs.scratch},
                          (memo_tap){layer_keep, job}, job->vector, &ok);
-    memo_transformer_run(job->ours.transformer, &job->ours.plan, &batch, job->ours.scratch,
+    memo_transformer_run(job->ours.transformer, &job->ours.plan, &batch,
+                         (memo_workspace){.scratch = job->ours.scratch},
                          (memo_tap){layer_compare, job}, job->vector, &ok);
 }
 
