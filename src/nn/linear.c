@@ -51,9 +51,11 @@ void memo_linear_prepare(const memo_kernels *kernels, const memo_linear *linear,
     memo_gemm_kind kind = linear_kind(linear);
     size_t n_pad = memo_round_up(linear->n_in, LINEAR_INPUTS);
 
+    uint8_t *to = room.input + row * linear_ld(linear, kind);
+    if (kind == MEMO_GEMM_BF16 && kernels->bf16_inputs)
+        kernels->to_bf16(linear->n_in, n_pad, x, (uint16_t *)(void *)to);
     if (kind != MEMO_GEMM_INT8)
         return;
-    uint8_t *to = room.input + row * linear_ld(linear, kind);
     if (linear->activations == MEMO_ACTIVATIONS_STATIC) {
         room.rows[row] = (memo_int8_row){linear->input[0], linear->input[1]};
         kernels->quantize_static_int8(linear->n_in, n_pad, x, room.rows[row], to);
@@ -87,7 +89,7 @@ void memo_linear_run(const memo_kernels *kernels, const memo_linear *linear, siz
         .ld_residual = y.ld,
     };
 
-    if (kind == MEMO_GEMM_INT8) {
+    if (kind == MEMO_GEMM_INT8 || (kind == MEMO_GEMM_BF16 && kernels->bf16_inputs)) {
         gemm.k = memo_round_up(linear->n_in, LINEAR_INPUTS);
         gemm.a = room.input;
         gemm.lda = linear_ld(linear, kind);
