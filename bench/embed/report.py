@@ -3,6 +3,8 @@
 import bars
 from marked import table
 
+CLOCKS = {"wall": "wall time", "cpu": "processor time (what the threads of a process used; latency percentiles, "
+          "threads, neighbours and load by wall time)"}
 LEVELS_NOTE = "a name with @ is memolith forced to that level"
 
 
@@ -20,7 +22,7 @@ def main_table(results):
     rows = []
     for tag, row in results["main"].items():
         load = results["load"].get(tag, {}).get("total_ms", results["load"].get(tag, {}).get("load_ms"))
-        cells = [cell(row, w, (lambda r: f"{r['ms']:.2f}") if w[:2] == "1x" else
+        cells = [cell(row, w, (lambda r: f"{r['time_ms']:.2f}") if w[:2] == "1x" else
                       (lambda r: f"{r['texts_s']:.0f}") if w == "mixed" else (lambda r: f"{r['tokens_s']:,.0f}"))
                  for w in bars.WORKLOADS]
         rows.append([name(tag), *cells, cell(row, "mixed", lambda r: f"{r['first_peak_mb']:.0f}"),
@@ -96,13 +98,26 @@ def tokenizer_table(results):
 
 def bars_table(results):
     rows = bars.rows(results)
-    counts = {verdict: sum(r[3] == verdict for r in rows) for verdict in ("met", "missed", "not measured")}
+    counts = {verdict: sum(row[-1].strip("*") == verdict for row in rows)
+              for verdict in ("met", "missed", "not measured")}
     return (f"{bars.KINDS[results['kind']]}: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items()) + "\n\n" +
-            table(["workload: ours / held against", "figure", "bar", ""], [list(map(str, r)) for r in rows]))
+            table(["workload: ours / held against", "figure", "by processor time", "bar", ""], rows))
+
+
+def profile_table(results):
+    """Stages as columns of figures, the functions below."""
+    runs = results["profile"]
+    names = sorted({n for run in runs.values() for n in run["stages"]}, key=lambda n: -max(
+        run["stages"].get(n, 0.0) for run in runs.values()))
+    header = ["% of the time"] + [f"{tag.split(', ')[0]}: {bars.WORKLOADS[tag.split(', ')[1]]}" for tag in runs]
+    stages = table(header, [[n] + [f"{run['stages'].get(n, 0.0):.1f}" for run in runs.values()] for n in names])
+    lists = [f"{head}: " + ", ".join(f"`{n}` {p:.1f}" for n, p in run["functions"].items())
+             for head, run in zip(header[1:], runs.values())]
+    return stages + "\n\n" + "\n\n".join(lists)
 
 
 BLOCKS = {"main": main_table, "cpu": cpu_table, "latency": latency_table, "grid": grid_tables, "load": load_table,
-          "threads": threads_table, "stolen": stolen_table, "tokenizer": tokenizer_table}
+          "threads": threads_table, "stolen": stolen_table, "tokenizer": tokenizer_table, "profile": profile_table}
 
 
 def blocks(results):
@@ -112,14 +127,14 @@ def blocks(results):
     done = {part: make(whole) for part, make in BLOCKS.items()
             if results.get("main" if part in ("cpu", "latency") else part)}
     where = (f"{results['cpu']}, {results['n_cpus']} processors, medians of {results['rounds']} interleaved rounds, one "
-             f"thread unless said, {results['date']}. Peers: {results['peers'] or 'none'}; {LEVELS_NOTE}.")
+             f"thread unless said, by {CLOCKS[results['clock']]}, {results['date']}. Peers: {results['peers'] or 'none'}; {LEVELS_NOTE}.")
     return {"where": where, **done, "bars": bars_table(results)}
 
 
 TITLES = {"main": "Beside the peers", "cpu": "Processor time", "latency": "Latency of single texts, ms",
           "grid": "Batch and length, ratio to one by one / to one by one padded to the maximum",
           "load": "Load to first vector", "threads": "Two threads", "stolen": "A neighbour on one core",
-          "tokenizer": "Tokenizer", "bars": "Bars"}
+          "tokenizer": "Tokenizer", "profile": "Where the time goes", "bars": "Bars"}
 
 
 def markdown(results):

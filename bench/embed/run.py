@@ -5,10 +5,10 @@
   ./dev bench embed [--quick] [--parts main,grid,...] [--rounds N] [--levels avx2,...] [--write FILE]
 
 Parts: main (five workloads), grid (batch x length), threads (two against one), stolen (a neighbour
-spins on one core), load (fresh processes), tokenizer. Every ratio is of medians within one run whose
+spins on one core), load (fresh processes), tokenizer, profile (perf). Every ratio is of medians within one run whose
 rounds are interleaved. Writes results.json, results.md and embed.png into the work folder, prints
 the Markdown, and with --write replaces the marked tables of a document. A part that is run alone
-keeps the other parts' results of the last run in the same folder, which must be of the same CPU."""
+keeps the other parts' results of the last run in the same folder, when it was of the same CPU and clock."""
 import argparse
 import datetime
 import json
@@ -24,21 +24,23 @@ import bars  # noqa: E402
 import marked  # noqa: E402
 import peers as peer_list  # noqa: E402
 import report  # noqa: E402
+import stages  # noqa: E402
 import stolen  # noqa: E402
 from interleave import Runner, rounds, say  # noqa: E402
 
-PARTS = ("main", "grid", "threads", "stolen", "load", "tokenizer")
+PARTS = ("main", "grid", "threads", "stolen", "load", "tokenizer", "profile")
 PEERS = {"amx": "ort:fp32,ort:int8,ov:f32,ov:bf16,ov:int8,ov:int8_bf16,ct2:int8",
          "vnni": "ort:fp32,ort:int8,ov:f32,ov:bf16,ov:int8,ov:int8_bf16,ct2:int8",
          "avx2": "ort:fp32,ort:int8,ov:f32,ov:int8,ct2:int8", "other": "ort:fp32,ort:int8"}
 BATCHES = (1, 8, 32, 64)
 
 
-def rates(medians):
-    """Add texts and tokens a second to {workload: figures}."""
+def rates(medians, clock="wall"):
+    """Add to {workload: figures} the time of a call by that clock, and texts and tokens a second."""
     for row in medians.values():
-        row["texts_s"] = 1e3 * row["texts"] / row["ms"]
-        row["tokens_s"] = 1e3 * row["tokens"] / row["ms"]
+        row["time_ms"] = row["cpu_ms" if clock == "cpu" else "ms"]
+        row["texts_s"] = 1e3 * row["texts"] / row["time_ms"]
+        row["tokens_s"] = 1e3 * row["tokens"] / row["time_ms"]
     return medians
 
 
@@ -69,7 +71,7 @@ class Bench:
         runners += [self.ours(cls, level) for level in self.o.levels for cls in self.o.models]
         runners += [self.peer(tag) for tag in self.o.peers]
         done = rounds(runners, list(bars.WORKLOADS), self.o.rounds)
-        medians = {tag: rates(r.medians()) for tag, r in done.items()}
+        medians = {tag: rates(r.medians(), self.o.clock) for tag, r in done.items()}
         for tag, row in medians.items():  # before other workloads could raise it
             row["mixed"]["first_peak_mb"] = done[tag].first["mixed"]["peak_kib"] / 1024
         results["peer_load_ms"] = {tag: r.start[0]["load_ms"] for tag, r in done.items() if r.start}
@@ -84,7 +86,7 @@ class Bench:
         # Neither memolith nor ctranslate2 pads.
         done = rounds(runners, workloads + padded, max(1, self.o.rounds // 2),
                       lambda tag, w: "+" in w and (":" not in tag or tag.startswith("ct2")))
-        medians = {tag: rates(r.medians()) for tag, r in done.items()}
+        medians = {tag: rates(r.medians(), self.o.clock) for tag, r in done.items()}
         for tag in medians:  # what padding would cost: the time of a text that long
             for n in peer_list.LENGTHS if ":" not in tag else ():
                 medians[tag][f"1x{n}+{longest}"] = medians[tag][f"1x{longest}"]
@@ -125,6 +127,10 @@ class Bench:
                                        self.o.source / "tokenizer.json", self.o.shared / "data", self.o.work,
                                        self.o.rounds)
 
+    def profile(self, results):
+        models = {cls: path for cls, path in self.o.models.items() if cls in self.o.grid}
+        return stages.measure(self.o.programs / "bench_embed", models, self.texts, ("mixed", "64x32", "1x8"), self.o.work)
+
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -135,10 +141,12 @@ def parse():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.3, help="of one workload in a round, about")
     parser.add_argument("--peers", help="family:mode,... (default by the kind of CPU)")
-    parser.add_argument("--grid", default="int8,f32,ort:int8,ov:f32", help="who takes part in grid and threads")
+    parser.add_argument("--grid", default="int8,f32,ort:int8,ov:f32", help="who takes part in grid, threads and profile")
     parser.add_argument("--levels", default="", help="memolith forced to these too: avx2,avx512vnni")
     parser.add_argument("--classes", default="", help="only these of memolith's")
     parser.add_argument("--write", type=pathlib.Path, help="replace the tables marked bench-embed-PART")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall",
+                        help="cpu on a machine that does other work too: ratios of main and grid by processor time")
     parser.add_argument("--quick", action="store_true", help="one short round: does it run?")
     o = parser.parse_args()
     o.cpu, o.kind = peer_list.cpu()
@@ -158,11 +166,11 @@ def main():
     o.work.mkdir(parents=True, exist_ok=True)
     kept = o.work / "results.json"
     results = json.loads(kept.read_text()) if kept.exists() and set(o.parts) != set(PARTS) else {}
-    if results.get("cpu", o.cpu) != o.cpu:
+    if (results.get("cpu"), results.get("clock")) != (o.cpu, o.clock):
         results = {}
     bench = Bench(o)
     bench.prepare()
-    results.update(cpu=o.cpu, kind=o.kind, n_cpus=len(os.sched_getaffinity(0)), rounds=o.rounds,
+    results.update(cpu=o.cpu, kind=o.kind, n_cpus=len(os.sched_getaffinity(0)), rounds=o.rounds, clock=o.clock,
                    date=datetime.date.today().isoformat(), peers=", ".join(o.peers))
     for part in PARTS:
         if part in o.parts:
