@@ -19,8 +19,6 @@
 #include "quant/feedback.h"
 #include "quant/palette.h"
 
-#define MEMO_LUT4_MAX_ROWS 32
-
 /* memo_lut4_start_scale() -- the scale that makes a row comparable with others: its values / scale
  * have the same spread as those of any other row, and few are beyond +-127. Scale 0 for a row of
  * zeros. Returns 0 for a row that memo_int8_quantize_row() refuses. */
@@ -42,7 +40,7 @@ int memo_lut4_quantize_row_at(size_t n, const float *x, const int8_t palette[MEM
                               float scale, uint8_t *codes);
 
 typedef struct memo_lut4_group {
-    size_t n_rows, n_in;               /* n_rows in 1..32 */
+    size_t n_rows, n_in;               /* at least one row */
     const float *x;                    /* [n_rows, n_in] */
     const float *importance;           /* [n_in] or NULL, see int8.h */
     int uniform;                       /* the palette is memo_palette_uniform(), else fitted */
