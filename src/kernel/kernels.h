@@ -201,8 +201,8 @@ typedef struct memo_kernels {
 
     /* What attention and MEMO_GEMM_BF16 need where bf16_inputs is set; may be NULL elsewhere.
      *
-     * The same weights as bf16, exp with 2^-16, then rounded (2^-8), or zero below 2^-126; the sum is that of the
-     * values before they are rounded, with 2^-12. */
+     * The same weights as bf16: exp with 2^-18 (and what rounding its argument costs), then 2^-8, or
+     * zero below 2^-126; the sum is that of the values before they are rounded to bf16. */
     void (*softmax_tile_bf16)(const memo_softmax_tile *tile);
     /* To nearest, ties to even; subnormals may become zeros. y[n .. n_pad - 1] is zero. */
     void (*to_bf16)(size_t n, size_t n_pad, const float *x, uint16_t *y);

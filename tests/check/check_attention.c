@@ -37,7 +37,7 @@ static double attention_weight(const attention_tile *a, size_t r, size_t j)
  * rounded, t itself too, and exp has an error of its own. */
 static double attention_exp_bound(const attention_tile *a, double shift, double t)
 {
-    double own = a->bf16 ? 0x1p-12 : 2.0 * CHECK_UNIT_ROUNDOFF;
+    double own = a->bf16 ? 0x1p-18 : 2.0 * CHECK_UNIT_ROUNDOFF;
     return (3.0 * fabs(shift) + 2.0 * fmin(fabs(t), 200.0)) * CHECK_UNIT_ROUNDOFF + own;
 }
 

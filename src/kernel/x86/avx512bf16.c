@@ -204,10 +204,18 @@ void V(memo_pack_panels_bf16)(size_t n_rows, size_t n_cols, const float *src, si
     for (size_t row = 0; row < n_rows; row += MEMO_PANEL, dst += panel_stride) {
         for (size_t col = 0; col < n_cols; col += 32) {
             __m512i rows[16], columns[16];
-            for (size_t r = 0; r < 16; r++)
-                rows[r] = row + r < n_rows ? bf16_convert(src + (row + r) * lds + col, n_cols - col)
-                                           : _mm512_setzero_si512();
+            const float *at = src + row * lds + col;
+            if (row + 16 <= n_rows && col + 32 <= n_cols) {
+                KERNEL_UNROLL
+                for (size_t r = 0; r < 16; r++)
+                    rows[r] = bf16_convert(at + r * lds, 32);
+            } else {
+                for (size_t r = 0; r < 16; r++)
+                    rows[r] = row + r < n_rows ? bf16_convert(at + r * lds, n_cols - col)
+                                               : _mm512_setzero_si512();
+            }
             bf16_transpose(rows, columns);
+            KERNEL_UNROLL
             for (size_t r = 0; r < 16; r++)
                 _mm512_storeu_si512(dst + (col / 2 + r) * 32, columns[r]);
         }
@@ -239,6 +247,8 @@ void V(memo_pack_inputs_bf16)(size_t n_rows, size_t n_cols, const float *src, si
 
 /* ---- weights of attention ---- */
 
+#define BF16_SOFTMAX_ROWS 4 /* at once */
+
 /* 2^x for x <= 0: n = floor(x), 2^(x - n) by a polynomial of degree 4 (error 2^-18.5). */
 KERNEL_INLINE __m512 bf16_exp2(__m512 x)
 {
@@ -251,73 +261,143 @@ KERNEL_INLINE __m512 bf16_exp2(__m512 x)
     return _mm512_scalef_ps(p, x);
 }
 
-/* The greatest of x[from .. to - 1]; in the registers that hold these, all other lanes become
- * -infinity. */
-KERNEL_INLINE __m512 bf16_largest(float *x, size_t from, size_t to)
+/* What of a row a call looks at: from .. to - 1, from a multiple of 32. */
+typedef struct bf16_span {
+    size_t from, to;
+} bf16_span;
+
+/* The first n lanes. */
+KERNEL_INLINE __mmask16 bf16_mask(size_t n)
 {
-    __m512 none = _mm512_set1_ps(-INFINITY), some, lanes = none;
-    size_t i = from / 16 * 16;
-    if (i < from) {
-        unsigned seen = 0xFFFFu << (from - i);
-        seen &= to - i < 16 ? (1u << (to - i)) - 1 : 0xFFFFu;
-        lanes = _mm512_mask_loadu_ps(none, (__mmask16)seen, x + i);
-        _mm512_storeu_ps(x + i, lanes);
-        i += 16;
-    }
-    for (; i + 16 <= to; i += 16)
-        lanes = _mm512_max_ps(_mm512_loadu_ps(x + i), lanes);
-    if (i < to) {
-        some = _mm512_mask_loadu_ps(none, (__mmask16)((1u << (to - i)) - 1), x + i);
-        _mm512_storeu_ps(x + i, some);
-        lanes = _mm512_max_ps(some, lanes);
-    }
-    return lanes;
+    return (__mmask16)(n < 16 ? (1u << n) - 1 : 0xFFFFu);
 }
 
-/* Weights to the start of the row that the scores come from: they are half as long, so no score is
- * overwritten before it is read. */
-KERNEL_INLINE void bf16_softmax_row(const memo_softmax_tile *t, size_t r, size_t from, size_t to)
+/* -infinity for x[from .. to - 1]. Whole registers are stored, because a load that follows part of one
+ * would wait for the cache. */
+KERNEL_INLINE void bf16_hide(float *x, size_t from, size_t to)
 {
-    const float scale = t->scale * 0x1.715476p+0f; /* 1 / ln 2 */
-    float *x = t->x + r * t->ld;
-    uint16_t *y = (uint16_t *)(void *)x;
-    size_t i = from / 16 * 16, end = (to + 15) / 16 * 16, pad = (t->n_keys + 31) / 32 * 32;
-    float before = t->first ? -INFINITY : t->largest[r];
-    float largest = _mm512_reduce_max_ps(bf16_largest(x, from, to));
-    largest = largest > before ? largest : before;
+    for (size_t i = from / 16 * 16; i < to; i += 16) {
+        unsigned hidden = i < from ? 0xFFFFu << (from - i) : 0xFFFFu;
+        hidden &= bf16_mask(to - i);
+        __m512 some = _mm512_loadu_ps(x + i);
+        some = _mm512_mask_blend_ps((__mmask16)hidden, some, _mm512_set1_ps(-INFINITY));
+        _mm512_storeu_ps(x + i, some);
+    }
+}
 
-    const __m512 factor = _mm512_set1_ps(scale), shift = _mm512_set1_ps(-(scale * largest));
-    __m512 sum0 = _mm512_setzero_ps(), sum1 = sum0;
-    for (size_t j = 0; j < i; j += 16)
-        _mm256_storeu_si256((__m256i *)(void *)(y + j), _mm256_setzero_si256());
-    for (; i + 32 <= end; i += 32) {
-        __m512 e0 = bf16_exp2(_mm512_fmadd_ps(factor, _mm512_loadu_ps(x + i), shift));
-        __m512 e1 = bf16_exp2(_mm512_fmadd_ps(factor, _mm512_loadu_ps(x + i + 16), shift));
-        _mm512_storeu_si512(y + i, (__m512i)_mm512_cvtne2ps_pbh(e1, e0));
-        sum0 = _mm512_add_ps(sum0, e0);
-        sum1 = _mm512_add_ps(sum1, e1);
-    }
-    if (i < end) {
-        __m512 e = bf16_exp2(_mm512_fmadd_ps(factor, _mm512_loadu_ps(x + i), shift));
-        _mm256_storeu_si256((__m256i *)(void *)(y + i), (__m256i)_mm512_cvtneps_pbh(e));
-        sum0 = _mm512_add_ps(sum0, e);
-        i += 16;
-    }
-    for (; i < pad; i += 16)
+KERNEL_INLINE void bf16_clear(uint16_t *y, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i += 16)
         _mm256_storeu_si256((__m256i *)(void *)(y + i), _mm256_setzero_si256());
-    float sum = V(sum)(_mm512_add_ps(sum0, sum1));
+}
+
+/* The state of row r with the greatest score of this block; what its scores are shifted by. */
+KERNEL_INLINE float bf16_shift(const memo_softmax_tile *t, size_t r, float scale, float largest)
+{
+    float before = t->first ? -INFINITY : t->largest[r];
+    largest = largest > before ? largest : before;
+    float shift = -(scale * largest);
     t->largest[r] = largest;
     t->rescale[r] = 1.0f;
     if (!t->first && before != largest)
-        t->rescale[r] =
-            _mm512_cvtss_f32(bf16_exp2(_mm512_add_ps(_mm512_set1_ps(scale * before), shift)));
-    t->sum[r] = t->first ? sum : t->sum[r] * t->rescale[r] + sum;
+        t->rescale[r] = _mm512_cvtss_f32(bf16_exp2(_mm512_set1_ps(scale * before + shift)));
+    return shift;
+}
+
+/* Weights of the rows r .. r + rows - 1, to the start of the row that the scores come from: they are
+ * half as long, so no score is overwritten before it is read. Several rows hide the latency of each
+ * other's reductions. Registers of a row are summed in turn in two chains, so that what it has on
+ * either side of the keys that it sees, all zeros, changes no bit. */
+KERNEL_INLINE void bf16_softmax_rows(const size_t rows, const memo_softmax_tile *t, size_t r,
+                                     bf16_span span)
+{
+    const float scale = t->scale * 0x1.715476p+0f; /* 1 / ln 2 */
+    const __m512 factor = _mm512_set1_ps(scale);
+    float *x = t->x + r * t->ld;
+    __m512 lanes[BF16_SOFTMAX_ROWS], shift[BF16_SOFTMAX_ROWS];
+    __m512 sum0[BF16_SOFTMAX_ROWS], sum1[BF16_SOFTMAX_ROWS];
+    const __m512 none = _mm512_set1_ps(-INFINITY);
+    size_t i = span.from;
+    KERNEL_UNROLL
+    for (size_t j = 0; j < rows; j++)
+        sum0[j] = sum1[j] = _mm512_setzero_ps(), lanes[j] = none;
+    for (; i + 16 <= span.to; i += 16) {
+        KERNEL_UNROLL
+        for (size_t j = 0; j < rows; j++)
+            lanes[j] = _mm512_max_ps(_mm512_loadu_ps(x + j * t->ld + i), lanes[j]);
+    }
+    __mmask16 mask = bf16_mask(span.to - i);
+    KERNEL_UNROLL
+    for (size_t j = 0; j < rows; j++) {
+        __m512 last = _mm512_mask_loadu_ps(none, mask, x + j * t->ld + i);
+        float largest = _mm512_reduce_max_ps(_mm512_max_ps(last, lanes[j]));
+        shift[j] = _mm512_set1_ps(bf16_shift(t, r + j, scale, largest));
+    }
+    for (i = span.from; i + 32 <= span.to; i += 32) {
+        KERNEL_UNROLL
+        for (size_t j = 0; j < rows; j++) {
+            float *at = x + j * t->ld;
+            __m512 e0 = bf16_exp2(_mm512_fmadd_ps(factor, _mm512_loadu_ps(at + i), shift[j]));
+            __m512 e1 = bf16_exp2(_mm512_fmadd_ps(factor, _mm512_loadu_ps(at + i + 16), shift[j]));
+            _mm512_storeu_si512((uint16_t *)(void *)at + i, (__m512i)_mm512_cvtne2ps_pbh(e1, e0));
+            sum0[j] = _mm512_add_ps(sum0[j], e0);
+            sum1[j] = _mm512_add_ps(sum1[j], e1);
+        }
+    }
+    size_t left = span.to - i;
+    mask = bf16_mask(left);
+    __mmask16 mask1 = bf16_mask(left > 16 ? left - 16 : 0);
+    KERNEL_UNROLL
+    for (size_t j = 0; left && j < rows; j++) {
+        float *at = x + j * t->ld;
+        __m512 e0 = _mm512_mask_loadu_ps(none, mask, at + i), e1 = _mm512_setzero_ps();
+        e0 = bf16_exp2(_mm512_fmadd_ps(factor, e0, shift[j]));
+        if (left > 16) {
+            e1 = _mm512_mask_loadu_ps(none, mask1, at + i + 16);
+            e1 = bf16_exp2(_mm512_fmadd_ps(factor, e1, shift[j]));
+        }
+        _mm512_storeu_si512((uint16_t *)(void *)at + i, (__m512i)_mm512_cvtne2ps_pbh(e1, e0));
+        sum0[j] = _mm512_add_ps(sum0[j], e0);
+        sum1[j] = _mm512_add_ps(sum1[j], e1);
+    }
+    KERNEL_UNROLL
+    for (size_t j = 0; j < rows; j++) {
+        float sum = V(sum)(_mm512_add_ps(sum0[j], sum1[j]));
+        t->sum[r + j] = t->first ? sum : t->sum[r + j] * t->rescale[r + j] + sum;
+    }
+}
+
+/* Rows r .. r + n_rows - 1: the keys that none of them sees become zeros, those that one does not see
+ * -infinity. Returns 0, with nothing done, where a row sees none at all. */
+KERNEL_INLINE int bf16_prepare(const memo_softmax_tile *t, size_t r, size_t n_rows, bf16_span *span)
+{
+    ptrdiff_t n = (ptrdiff_t)t->n_keys, first = t->from + (ptrdiff_t)r, last = t->to + (ptrdiff_t)r;
+    ptrdiff_t more = (ptrdiff_t)n_rows - 1;
+    if (first + more >= n || last <= 0 || first >= last)
+        return 0;
+    span->from = first > 0 ? (size_t)first / 32 * 32 : 0;
+    span->to = last + more < n ? (size_t)(last + more) : (size_t)n;
+    for (size_t j = 0; j < n_rows; j++, first++, last++) {
+        float *x = t->x + (r + j) * t->ld;
+        if (first > (ptrdiff_t)span->from)
+            bf16_hide(x, span->from, (size_t)first);
+        if (last < (ptrdiff_t)span->to)
+            bf16_hide(x, (size_t)last, span->to);
+    }
+    return 1;
+}
+
+KERNEL_INLINE void bf16_clear_outside(const memo_softmax_tile *t, size_t r, bf16_span span)
+{
+    uint16_t *y = (uint16_t *)(void *)(t->x + r * t->ld);
+    bf16_clear(y, 0, span.from);
+    bf16_clear(y, (span.to + 31) / 32 * 32, (t->n_keys + 31) / 32 * 32);
 }
 
 /* A row that sees no key of the block. */
 KERNEL_INLINE void bf16_softmax_nothing(const memo_softmax_tile *t, size_t r)
 {
-    memset(t->x + r * t->ld, 0, (t->n_keys + 31) / 32 * 32 * sizeof(uint16_t));
+    bf16_clear_outside(t, r, (bf16_span){0, 0});
     if (t->first) {
         t->largest[r] = -INFINITY;
         t->sum[r] = 0.0f;
@@ -327,15 +407,24 @@ KERNEL_INLINE void bf16_softmax_nothing(const memo_softmax_tile *t, size_t r)
 
 void V(memo_softmax_tile_bf16)(const memo_softmax_tile *t)
 {
-    ptrdiff_t n = (ptrdiff_t)t->n_keys;
-    for (size_t r = 0; r < t->n_rows; r++) {
-        ptrdiff_t from = t->from + (ptrdiff_t)r, to = t->to + (ptrdiff_t)r;
-        from = from > 0 ? from : 0;
-        to = to < n ? to : n;
-        if (from < to)
-            bf16_softmax_row(t, r, (size_t)from, (size_t)to);
-        else
-            bf16_softmax_nothing(t, r);
+    size_t r = 0;
+    bf16_span span;
+    while (r < t->n_rows) {
+        size_t rows = BF16_SOFTMAX_ROWS;
+        if (r + rows <= t->n_rows && bf16_prepare(t, r, rows, &span)) {
+            bf16_softmax_rows(BF16_SOFTMAX_ROWS, t, r, span);
+        } else {
+            rows = 1;
+            if (bf16_prepare(t, r, 1, &span)) {
+                bf16_softmax_rows(1, t, r, span);
+            } else {
+                bf16_softmax_nothing(t, r);
+                span = (bf16_span){0, t->n_keys};
+            }
+        }
+        for (size_t j = 0; j < rows; j++)
+            bf16_clear_outside(t, r + j, span);
+        r += rows;
     }
 }
 
