@@ -72,6 +72,7 @@ void check_layer_norm_f32(check *c);
 void check_dot_f32(check *c);
 void check_dot_rows_f32(check *c);
 void check_pack_panels_f32(check *c);
+void check_f16_to_f32(check *c);
 
 /* check_attention.c */
 void check_softmax_tile_f32(check *c);
@@ -82,7 +83,7 @@ float check_of_bf16(uint16_t bits);
 void check_to_bf16(check *c);
 void check_pack_panels_bf16(check *c);
 void check_pack_inputs_bf16(check *c);
-void check_gemm_bf16_tile(check *c);
+void check_gemm_bf16_dot(check *c);
 
 /* check_gemm.c: kinds with float inputs */
 void check_gemm_f32_tile(check *c);
@@ -106,6 +107,7 @@ void check_gemm_residual_in_place(check *c, const memo_gemm *g);
 
 /* check_int8.c */
 void check_quantize_row_int8(check *c);
+void check_quantize_static_int8(check *c);
 void check_gemm_int8_tile(check *c);
 void check_gemm_int8(check *c);
 void check_gemm_int8_levels(check *c);

@@ -242,7 +242,7 @@ static void bf16_check_tile(check *c, size_t rows, size_t n_panels, int awkward)
     check_outside(c, "gemm_bf16_tile");
 }
 
-void check_gemm_bf16_tile(check *c)
+void check_gemm_bf16_dot(check *c)
 {
     const memo_gemm_kernel *kernel = &c->kernels->gemm[MEMO_GEMM_BF16];
     for (int round = 0; round < 8; round++) {

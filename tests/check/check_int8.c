@@ -112,6 +112,30 @@ void check_quantize_row_int8(check *c)
     }
 }
 
+/* The scale and the offset are given: what is beyond their range goes to its ends. */
+void check_quantize_static_int8(check *c)
+{
+    for (int i = 0; i < INT8_ROW_CASES && !c->failed; i++) {
+        check_begin(c);
+        size_t n = check_size(c, INT8_ROW_MOST);
+        size_t n_pad = (n + MEMO_INT8_INPUTS - 1) / MEMO_INT8_INPUTS * MEMO_INT8_INPUTS;
+        float *x = check_new_values(c, n, (check_values)(i % CHECK_N_VALUES));
+        memo_int8_row row = {ldexpf(1.0f + (float)memo_rng_unit(&c->rng), -(int)(i % 12)),
+                             (float)memo_rng_unit(&c->rng) - 0.5f};
+        uint8_t *q = check_new_bytes(c, n_pad), zero = int8_zero(c);
+        c->kernels->quantize_static_int8(n, n_pad, x, row, q);
+        for (size_t j = 0; j < n_pad && !c->failed; j++) {
+            float quotient = j < n ? (x[j] - row.offset) / row.scale : 0.0f;
+            double nearest = int8_nearest_even((double)quotient);
+            int want = nearest >= 127.0 ? 127 : nearest > -127.0 ? (int)nearest : -127;
+            if ((int8_t)(q[j] ^ zero) != want)
+                check_fail(c, "byte %zu of %zu is %d, must be %d for %a", j, n,
+                           (int8_t)(q[j] ^ zero), want, j < n ? (double)x[j] : 0.0);
+        }
+        check_outside(c, "quantize_static_int8");
+    }
+}
+
 /* ---- products ---- */
 
 typedef enum int8_values {

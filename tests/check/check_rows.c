@@ -185,3 +185,23 @@ void check_pack_panels_f32(check *c)
         check_outside(c, "pack_panels_f32");
     }
 }
+
+/* All 2^16 halves, from their definition. */
+void check_f16_to_f32(check *c)
+{
+    check_begin(c);
+    size_t n = 65536 + memo_rng_below(&c->rng, 16);
+    uint16_t *h = (uint16_t *)(void *)check_new_bytes(c, n * sizeof *h);
+    float *y = check_new(c, n), *want = check_new(c, n);
+    for (size_t i = 0; i < n; i++) {
+        unsigned exponent = i >> 10 & 31, fraction = i & 1023;
+        double value = exponent == 31 ? (fraction ? NAN : INFINITY)
+                       : exponent     ? ldexp(1024 + fraction, (int)exponent - 25)
+                                      : ldexp(fraction, -24);
+        h[i] = (uint16_t)i;
+        want[i] = (float)(i >> 15 & 1 ? -value : value);
+    }
+    c->kernels->f16_to_f32(n, h, y);
+    check_bits(c, "f16_to_f32", y, want, n);
+    check_outside(c, "f16_to_f32");
+}
