@@ -367,7 +367,6 @@ KERNEL_INLINE void bf16_softmax_rows(const size_t rows, const memo_softmax_tile 
     }
 }
 
-/* Rows r .. r + n_rows - 1: the keys that none of them sees become zeros, those that one does not see
  * -infinity. Returns 0, with nothing done, where a row sees none at all. */
 KERNEL_INLINE int bf16_prepare(const memo_softmax_tile *t, size_t r, size_t n_rows, bf16_span *span)
 {
