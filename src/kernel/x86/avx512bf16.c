@@ -367,6 +367,7 @@ KERNEL_INLINE void bf16_softmax_rows(const size_t rows, const memo_softmax_tile 
     }
 }
 
+/* Rows r .. r + n_rows - 1: the keys that none of them sees become zeros, those that one does not see
  * -infinity. Returns 0, with nothing done, where a row sees none at all. */
 KERNEL_INLINE int bf16_prepare(const memo_softmax_tile *t, size_t r, size_t n_rows, bf16_span *span)
 {
@@ -454,8 +455,6 @@ static const memo_kernels avx512bf16_on_floats = {
                                  memo_gemm_int8_tile_avx512vnni}},
     .unpack_4bit = memo_unpack_4bit_avx512,
     .quantize_row_int8 = memo_quantize_row_int8_avx512vnni,
-    .quantize_static_int8 = memo_quantize_static_int8_avx512vnni,
-    .quantize_static_int8 = memo_quantize_static_int8_avx512vnni,
     KERNEL_F32_ENTRIES(avx512),
 };
 
