@@ -173,24 +173,6 @@ int memo_layout_is_plain(const memo_layout *layout, memo_class cls)
     return 1;
 }
 
-memo_status memo_layout_check_run(const memo_layout *layout, memo_err *err)
-{
-    char format[MEMO_WEIGHT_FORMAT_TEXT];
-
-    for (size_t i = 0; i < layout->n_slots; i++) {
-        const memo_slot *slot = &layout->slots[i];
-        const memo_weight_format *f = &slot->format;
-        if (f->cls == MEMO_CLASS_F32 ||
-            (f->cls == MEMO_CLASS_INT8 && f->activations == MEMO_ACTIVATIONS_DYNAMIC &&
-             memo_slot_n_groups(slot) == 1))
-            continue;
-        memo_weight_format_put(f, format);
-        return memo_fail(err, MEMO_ERR_UNSUPPORTED, "%s: format %s cannot be run", slot->name,
-                         format);
-    }
-    return MEMO_OK;
-}
-
 size_t memo_slot_n_blocks(const memo_slot *slot)
 {
     return memo_int4_n_blocks(slot->n_cols, slot->format.grain);
@@ -356,6 +338,24 @@ static void layout_bind_linear(const memo_slot *slot, const void *const *data, m
         linear->input = data[MEMO_STORED_INPUT];
 }
 
+memo_linear *memo_layout_linear(const memo_slot *slot, memo_layer_weights *layers)
+{
+    memo_layer_weights *layer = &layers[slot->layer];
+
+    switch (slot->weight) {
+    case MEMO_WEIGHT_ATTN_OUT:
+        return &layer->out;
+    case MEMO_WEIGHT_QKV:
+        return &layer->qkv;
+    case MEMO_WEIGHT_FFN_DOWN:
+        return &layer->down;
+    case MEMO_WEIGHT_FFN_UP:
+        return &layer->up;
+    default:
+        return NULL;
+    }
+}
+
 static void layout_bind_layer(const memo_slot *slot, const void *const *data,
                               memo_layer_weights *layer)
 {
@@ -371,20 +371,11 @@ static void layout_bind_layer(const memo_slot *slot, const void *const *data,
     case MEMO_WEIGHT_ATTN_OUT_BIAS:
         layer->out.bias = values;
         break;
-    case MEMO_WEIGHT_ATTN_OUT:
-        layout_bind_linear(slot, data, &layer->out);
-        break;
     case MEMO_WEIGHT_QKV_BIAS:
         layer->qkv.bias = values;
         break;
-    case MEMO_WEIGHT_QKV:
-        layout_bind_linear(slot, data, &layer->qkv);
-        break;
     case MEMO_WEIGHT_FFN_DOWN_BIAS:
         layer->down.bias = values;
-        break;
-    case MEMO_WEIGHT_FFN_DOWN:
-        layout_bind_linear(slot, data, &layer->down);
         break;
     case MEMO_WEIGHT_FFN_NORM_BIAS:
         layer->ffn_norm.bias = values;
@@ -394,9 +385,6 @@ static void layout_bind_layer(const memo_slot *slot, const void *const *data,
         break;
     case MEMO_WEIGHT_FFN_UP_BIAS:
         layer->up.bias = values;
-        break;
-    case MEMO_WEIGHT_FFN_UP:
-        layout_bind_linear(slot, data, &layer->up);
         break;
     default:
         break;
@@ -427,7 +415,10 @@ void memo_layout_bind(const memo_slot *slot, const void *const *data, memo_trans
             transformer->word.scale = data[MEMO_STORED_SCALE];
         break;
     default:
-        layout_bind_layer(slot, data, &layers[slot->layer]);
+        if (slot->packed)
+            layout_bind_linear(slot, data, memo_layout_linear(slot, layers));
+        else
+            layout_bind_layer(slot, data, &layers[slot->layer]);
         break;
     }
 }

@@ -124,10 +124,6 @@ const memo_slot *memo_layout_word(const memo_layout *layout);
  * int8 by channel with dynamic activations. */
 int memo_layout_is_plain(const memo_layout *layout, memo_class cls);
 
-/* Whether the executor runs every format: MEMO_ERR_UNSUPPORTED naming the first weight that it does
- * not. */
-memo_status memo_layout_check_run(const memo_layout *layout, memo_err *err);
-
 /* List the tensors of the file. MEMO_ERR_LIMIT when sizes overflow. */
 memo_status memo_layout_store(memo_layout *layout, memo_err *err);
 
@@ -135,6 +131,9 @@ memo_status memo_layout_store(memo_layout *layout, memo_err *err);
 size_t memo_slot_n_groups(const memo_slot *slot);
 /* Multipliers of a row of class int4. */
 size_t memo_slot_n_blocks(const memo_slot *slot);
+
+/* The linear layer of a matrix among those of the executor; NULL for another weight. */
+memo_linear *memo_layout_linear(const memo_slot *slot, memo_layer_weights *layers);
 
 /* memo_layout_bind() -- point the executor at one weight.
  *

@@ -16,14 +16,11 @@ static memo_status model_bind(memo_model *model, memo_err *err)
 {
     const memo_compiled *file = &model->file;
     size_t n_layers = file->recipe.n_layers;
-    memo_status status = memo_layout_check_run(&file->layout, err);
 
-    if (status)
-        return status;
     model->layers = memo_calloc(n_layers, sizeof *model->layers);
     if (!model->layers)
         return memo_fail_nomem(err, "the layers", n_layers * sizeof *model->layers);
-    model->transformer.config = memo_recipe_config(&file->recipe, file->cls);
+    model->transformer.config = memo_recipe_config(&file->recipe, memo_layout_word(&file->layout)->format.cls);
     model->transformer.layers = model->layers;
     model->transformer.kernels = memo_kernels_for(memo_ctx_cpu(model->ctx));
     if (!model->transformer.kernels)

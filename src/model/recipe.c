@@ -107,8 +107,6 @@ memo_status memo_recipe_check(const memo_recipe *r, memo_err *err)
         return memo_fail(err, MEMO_ERR_VALUE,
                          "recipe: %zu dimensions, but the model's vectors have %zu", r->dims,
                          r->hidden_size);
-    if (r->layers_average || r->dims)
-        return memo_fail(err, MEMO_ERR_UNSUPPORTED, "recipe: layers_average and dims are not run");
     if (!(r->norm_eps > 0 && r->norm_eps < 1))
         return memo_fail(err, MEMO_ERR_VALUE,
                          "recipe: norm_eps is %g, it must be above 0 and below 1", r->norm_eps);

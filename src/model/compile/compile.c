@@ -27,6 +27,7 @@ static void compile_fini(memo_compile_job *job)
     memo_free(job->block);
     memo_free(job->recipe_json);
     memo_free(job->weights_json);
+    memo_free(job->inputs);
     memo_weight_map_fini(&job->map);
     memo_layout_fini(&job->layout);
     memo_source_close(&job->source);
@@ -59,9 +60,6 @@ static memo_status compile_check_options(const memo_compile_options *o, memo_err
     if (o->name && (!*o->name || strlen(o->name) > 200))
         return memo_fail(err, MEMO_ERR_VALUE, "a model's name has 1 to 200 bytes, not %zu",
                          strlen(o->name));
-    if (o->auto_class || o->calibrate)
-        return memo_fail(err, MEMO_ERR_UNSUPPORTED, "%s cannot be measured by this version",
-                         o->auto_class ? "class auto" : "calibrate");
     return memo_choose_check(o, err);
 }
 
@@ -150,14 +148,13 @@ static memo_status compile_check_order(const memo_compile_job *job, memo_err *er
 }
 
 /* What every compile does once its source is known. */
-static memo_status compile_prepare(memo_compile_job *job, memo_err *err)
+static memo_status compile_prepare(memo_compile_job *job, const char *out, memo_err *err)
 {
     memo_status status;
 
     memset(job->fingerprint, '0', sizeof job->fingerprint - 1);
     if ((status = memo_choose_formats(&job->layout, &job->options, err)) ||
-        (status = compile_check_order(job, err)) ||
-        (status = memo_layout_check_run(&job->layout, err)) ||
+        (status = compile_check_order(job, err)) || (status = memo_compile_fit(job, out, err)) ||
         (status = memo_layout_store(&job->layout, err)) ||
         (status = compile_write_formats(job, err)))
         return status;
@@ -214,6 +211,20 @@ void memo_compile_report_free(memo_compile_report *report)
     memo_free(result);
 }
 
+/* Write the whole file, under its temporary name. */
+static memo_status compile_write(memo_compile_job *job, const char *out, memo_err *err)
+{
+    memo_status status;
+
+    if ((status = memo_compile_begin(job, out, err)) ||
+        (status = memo_compile_weights(job, err)) ||
+        (status = memo_compile_append(job, job->layout.n_stored + MEMO_EXTRA_TOKENIZER, job->tables,
+                                      job->n_tables, err)) ||
+        (status = memo_compile_probes(job, err)))
+        return status;
+    return memo_compile_finish(job, err);
+}
+
 /* From a source that is open to the renamed file. */
 static memo_status compile_run(memo_compile_job *job, const char *out, memo_compile_report **report,
                                memo_err *err)
@@ -221,11 +232,8 @@ static memo_status compile_run(memo_compile_job *job, const char *out, memo_comp
     memo_compile_report *made = NULL;
     memo_status status;
 
-    if ((status = compile_prepare(job, err)) || (status = compile_report(job, &made, err)) ||
-        (status = memo_compile_begin(job, out, err)) || (status = memo_compile_weights(job, err)) ||
-        (status = memo_compile_append(job, job->layout.n_stored + MEMO_EXTRA_TOKENIZER, job->tables,
-                                      job->n_tables, err)) ||
-        (status = memo_compile_probes(job, err)) || (status = memo_compile_finish(job, err)))
+    if ((status = compile_prepare(job, out, err)) || (status = compile_report(job, &made, err)) ||
+        (status = compile_write(job, out, err)) || (status = memo_replace_commit(&job->out, err)))
         goto done;
     memcpy(made->fingerprint, job->fingerprint, sizeof made->fingerprint);
     made->file_bytes = job->out.n_bytes; /* commit keeps it */
@@ -235,6 +243,23 @@ static memo_status compile_run(memo_compile_job *job, const char *out, memo_comp
     }
 done:
     memo_compile_report_free(made);
+    return status;
+}
+
+memo_status memo_compile_temporary(memo_ctx *ctx, const char *folder, memo_model *from,
+                                   const memo_compile_options *options, const char *out,
+                                   memo_input_range *inputs, memo_model **model, memo_err *err)
+{
+    memo_compile_job job = {.ctx = ctx, .options = *options, .inputs = inputs};
+    memo_status status = from ? compile_open_model(&job, from, err)
+                              : compile_open_folder(&job, folder, out, err);
+
+    job.options.overwrite = 1; /* of its own temporary name: nothing is renamed */
+    if (!status && !(status = compile_prepare(&job, out, err)) &&
+        !(status = compile_write(&job, out, err)))
+        status = memo_model_open(ctx, job.out.tmp_path, NULL, model, err);
+    job.inputs = NULL; /* the caller's */
+    compile_fini(&job);
     return status;
 }
 

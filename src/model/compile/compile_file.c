@@ -204,8 +204,7 @@ memo_status memo_compile_finish(memo_compile_job *job, memo_err *err)
     for (size_t i = 0; i < n_pairs; i++)
         if ((status = memo_st_writer_set(job->writer, pairs[i][0], pairs[i][1], err)))
             return status;
-    if ((status = memo_st_writer_finish(job->writer, err)) ||
-        (status = compile_sign_header(job, err)))
+    if ((status = memo_st_writer_finish(job->writer, err)))
         return status;
-    return memo_replace_commit(&job->out, err);
+    return compile_sign_header(job, err);
 }

@@ -3,7 +3,7 @@
  * (compile_file.c), the weights (compile_weights.c), the probes (compile_probes.c). compile.c runs
  * them in this order:
  *
- *   memo_choose_formats    what each weight will be; memo_compile_calibrate what its input was
+ *   memo_choose_formats    what each weight will be; memo_compile_fit what has to be measured
  *   memo_compile_begin     the header's room, sized from the list of tensors
  *   memo_compile_weights   append, 16 rows at a time
  *   memo_compile_append    the tokenizer
@@ -55,9 +55,23 @@ memo_status memo_compile_append(memo_compile_job *job, size_t spec, const void *
                                 size_t n_bytes, memo_err *err);
 /* Offset of a spec in the data section. */
 uint64_t memo_compile_offset(const memo_compile_job *job, size_t spec);
+/* All but the rename: job->out is to be committed. */
 memo_status memo_compile_finish(memo_compile_job *job, memo_err *err);
 
 memo_status memo_compile_weights(memo_compile_job *job, memo_err *err);
+
+/* memo_compile_temporary() -- a compiled model that has no name, from a folder or a model.
+ *
+ *   from    borrowed, or NULL: from the folder
+ *   out     what it is made for: its bytes lie in the same folder until the model is closed
+ *   inputs  of the matrices, borrowed, or NULL */
+memo_status memo_compile_temporary(memo_ctx *ctx, const char *folder, memo_model *from,
+                                   const memo_compile_options *options, const char *out,
+                                   memo_input_range *inputs, memo_model **model, memo_err *err);
+
+/* Calibrate, and choose classes, when the options ask for it: after the formats are known, before
+ * memo_layout_store(). */
+memo_status memo_compile_fit(memo_compile_job *job, const char *out, memo_err *err);
 
 /* The tokenizer as it will be read, and the probes' ids, whose number fixes the file's layout: before
  * memo_compile_begin(). */

@@ -134,7 +134,7 @@ static memo_status compile_run_probes(memo_compile_job *job, const memo_map *map
     compile_view view = {job, map->data + memo_st_writer_offset(job->writer, 0),
                          (uintptr_t)sysconf(_SC_PAGESIZE)};
     memo_transformer transformer = {
-        .config = memo_recipe_config(recipe, job->options.cls),
+        .config = memo_recipe_config(recipe, memo_layout_word(&job->layout)->format.cls),
         .kernels = memo_kernels_for(memo_ctx_cpu(job->ctx)),
     };
     memo_tap tap = {compile_release, &view};
