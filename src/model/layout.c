@@ -309,6 +309,20 @@ memo_status memo_layout_store(memo_layout *layout, memo_err *err)
 
 /* ---- binding ------------------------------------------------------------------------------- */
 
+memo_transformer_config memo_layout_config(const memo_layout *layout, const memo_recipe *recipe)
+{
+    memo_transformer_config config = memo_recipe_config(recipe);
+
+    config.word_cls = memo_layout_word(layout)->format.cls;
+    config.precision = MEMO_PRECISION_F32;
+    for (size_t i = 0; i < layout->n_slots; i++) {
+        memo_class cls = layout->slots[i].format.cls;
+        if (layout->slots[i].packed && cls != MEMO_CLASS_F32 && cls != MEMO_CLASS_F16)
+            config.precision = MEMO_PRECISION_BF16;
+    }
+    return config;
+}
+
 static void layout_bind_linear(const memo_slot *slot, const void *const *data, memo_linear *linear)
 {
     const memo_weight_format *f = &slot->format;

@@ -132,6 +132,10 @@ size_t memo_slot_n_groups(const memo_slot *slot);
 /* Multipliers of a row of class int4. */
 size_t memo_slot_n_blocks(const memo_slot *slot);
 
+/* The executor's configuration of a recipe whose weights are stored so. Attention is exact where all
+ * matrices are f32 or f16. */
+memo_transformer_config memo_layout_config(const memo_layout *layout, const memo_recipe *recipe);
+
 /* The linear layer of a matrix among those of the executor; NULL for another weight. */
 memo_linear *memo_layout_linear(const memo_slot *slot, memo_layer_weights *layers);
 

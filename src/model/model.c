@@ -20,7 +20,7 @@ static memo_status model_bind(memo_model *model, memo_err *err)
     model->layers = memo_calloc(n_layers, sizeof *model->layers);
     if (!model->layers)
         return memo_fail_nomem(err, "the layers", n_layers * sizeof *model->layers);
-    model->transformer.config = memo_recipe_config(&file->recipe, memo_layout_word(&file->layout)->format.cls);
+    model->transformer.config = memo_layout_config(&file->layout, &file->recipe);
     model->transformer.layers = model->layers;
     model->transformer.kernels = memo_kernels_for(memo_ctx_cpu(model->ctx));
     if (!model->transformer.kernels)

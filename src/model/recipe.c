@@ -113,7 +113,7 @@ memo_status memo_recipe_check(const memo_recipe *r, memo_err *err)
     return MEMO_OK;
 }
 
-memo_transformer_config memo_recipe_config(const memo_recipe *r, memo_class cls)
+memo_transformer_config memo_recipe_config(const memo_recipe *r)
 {
     return (memo_transformer_config){
         .n_layers = r->n_layers,
@@ -127,12 +127,8 @@ memo_transformer_config memo_recipe_config(const memo_recipe *r, memo_class cls)
         .norm_eps = (float)r->norm_eps,
         .pooling = (memo_pooling)r->pooling,
         .normalize = (int)r->normalize,
-        .precision = cls == MEMO_CLASS_F32 || cls == MEMO_CLASS_F16 ? MEMO_PRECISION_F32
-                                                                    : MEMO_PRECISION_BF16,
-        /* the classes of whole numbers share that of the table */
-        .word_cls = cls == MEMO_CLASS_F16 || cls == MEMO_CLASS_BF16 || cls == MEMO_CLASS_F32
-                        ? cls
-                        : MEMO_CLASS_INT8,
+        .layers_average = r->layers_average,
+        .dims = r->dims,
     };
 }
 

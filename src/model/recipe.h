@@ -88,8 +88,8 @@ static inline size_t memo_recipe_dim(const memo_recipe *recipe)
     return recipe->dims ? recipe->dims : recipe->hidden_size;
 }
 
-/* What the executor needs of it, for weights stored in a class. */
-memo_transformer_config memo_recipe_config(const memo_recipe *recipe, memo_class cls);
+/* What the executor needs of it; memo_layout_config() adds what depends on the formats. */
+memo_transformer_config memo_recipe_config(const memo_recipe *recipe);
 
 /* As compact JSON; release with memo_free(). */
 memo_status memo_recipe_write(const memo_recipe *recipe, char **json, memo_err *err);

@@ -87,6 +87,7 @@ typedef struct transformer_state {
     const memo_transformer *model;
     const memo_transformer_plan *plan;
     const memo_batch *batch;
+    memo_tap tap;
     memo_workspace work;
     size_t n_tokens, block_rows, n_blocks;
     size_t layer;
@@ -132,6 +133,8 @@ static memo_rows transformer_rows(memo_rows rows, size_t first)
 static void transformer_linear(const transformer_state *s, const memo_linear *linear, size_t n,
                                memo_rows x, memo_epilogue epilogue, memo_rows y)
 {
+    if (s->tap.input)
+        s->tap.input(s->tap.user, linear, x, n);
     memo_linear_run(s->model->kernels, linear, n, x, epilogue, y, s->room);
 }
 
@@ -342,6 +345,7 @@ void memo_transformer_run(const memo_transformer *model, const memo_transformer_
         .plan = plan,
         .batch = batch,
         .work = work,
+        .tap = tap,
         .n_tokens = batch->cu_seqlens[batch->n_seqs],
         .x = {room, plan->ld_hidden},
         .context = {room + plan->context, plan->ld_hidden},

@@ -96,9 +96,15 @@ typedef struct memo_batch {
  * with the stride of `states`. For comparing a run layer by layer. */
 typedef void (*memo_tap_fn)(void *user, size_t stage, memo_rows states, size_t n_tokens);
 
+/* Sees what a linear layer is about to read, as floats: x [n_rows, linear->n_in]. Several times for
+ * each layer: rows come in blocks. */
+typedef void (*memo_tap_input_fn)(void *user, const memo_linear *linear, memo_rows x,
+                                  size_t n_rows);
+
 typedef struct memo_tap {
     memo_tap_fn fn; /* NULL: none */
     void *user;
+    memo_tap_input_fn input; /* NULL: none */
 } memo_tap;
 
 /* Where everything lies in scratch; offsets and strides in floats. */

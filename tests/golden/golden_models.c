@@ -343,7 +343,7 @@ static double check_hidden_row(const golden_set *g, size_t r)
         void *scratch = need(memo_aligned_alloc(plan.scratch_bytes));
         memo_batch batch = {1, row->ids, starts};
         memo_transformer_run(t, &plan, &batch, (memo_workspace){.scratch = scratch},
-                             (memo_tap){compare_state, &s}, vector, &ok);
+                             (memo_tap){.fn = compare_state, .user = &s}, vector, &ok);
         memo_aligned_free(scratch);
         check(!s.bad, g->suite, "row %zu: hidden states differ", r);
     }

@@ -134,10 +134,10 @@ static memo_status compile_run_probes(memo_compile_job *job, const memo_map *map
     compile_view view = {job, map->data + memo_st_writer_offset(job->writer, 0),
                          (uintptr_t)sysconf(_SC_PAGESIZE)};
     memo_transformer transformer = {
-        .config = memo_recipe_config(recipe, memo_layout_word(&job->layout)->format.cls),
+        .config = memo_layout_config(&job->layout, recipe),
         .kernels = memo_kernels_for(memo_ctx_cpu(job->ctx)),
     };
-    memo_tap tap = {compile_release, &view};
+    memo_tap tap = {.fn = compile_release, .user = &view};
     unsigned char ok[MEMO_COMPILED_PROBES];
     memo_layer_weights *layers = memo_calloc(recipe->n_layers, sizeof *layers);
 

@@ -43,6 +43,7 @@ static void auto_bind(const auto_run *run, const unsigned char *choice,
     const memo_model *reference = run->job->models[run->job->n_models - 1];
 
     *transformer = reference->transformer;
+    transformer->config.precision = MEMO_PRECISION_F32;
     memset(run->layers, 0, reference->file.recipe.n_layers * sizeof *run->layers);
     transformer->layers = run->layers;
     for (size_t i = 0; i < run->layout->n_slots; i++) {
@@ -51,6 +52,12 @@ static void auto_bind(const auto_run *run, const unsigned char *choice,
         const void *data[MEMO_STORED_KINDS];
         memo_compiled_slot(file, slot, data);
         memo_layout_bind(slot, data, transformer, run->layers);
+        /* as memo_layout_config() will have it */
+        if (slot->weight == MEMO_WEIGHT_WORD)
+            transformer->config.word_cls = slot->format.cls;
+        if (slot->packed && slot->format.cls != MEMO_CLASS_F32 &&
+            slot->format.cls != MEMO_CLASS_F16)
+            transformer->config.precision = MEMO_PRECISION_BF16;
     }
 }
 

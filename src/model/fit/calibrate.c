@@ -82,7 +82,7 @@ static memo_status calibrate_read(const memo_model *model, const char *path,
 /* The slot of a matrix that is about to run. */
 static calibrate_input *calibrate_find(calibrate_job *job, const memo_linear *linear)
 {
-    size_t layer = (size_t)((const memo_layer_weights *)(const void *)linear - job->layers);
+    size_t layer = (size_t)((const char *)linear - (const char *)job->layers) / sizeof *job->layers;
     size_t begin = job->first + layer * job->per_layer;
 
     for (size_t i = begin; i < begin + job->per_layer; i++)

@@ -126,10 +126,10 @@ static void layer_run_text(layer_job *job, const uint32_t *ids, size_t n_tokens)
 
     memo_transformer_run(job->theirs.transformer, &job->theirs.plan, &batch,
                          (memo_workspace){.scratch = job->theirs.scratch},
-                         (memo_tap){layer_keep, job}, job->vector, &ok);
+                         (memo_tap){.fn = layer_keep, .user = job}, job->vector, &ok);
     memo_transformer_run(job->ours.transformer, &job->ours.plan, &batch,
                          (memo_workspace){.scratch = job->ours.scratch},
-                         (memo_tap){layer_compare, job}, job->vector, &ok);
+                         (memo_tap){.fn = layer_compare, .user = job}, job->vector, &ok);
 }
 
 static memo_status layer_run(layer_job *job, const memo_model *model, const memo_text_set *set,

@@ -78,14 +78,14 @@ memo_status memo_probe_run(const memo_transformer *transformer, const uint32_t *
     void *scratch = memo_aligned_alloc(plan.scratch_bytes);
     if (!scratch)
         return memo_fail_nomem(err, "scratch of the probes", plan.scratch_bytes);
-    memset(vectors, 0, MEMO_COMPILED_PROBES * transformer->config.hidden_size * sizeof *vectors);
+    memset(vectors, 0, MEMO_COMPILED_PROBES * memo_transformer_dim(&transformer->config) * sizeof *vectors);
     memo_batch batch = {MEMO_COMPILED_PROBES, ids, starts};
     memo_transformer_run(transformer, &plan, &batch, (memo_workspace){.scratch = scratch}, tap,
                          vectors, ok);
     memo_aligned_free(scratch);
     for (size_t i = 0; i < MEMO_COMPILED_PROBES; i++)
         if (!ok[i])
-            memset(vectors + i * transformer->config.hidden_size, 0,
-                   transformer->config.hidden_size * sizeof *vectors);
+            memset(vectors + i * memo_transformer_dim(&transformer->config), 0,
+                   memo_transformer_dim(&transformer->config) * sizeof *vectors);
     return MEMO_OK;
 }
