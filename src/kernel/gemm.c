@@ -170,7 +170,7 @@ static gemm_group gemm_begin_group(const memo_kernels *kernels, const memo_gemm 
     }
     group.stride = gemm_group_bytes((g->k + 63) / 64 * 64);
     for (size_t p = 0; p < group.n_panels; p++)
-        kernels->unpack_4bit(g->unpack, panel + p, g->k,
+        kernels->unpack_4bit(g->unpack, panel + p, g->unpack->n_in,
                              (const uint8_t *)group.w + p * g->panel_stride,
                              (int8_t *)g->unpacked + p * group.stride);
     group.w = g->unpacked;

@@ -74,14 +74,16 @@ typedef enum memo_gemm_kind {
 
 /* W as 4-bit values: int8 rows come out of it panel by panel.
  *
- *   int4   q = nibble (-8..7) * multiplier [n_panels][n_blocks][16], 1..15
+ *   int4   q = nibble (-8..7) * multiplier [n_panels][n_blocks][16], 1..15; n_blocks counts padding:
+ *          ceil(k_pad / block)
  *   lut4   q = palette [n_panels][2][16], for channels 0-7 and 8-15 of each panel
  *
- * Inputs from k on become zero. */
+ * Inputs from n_in on become zero: the code 0 of a palette stands for something. */
 typedef struct memo_unpack {
     const uint8_t *multiplier;
     size_t block;          /* inputs with one multiplier: a multiple of 32 */
     const int8_t *palette; /* lut4; NULL: int4 */
+    size_t n_in;           /* of the weights; k of the GEMM may count padding */
 } memo_unpack;
 
 /* C [m, n] = A [m, k] W' + bias, then the epilogue.

@@ -96,7 +96,8 @@ static void ref_gemm_w8_tile(size_t rows, size_t n_panels, const memo_gemm_tile 
 static void ref_unpack_4bit(const memo_unpack *unpack, size_t panel, size_t k, const uint8_t *from,
                             int8_t *to)
 {
-    size_t n_blocks = unpack->palette ? 0 : (k + unpack->block - 1) / unpack->block;
+    size_t n_blocks =
+        unpack->palette ? 0 : ((k + 63) / 64 * 64 + unpack->block - 1) / unpack->block;
     for (size_t i = 0; i < (k + 63) / 64 * 64; i++) {
         for (size_t j = 0; j < MEMO_PANEL; j++) {
             int nibble = from[i / 8 * 64 + j * 4 + i % 4] >> (i % 8 < 4 ? 0 : 4) & 15, q = 0;

@@ -22,12 +22,10 @@ void V(memo_unpack_4bit)(const memo_unpack *unpack, size_t panel, size_t k, cons
             V(store_quads)(to + (2 * i + 1) * row, V(look_up)(palettes, V(nibbles)(both, 1)));
         }
     } else {
-        size_t n_blocks = (k + unpack->block - 1) / unpack->block;
+        size_t n_blocks = (k_pad + unpack->block - 1) / unpack->block;
         const uint8_t *multiplier = unpack->multiplier + panel * n_blocks * MEMO_PANEL;
         for (size_t i = 0; i < k_pad / 8; i++) {
             size_t block = i * 8 / unpack->block;
-            if (block == n_blocks) /* nothing but padding, which is cleared below */
-                break;
             V(bytes) times = V(spread)(multiplier + block * MEMO_PANEL);
             V(bytes) both = V(load_quads)(from + i * row);
             V(store_quads)(to + 2 * i * row, V(times)(V(nibbles)(both, 0), times));

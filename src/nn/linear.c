@@ -68,7 +68,7 @@ void memo_linear_run(const memo_kernels *kernels, const memo_linear *linear, siz
                      memo_rows x, memo_epilogue epilogue, memo_rows y, memo_linear_room room)
 {
     memo_gemm_kind kind = linear_kind(linear);
-    memo_unpack unpack = {linear->multiplier, linear->block, linear->palette};
+    memo_unpack unpack = {linear->multiplier, linear->block, linear->palette, linear->n_in};
     memo_gemm gemm = {
         .kind = kind,
         .m = n_rows,

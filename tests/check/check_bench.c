@@ -219,7 +219,8 @@ static void bench_one_gemm(const bench_class *cls, size_t shape, bench_work *wor
     size_t m = work->gemm.m, n = bench_shapes[shape].n, k = bench_shapes[shape].k;
     memo_unpack unpack = {.multiplier = cls->multiplier ? arrays->multiplier : NULL,
                           .block = 32,
-                          .palette = cls->palette ? arrays->palette : NULL};
+                          .palette = cls->palette ? arrays->palette : NULL,
+                          .n_in = k};
     size_t a_size = cls->kind == MEMO_GEMM_INT8                                 ? 1
                     : cls->kind == MEMO_GEMM_BF16 && work->kernels->bf16_inputs ? 2
                                                                                 : 4;

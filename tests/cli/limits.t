@@ -24,6 +24,7 @@ $ memolith
 !   model show      show a compiled model: recipe with origins, tensors, fingerprint
 !   model inspect   list the tensors of any model file, or name what is wrong with it
 !   model verify    prove a compiled model whole, and measure what its class costs
+!   model bench     measure a compiled model on this machine: speed, latency, load time, memory
 !   backup          copy the store to another file, whole and checked, while others write
 !   doctor          check settings, machine, model and store; repair a damaged store
 !   help            explain a verb; --json writes the whole grammar

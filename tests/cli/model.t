@@ -17,10 +17,9 @@ $ memolith model compile "$TINY"
 ! error[USAGE]: model compile needs -o FILE
 !   fix: memolith model compile all-MiniLM-L6-v2/ -o minilm.f32.safetensors
 ? 2
-$ memolith model compile "$TINY" -o x.safetensors --class int4
-! compiling <tests>/tiny-model needs about 548.5 kB of disk and 50.3 MB of memory
-! error[UNSUPPORTED]: layer.000.attention.out.weight: format int4/32 cannot be run
-? 1
+$ memolith model compile "$TINY" -o x.safetensors --class int7
+! error[USAGE]: --class is "int7"; allowed is f32|f16|bf16|int8|int4|lut4|auto
+? 2
 $ memolith model compile "$TINY" -o x.safetensors --max-tokens 2
 ! error[USAGE]: --max-tokens is "2"; allowed is a whole number from 3 to 1,048,576
 ? 2
@@ -190,7 +189,7 @@ $ memolith model verify bad.safetensors -o json
 
 ## embed
 $ memolith embed 'tea' 'the cat' | wc
->       2      64     811
+>       2      64     815
 $ memolith embed 'tea' -o json | $PYTHON -c 'import json, sys; v = json.loads(sys.stdin.read()); print(sorted(v), len(v["vector"]), v["tokens"], v["total"], v["truncated"], round(sum(x * x for x in v["vector"]), 5))'
 > ['tokens', 'total', 'truncated', 'vector'] 32 3 3 False 1.0
 $ memolith embed "$(seq 100 | tr '\n' ' ')" -o json | grep -o '"tokens".*'

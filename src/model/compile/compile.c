@@ -216,8 +216,7 @@ static memo_status compile_write(memo_compile_job *job, const char *out, memo_er
 {
     memo_status status;
 
-    if ((status = memo_compile_begin(job, out, err)) ||
-        (status = memo_compile_weights(job, err)) ||
+    if ((status = memo_compile_begin(job, out, err)) || (status = memo_compile_weights(job, err)) ||
         (status = memo_compile_append(job, job->layout.n_stored + MEMO_EXTRA_TOKENIZER, job->tables,
                                       job->n_tables, err)) ||
         (status = memo_compile_probes(job, err)))
@@ -251,8 +250,8 @@ memo_status memo_compile_temporary(memo_ctx *ctx, const char *folder, memo_model
                                    memo_input_range *inputs, memo_model **model, memo_err *err)
 {
     memo_compile_job job = {.ctx = ctx, .options = *options, .inputs = inputs};
-    memo_status status = from ? compile_open_model(&job, from, err)
-                              : compile_open_folder(&job, folder, out, err);
+    memo_status status =
+        from ? compile_open_model(&job, from, err) : compile_open_folder(&job, folder, out, err);
 
     job.options.overwrite = 1; /* of its own temporary name: nothing is renamed */
     if (!status && !(status = compile_prepare(&job, out, err)) &&

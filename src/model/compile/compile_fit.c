@@ -54,8 +54,8 @@ static memo_status fit_make(compile_fit *fit, const memo_compile_options *option
                             memo_model **model, memo_err *err)
 {
     const memo_compile_job *job = fit->job;
-    memo_status status = memo_compile_temporary(
-        job->ctx, job->source.folder, fit->reference, options, fit->out, job->inputs, model, err);
+    memo_status status = memo_compile_temporary(job->ctx, job->source.folder, fit->reference,
+                                                options, fit->out, job->inputs, model, err);
 
     if (status == MEMO_OK)
         fit->made[fit->n_made++] = *model;
@@ -147,8 +147,7 @@ static memo_status fit_auto(compile_fit *fit, memo_err *err)
         !(status = memo_auto_choose(&choose, choice, &found, err))) {
         for (size_t i = 0; i < n_slots; i++)
             if (!is_fixed[i])
-                job->layout.slots[i].format =
-                    choose.models[choice[i]]->file.layout.slots[i].format;
+                job->layout.slots[i].format = choose.models[choice[i]]->file.layout.slots[i].format;
         status = fit_note(job, &found, err);
     }
     memo_free(choice);
@@ -169,8 +168,8 @@ memo_status memo_compile_fit(memo_compile_job *job, const char *out, memo_err *e
         status = fit_make(&fit, &options, &fit.reference, err);
     }
     if (status == MEMO_OK && job->options.calibrate)
-        status = memo_calibrate(fit.reference, job->options.calibrate, &job->options, &job->inputs,
-                                err);
+        status =
+            memo_calibrate(fit.reference, job->options.calibrate, &job->options, &job->inputs, err);
     if (status == MEMO_OK && job->options.auto_class)
         status = fit_auto(&fit, err);
     for (size_t i = 0; i < fit.n_made; i++)

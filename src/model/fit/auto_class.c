@@ -158,8 +158,8 @@ static memo_status auto_try(auto_run *run, const unsigned char *choice, memo_tex
     memo_status status = auto_run_texts(run, choice, 1, err);
 
     if (status == MEMO_OK)
-        status = memo_fidelity_vectors(run->vectors, run->reference, run->texts.n, run->dim, found,
-                                       err);
+        status =
+            memo_fidelity_vectors(run->vectors, run->reference, run->texts.n, run->dim, found, err);
     *passes = status == MEMO_OK && found->cosine_mean >= run->cosine &&
               found->top10_overlap >= run->top10;
     return status;
@@ -183,10 +183,11 @@ static memo_status auto_search(auto_run *run, unsigned char *choice, memo_texts_
     if ((status = auto_try(run, choice, found, &passes, err)))
         return status;
     if (!passes)
-        return memo_fail(err, MEMO_ERR_VERIFY,
-                         "what the rules fix alone gives a mean cosine of %.6f and a top-10 overlap "
-                         "of %.4f; the targets are %g and %g",
-                         found->cosine_mean, found->top10_overlap, run->cosine, run->top10);
+        return memo_fail(
+            err, MEMO_ERR_VERIFY,
+            "what the rules fix alone gives a mean cosine of %.6f and a top-10 overlap "
+            "of %.4f; the targets are %g and %g",
+            found->cosine_mean, found->top10_overlap, run->cosine, run->top10);
     status = auto_measure_harms(run, err);
     for (int step = 0; step < AUTO_HALVINGS && status == MEMO_OK; step++) {
         double middle = (low + high) / 2;
@@ -212,8 +213,7 @@ static memo_status auto_begin(auto_run *run, memo_err *err)
     const memo_auto_job *job = run->job;
     const memo_model *reference = job->models[job->n_models - 1];
     size_t n_slots = run->layout->n_slots, n_texts = MEMO_OWN_TEXTS;
-    memo_status status =
-        memo_measure_encode(&run->texts, reference, memo_own_texts, n_texts, err);
+    memo_status status = memo_measure_encode(&run->texts, reference, memo_own_texts, n_texts, err);
 
     if (status)
         return status;

@@ -16,10 +16,10 @@
 typedef struct memo_auto_job {
     memo_ctx *ctx;
     const memo_compile_options *options;
-    size_t n_models;                     /* the last is the reference */
+    size_t n_models;                      /* the last is the reference */
     memo_model *models[MEMO_AUTO_MODELS]; /* one network, from small to exact */
-    const memo_model *fixed;             /* where fixed slots come from; may be NULL without any */
-    const unsigned char *is_fixed;       /* [n_slots] weights that are not to be chosen */
+    const memo_model *fixed;              /* where fixed slots come from; may be NULL without any */
+    const unsigned char *is_fixed;        /* [n_slots] weights that are not to be chosen */
 } memo_auto_job;
 
 /* memo_auto_choose() -- for each slot the model that it is to be stored as.

@@ -86,8 +86,8 @@ static calibrate_input *calibrate_find(calibrate_job *job, const memo_linear *li
     size_t begin = job->first + layer * job->per_layer;
 
     for (size_t i = begin; i < begin + job->per_layer; i++)
-        if (memo_layout_linear(&job->layout->slots[i], (memo_layer_weights *)(uintptr_t)job->layers) ==
-            linear)
+        if (memo_layout_linear(&job->layout->slots[i],
+                               (memo_layer_weights *)(uintptr_t)job->layers) == linear)
             return &job->inputs[i];
     return NULL;
 }
@@ -188,8 +188,8 @@ static memo_status calibrate_run(calibrate_job *job, memo_model *model,
 
 /* One block: the ranges, which are kept; the importances behind them, kept too; then what is only
  * used here. */
-static memo_status calibrate_alloc(calibrate_job *job, memo_input_range **ranges,
-                                   uint64_t **counts, memo_err *err)
+static memo_status calibrate_alloc(calibrate_job *job, memo_input_range **ranges, uint64_t **counts,
+                                   memo_err *err)
 {
     size_t n_slots = job->layout->n_slots, n_importance = 0, n_matrices = 0;
 

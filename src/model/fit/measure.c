@@ -25,8 +25,8 @@ memo_status memo_measure_encode(memo_measure_texts *out, const memo_model *model
         max_tokens = MEMO_MEASURE_TOKENS;
     memo_buf_append(&out->starts, &at, sizeof at);
     for (size_t i = 0; i < n && status == MEMO_OK; i++) {
-        status = memo_probe_encode_text(model->tokenizer, texts[i], max_tokens, &list, &out->ids,
-                                        err);
+        status =
+            memo_probe_encode_text(model->tokenizer, texts[i], max_tokens, &list, &out->ids, err);
         size_t end = out->ids.n / sizeof(uint32_t);
         if (end - at > out->longest)
             out->longest = end - at;

@@ -78,7 +78,8 @@ memo_status memo_probe_run(const memo_transformer *transformer, const uint32_t *
     void *scratch = memo_aligned_alloc(plan.scratch_bytes);
     if (!scratch)
         return memo_fail_nomem(err, "scratch of the probes", plan.scratch_bytes);
-    memset(vectors, 0, MEMO_COMPILED_PROBES * memo_transformer_dim(&transformer->config) * sizeof *vectors);
+    memset(vectors, 0,
+           MEMO_COMPILED_PROBES * memo_transformer_dim(&transformer->config) * sizeof *vectors);
     memo_batch batch = {MEMO_COMPILED_PROBES, ids, starts};
     memo_transformer_run(transformer, &plan, &batch, (memo_workspace){.scratch = scratch}, tap,
                          vectors, ok);
