@@ -26,7 +26,7 @@ static size_t unpack_pad(size_t k)
 static unpack_matrix unpack_random(check *c, size_t n_panels, size_t k, int lut4)
 {
     static const size_t blocks[] = {32, 64, 96, 128, 160};
-    unpack_matrix m = {.k = k, .n_panels = n_panels};
+    unpack_matrix m = {.k = k, .n_panels = n_panels, .unpack = {.n_in = k}};
     m.stride = unpack_pad(k) * MEMO_PANEL / 2 + memo_rng_below(&c->rng, 3) * 64;
     size_t bytes = (n_panels - 1) * m.stride + unpack_pad(k) * MEMO_PANEL / 2;
     uint8_t *w = (uint8_t *)check_new_panels(c, bytes / sizeof(float));
@@ -41,7 +41,8 @@ static unpack_matrix unpack_random(check *c, size_t n_panels, size_t k, int lut4
         return m;
     }
     m.unpack.block = blocks[memo_rng_below(&c->rng, sizeof blocks / sizeof *blocks)];
-    size_t n = n_panels * ((k + m.unpack.block - 1) / m.unpack.block) * MEMO_PANEL;
+    size_t n_blocks = (unpack_pad(k) + m.unpack.block - 1) / m.unpack.block;
+    size_t n = n_panels * n_blocks * MEMO_PANEL;
     uint8_t *multiplier = check_new_bytes(c, n);
     for (size_t i = 0; i < n; i++)
         multiplier[i] = (uint8_t)(1 + memo_rng_below(&c->rng, 15));
@@ -58,7 +59,7 @@ static int unpack_value(const unpack_matrix *m, size_t p, size_t i, size_t j)
         return 0;
     if (m->unpack.palette)
         return m->unpack.palette[p * 32 + (j < 8 ? 0 : 16) + (size_t)nibble];
-    size_t n_blocks = (m->k + m->unpack.block - 1) / m->unpack.block;
+    size_t n_blocks = (unpack_pad(m->k) + m->unpack.block - 1) / m->unpack.block;
     int times = m->unpack.multiplier[(p * n_blocks + i / m->unpack.block) * MEMO_PANEL + j];
     return (nibble >= 8 ? nibble - 16 : nibble) * times;
 }

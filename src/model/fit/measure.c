@@ -60,8 +60,8 @@ static void measure_text(void *user, size_t task, unsigned worker)
     float *vector = job->vectors + task * job->dim;
     unsigned char ok;
 
-    memo_transformer_run(job->transformer, &job->plan, &batch,
-                         job->scratch + worker * job->plan.scratch_bytes, job->tap, vector, &ok);
+    memo_workspace work = {.scratch = job->scratch + worker * job->plan.scratch_bytes};
+    memo_transformer_run(job->transformer, &job->plan, &batch, work, job->tap, vector, &ok);
     if (!ok)
         memset(vector, 0, job->dim * sizeof *vector);
 }
