@@ -51,6 +51,12 @@ static void test_kernels_tables_are_complete(void **state)
         memo_kernels table = *levels[i];
         const size_t *words = (const size_t *)(const void *)&table;
         assert_true(table.cpu != MEMO_CPU_AUTO);
+        if (!table.bf16_inputs) { /* these go with it */
+            table.softmax_tile_bf16 = memo_kernels_ref->softmax_tile_bf16;
+            table.to_bf16 = memo_kernels_ref->to_bf16;
+            table.pack_panels_bf16 = memo_kernels_ref->pack_panels_bf16;
+            table.pack_inputs_bf16 = memo_kernels_ref->pack_inputs_bf16;
+        }
         table.bf16_inputs = 1; /* 0 is a value of it */
         for (size_t w = 1; w < sizeof table / sizeof *words; w++)
             assert_true(words[w] != 0); /* a count or a function; the first word is the level */
