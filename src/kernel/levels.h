@@ -34,10 +34,11 @@ extern const memo_kernels *const memo_kernels_neon_i8mm;            /* + i8mm */
 
 /* ... and all else on floats. */
 #define KERNEL_F32_ENTRIES(level)                                                                  \
-    .f16_to_f32 = memo_f16_to_f32_##level, .exp_f32 = memo_exp_f32_##level, .erf_f32 = memo_erf_f32_##level,                              \
-    .tanh_f32 = memo_tanh_f32_##level, .gelu_erf_f32 = memo_gelu_erf_f32_##level,                  \
-    .gelu_tanh_f32 = memo_gelu_tanh_f32_##level, .add_f32 = memo_add_f32_##level,                  \
-    .scale_f32 = memo_scale_f32_##level, .softmax_tile_f32 = memo_softmax_tile_f32_##level,        \
+    .f16_to_f32 = memo_f16_to_f32_##level, .exp_f32 = memo_exp_f32_##level,                        \
+    .erf_f32 = memo_erf_f32_##level, .tanh_f32 = memo_tanh_f32_##level,                            \
+    .gelu_erf_f32 = memo_gelu_erf_f32_##level, .gelu_tanh_f32 = memo_gelu_tanh_f32_##level,        \
+    .add_f32 = memo_add_f32_##level, .scale_f32 = memo_scale_f32_##level,                          \
+    .softmax_tile_f32 = memo_softmax_tile_f32_##level,                                             \
     .layer_norm_f32 = memo_layer_norm_f32_##level, .dot_f32 = memo_dot_f32_##level,                \
     .dot_rows_f32 = memo_dot_rows_f32_##level, .pack_panels_f32 = memo_pack_panels_f32_##level
 
@@ -50,7 +51,8 @@ extern const memo_kernels *const memo_kernels_neon_i8mm;            /* + i8mm */
 #if defined(__x86_64__)
 #define MEMO_AVX512_TILE_ROWS   12 /* of the float tiles */
 #define MEMO_AVX512_TILE_PANELS 2
-#define MEMO_VNNI_TILE_ROWS     8 /* of the int8 tile */
+#define MEMO_VNNI_TILE_ROWS     8   /* of the int8 tile */
+#define MEMO_VNNI_CALL_ROWS     256 /* of a call: several tiles */
 #define MEMO_VNNI_TILE_PANELS   2
 #define V(name)                 name##_avx512
 #include "kernel/entries.h"

@@ -2,7 +2,8 @@
 /* kernel/template_quantize.h -- rows of activations to bytes, once for all vector levels; V() and the
  * primitives are those of vec.h and these. No guard on purpose.
  *
- *   store_bytes(q, x)  16 integral floats in -127..127 as bytes, each XOR INT8_ZERO
+ *   store_bytes(q, x)  16 floats to the nearest integers, ties to even, which are in -127..127, as
+ *                      bytes, each XOR INT8_ZERO
  *
  *   INT8_ZERO          0 for signed bytes; 0x80, which adds 128, for an unsigned dot product */
 
@@ -19,19 +20,19 @@ void V(memo_quantize_row_int8)(size_t n, size_t n_pad, const float *x, uint8_t *
         V(f32) x0 = V(load)(x + i), x1 = V(load)(x + i + VEC_LANES);
         high0 = V(max)(x0, high0);
         high1 = V(max)(x1, high1);
-        low0 = V(max)(V(sub)(none, x0), low0);
-        low1 = V(max)(V(sub)(none, x1), low1);
+        low0 = V(min)(x0, low0);
+        low1 = V(min)(x1, low1);
         odd0 = V(fma)(x0, none, odd0);
         odd1 = V(fma)(x1, none, odd1);
     }
     for (; i < n; i += VEC_LANES) {
         V(f32) x0 = i < whole ? V(load)(x + i) : V(load_part)(x + i, tail);
         high0 = V(max)(x0, high0);
-        low0 = V(max)(V(sub)(none, x0), low0);
+        low0 = V(min)(x0, low0);
         odd0 = V(fma)(x0, none, odd0);
     }
     float high = V(max_lane)(V(max)(high0, high1)) * 0.5f;
-    float low = V(max_lane)(V(max)(low0, low1)) * 0.5f;
+    float low = V(max_lane)(V(sub)(none, V(min)(low0, low1))) * 0.5f;
     float odd = V(sum)(V(add)(odd0, odd1));
     float half = high + low, factor = 127.0f / half;
     if (odd != 0.0f || factor > FLT_MAX) {
@@ -42,9 +43,9 @@ void V(memo_quantize_row_int8)(size_t n, size_t n_pad, const float *x, uint8_t *
     *row = (memo_int8_row){half / 127.0f, high - low};
     V(f32) factors = V(set1)(factor), offset = V(set1)(row->offset);
     for (i = 0; i < whole; i += VEC_LANES)
-        V(store_bytes)(q + i, V(round)(V(mul)(V(sub)(V(load)(x + i), offset), factors)));
+        V(store_bytes)(q + i, V(mul)(V(sub)(V(load)(x + i), offset), factors));
     if (tail) {
-        V(f32) last = V(round)(V(mul)(V(sub)(V(load_part)(x + i, tail), offset), factors));
+        V(f32) last = V(mul)(V(sub)(V(load_part)(x + i, tail), offset), factors);
         V(store_bytes)(q + i, last);
         memset(q + n, INT8_ZERO, VEC_LANES - tail);
         i += VEC_LANES;
@@ -60,7 +61,7 @@ void V(memo_quantize_static_int8)(size_t n, size_t n_pad, const float *x, memo_i
     V(f32) low = V(set1)(-127.0f), high = V(set1)(127.0f);
     for (; i < n; i += VEC_LANES) {
         V(f32) v = i < whole ? V(load)(x + i) : V(load_part)(x + i, tail);
-        v = V(round)(V(div)(V(sub)(v, offset), scale));
+        v = V(div)(V(sub)(v, offset), scale);
         V(store_bytes)(q + i, V(min)(V(max)(v, low), high));
     }
     memset(q + n, INT8_ZERO, n_pad - n);

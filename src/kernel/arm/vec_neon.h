@@ -168,7 +168,7 @@ KERNEL_INLINE void V(store_bytes)(uint8_t *q, V(f32) x)
     int16x4_t words[4];
     KERNEL_UNROLL
     for (size_t i = 0; i < 4; i++)
-        words[i] = vmovn_s32(vcvtq_s32_f32(x.q[i]));
+        words[i] = vmovn_s32(vcvtnq_s32_f32(x.q[i]));
     int8x8_t low = vmovn_s16(vcombine_s16(words[0], words[1]));
     int8x8_t high = vmovn_s16(vcombine_s16(words[2], words[3]));
     vst1q_u8(q, vreinterpretq_u8_s8(vcombine_s8(low, high)));

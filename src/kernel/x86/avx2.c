@@ -222,6 +222,7 @@ KERNEL_INLINE V(i32) V(dot4)(V(i32) acc, V(weights) w, const uint8_t *a)
 
 KERNEL_INLINE void V(store_bytes)(uint8_t *q, V(f32) x)
 {
+    x = V(round)(x);
     __m256i words = _mm256_packs_epi32(_mm256_cvtps_epi32(x.lo), _mm256_cvtps_epi32(x.hi));
     words = _mm256_permute4x64_epi64(words, 0xD8); /* packing works in halves: 0 2 1 3 */
     __m128i bytes =

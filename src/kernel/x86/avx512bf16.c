@@ -438,7 +438,7 @@ static const memo_kernels avx512bf16_table = {
     .cpu = MEMO_CPU_AVX512BF16,
     .gemm = {KERNEL_FLOAT_TILES_BUT_BF16(avx512, MEMO_AVX512_TILE_ROWS, MEMO_AVX512_TILE_PANELS),
              [MEMO_GEMM_BF16] = {TILE_ROWS, TILE_PANELS, V(memo_gemm_bf16_tile)},
-             [MEMO_GEMM_INT8] = {MEMO_VNNI_TILE_ROWS, MEMO_VNNI_TILE_PANELS,
+             [MEMO_GEMM_INT8] = {MEMO_VNNI_CALL_ROWS, MEMO_VNNI_TILE_PANELS,
                                  memo_gemm_int8_tile_avx512vnni}},
     KERNEL_BF16_ENTRIES(avx512bf16),
     .unpack_4bit = memo_unpack_4bit_avx512,
@@ -451,7 +451,7 @@ static const memo_kernels avx512bf16_table = {
 static const memo_kernels avx512bf16_on_floats = {
     .cpu = MEMO_CPU_AVX512BF16,
     .gemm = {KERNEL_FLOAT_TILES(avx512, MEMO_AVX512_TILE_ROWS, MEMO_AVX512_TILE_PANELS),
-             [MEMO_GEMM_INT8] = {MEMO_VNNI_TILE_ROWS, MEMO_VNNI_TILE_PANELS,
+             [MEMO_GEMM_INT8] = {MEMO_VNNI_CALL_ROWS, MEMO_VNNI_TILE_PANELS,
                                  memo_gemm_int8_tile_avx512vnni}},
     .unpack_4bit = memo_unpack_4bit_avx512,
     .quantize_row_int8 = memo_quantize_row_int8_avx512vnni,

@@ -118,15 +118,28 @@ KERNEL_INLINE void vnni_finish(const size_t rows, const size_t p, __m512i (*sum)
 
 VNNI_TILE(1) VNNI_TILE(2) VNNI_TILE(3) VNNI_TILE(4)
 VNNI_TILE(5) VNNI_TILE(6) VNNI_TILE(7) VNNI_TILE(8)
-    // clang-format on
 
-    void V(memo_gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
+static void (*const vnni_tiles[INT8_ROWS])(size_t, const memo_gemm_tile *) = {
+    vnni_tile_1, vnni_tile_2, vnni_tile_3, vnni_tile_4,
+    vnni_tile_5, vnni_tile_6, vnni_tile_7, vnni_tile_8,
+};
+// clang-format on
+
+/* Many rows at once, as equal as can be: what stands around a tile then costs little beside it. */
+void V(memo_gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
 {
-    static void (*const tiles[INT8_ROWS])(size_t, const memo_gemm_tile *) = {
-        vnni_tile_1, vnni_tile_2, vnni_tile_3, vnni_tile_4,
-        vnni_tile_5, vnni_tile_6, vnni_tile_7, vnni_tile_8,
-    };
-    tiles[rows - 1](n_panels, tile);
+    size_t n_tiles = (rows + INT8_ROWS - 1) / INT8_ROWS, step = (rows + n_tiles - 1) / n_tiles;
+    memo_gemm_tile t = *tile;
+    for (size_t row = 0; row < rows; row += step) {
+        size_t n = rows - row < step ? rows - row : step;
+        vnni_tiles[n - 1](n_panels, &t);
+        t.a = (const uint8_t *)t.a + n * t.lda;
+        t.a_row += n;
+        t.c += n * t.ldc;
+        if (t.residual)
+            t.residual += n * t.ld_residual;
+        t.w_next = NULL; /* the first tile has fetched them */
+    }
 }
 
 #if defined(__clang__)
@@ -138,7 +151,7 @@ VNNI_TILE(5) VNNI_TILE(6) VNNI_TILE(7) VNNI_TILE(8)
 static const memo_kernels avx512vnni_table = {
     .cpu = MEMO_CPU_AVX512VNNI,
     .gemm = {KERNEL_FLOAT_TILES(avx512, MEMO_AVX512_TILE_ROWS, MEMO_AVX512_TILE_PANELS),
-             [MEMO_GEMM_INT8] = {INT8_ROWS, INT8_PANELS, V(memo_gemm_int8_tile)}},
+             [MEMO_GEMM_INT8] = {MEMO_VNNI_CALL_ROWS, INT8_PANELS, V(memo_gemm_int8_tile)}},
     .unpack_4bit = memo_unpack_4bit_avx512,
     .quantize_row_int8 = V(memo_quantize_row_int8),
     .quantize_static_int8 = V(memo_quantize_static_int8),

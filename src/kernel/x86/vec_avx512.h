@@ -127,7 +127,8 @@ KERNEL_INLINE V(f32) V(to_f32)(V(i32) a)
 
 KERNEL_INLINE void V(store_bytes)(uint8_t *q, V(f32) x)
 {
-    __m128i bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x));
+    __m128i bytes = _mm512_cvtepi32_epi8(
+        _mm512_cvt_roundps_epi32(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
     bytes = _mm_xor_si128(bytes, _mm_set1_epi8((char)INT8_ZERO));
     _mm_storeu_si128((__m128i *)(void *)q, bytes);
 }
