@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# ./dev golden models|tokenizer [DIR]: compare with the reference implementations.
+# ./dev golden models|tokenizer|attention [DIR]: compare with the reference implementations.
 case ${1:-} in
-models | tokenizer) ;;
-*) die "usage: ./dev golden models|tokenizer [DIR]" ;;
+models | tokenizer | attention) ;;
+*) die "usage: ./dev golden models|tokenizer|attention [DIR]" ;;
 esac
 install_packages $need_check
 use_build release

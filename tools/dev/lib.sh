@@ -170,10 +170,12 @@ run_ctest() {
     return "$status"
 }
 
-# A golden suite on folder $2, by default the data beside this checkout: run_golden models|tokenizer [DIR]
+# A golden suite on folder $2, by default the data beside this checkout: run_golden models|tokenizer|attention [DIR]
 run_golden() {
     data=$(shared_dir)/data
-    if [ -z "${2:-}" ] && [ ! -d "$data/models" ]; then
+    needs=models
+    [ "$1" = attention ] && needs=attention
+    if [ -z "${2:-}" ] && [ ! -d "$data/$needs" ]; then
         echo "SKIPPED golden $1: no golden data beside this checkout (MEMO_SHARED names their folder)"
         echo "0 passed, 0 failed, 1 skipped"
         return 0
@@ -192,6 +194,15 @@ run_golden() {
         else
             "$programs/golden_tokenizer" "$data/tokenizer" "$data/models"
         fi
+        ;;
+    attention)
+        folder=${2:-$data/attention}
+        onnx=$(mktemp -d)
+        status=0
+        { tar -xJf "$folder/onnx_attention_reference.tar.xz" -C "$onnx" &&
+            "$programs/golden_attention" "$folder" "$onnx"; } || status=$?
+        rm -rf "$onnx"
+        return "$status"
         ;;
     esac
 }

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+use_build werror
+run_golden attention
