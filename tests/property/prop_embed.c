@@ -4,8 +4,8 @@
  * 200 random texts, each embedded alone, then in batches of 1, 2, 7 and 32, on 1, 2 and 4 threads,
  * in order and shuffled: no bit may differ. Then at every lower level of this CPU: again no bit may
  * differ within the level, and none between levels with vector instructions; level ref has
- * approximations of its own and must be near. Runs on a random BERT made here, and on the compiled
- * models that MEMO_MODEL_F32 and MEMO_MODEL_INT8 name. MEMO_SEED chooses the texts, MEMO_QUICK takes
+ * approximations of its own and must be near. Runs on a random BERT made here, in every class and a
+ * mixture, and on the compiled models that MEMO_MODEL_F32 and MEMO_MODEL_INT8 name. MEMO_SEED chooses the texts, MEMO_QUICK takes
  * an eighth of them. */
 #include "unit/memo_test.h"
 
@@ -151,12 +151,26 @@ static int same_arithmetic(const prop_level *best, memo_cpu cpu)
     return cpu != MEMO_CPU_REF && (is_float || kernels->bf16_inputs == of_best->bf16_inputs);
 }
 
-/* Level ref rounds exp, erf and the norms its own way, and attention may be of bf16. In class int8 such a difference moves a value
- * that lies between two bytes by a step, 1/254 of its row's range, and from there on both runs have
- * rounding errors of their own: they are as far from each other as each may be from f32. */
+/* Level ref rounds exp, erf and the norms its own way, and attention may be of bf16. Where inputs
+ * become bytes such a difference moves a value that lies between two of them by a step, 1/254 of its
+ * row's range, and from there on both runs have rounding errors of their own: they are as far from
+ * each other as each may be from f32. In bf16 a step is 2^-9. */
+static double near_enough(memo_class cls)
+{
+    switch (cls) {
+    case MEMO_CLASS_F32:
+    case MEMO_CLASS_F16:
+        return 0.999999;
+    case MEMO_CLASS_BF16:
+        return 0.9999;
+    default:
+        return 0.985;
+    }
+}
+
 static void check_near(const prop_level *best, const prop_level *l)
 {
-    double least = 1, wanted = best->info.cls == MEMO_CLASS_INT8 ? 0.985 : 0.999999;
+    double least = 1, wanted = near_enough(best->info.cls);
     size_t dim = l->info.dim;
 
     for (size_t t = 0; t < l->n_texts; t++) {
@@ -245,33 +259,66 @@ static int teardown(void **state)
     return 0;
 }
 
-static void check_random_weights(const prop_env *e, memo_class cls)
+/* A way to store the weights: a class, or several in one model. */
+typedef struct prop_variant {
+    const char *name;
+    memo_compile_options options;
+} prop_variant;
+
+static void check_random_weights(const prop_env *e, const prop_variant *variant, size_t n_below)
 {
-    memo_compile_options o = {.size = sizeof o, .cls = cls, .name = "random", .overwrite = 1};
+    memo_compile_options o = variant->options;
     memo_ctx *ctx = NULL;
-    char dir[256], source[300], path[512];
+    char dir[256], source[300], path[512], texts[512];
     memo_err err = {0};
 
     memo_test_temp_dir(dir);
     snprintf(source, sizeof source, "%.255s/source", dir);
     memo_test_path(path, dir, "model.safetensors");
+    memo_test_path(texts, dir, "texts.txt");
     mkdir(source, 0700);
     bert_write_model(source, (bert_spec){.hidden = 72, .n_heads = 3, .n_positions = 512});
+    memo_test_write_file(texts, e->texts[0].bytes, e->texts[0].n_bytes);
+    o.size = sizeof o;
+    o.name = variant->name;
+    o.overwrite = 1;
+    if (o.activations == MEMO_ACTIVATIONS_STATIC)
+        o.calibrate = texts;
     assert_memo_ok(memo_ctx_new(NULL, &ctx, &err), err);
     assert_memo_ok(memo_model_compile(ctx, source, path, &o, NULL, &err), err);
     memo_ctx_free(ctx);
-    check_model(e, path, N_TEXTS_BELOW);
+    check_model(e, path, n_below);
     memo_test_remove_tree(dir);
 }
 
 static void prop_embed_bits_on_random_weights(void **state)
 {
-    check_random_weights(*state, MEMO_CLASS_F32);
+    const prop_variant f32 = {"random f32", {.cls = MEMO_CLASS_F32}};
+    const prop_variant int8 = {"random int8", {.cls = MEMO_CLASS_INT8}};
+
+    check_random_weights(*state, &f32, N_TEXTS_BELOW);
+    check_random_weights(*state, &int8, N_TEXTS_BELOW);
 }
 
-static void prop_embed_bits_on_random_weights_int8(void **state)
+static void prop_embed_bits_of_every_class(void **state)
 {
-    check_random_weights(*state, MEMO_CLASS_INT8);
+    static const char *const mixed[] = {"layer.*.ffn.down.weight=int8/64:none",
+                                        "layer.*.attention.qkv.weight=f16", "layer.000.*=int4/64"};
+    static const prop_variant variants[] = {
+        {"f16", {.cls = MEMO_CLASS_F16}},
+        {"bf16", {.cls = MEMO_CLASS_BF16}},
+        {"int8 groups",
+         {.cls = MEMO_CLASS_INT8, .granularity = MEMO_GRANULARITY_GROUP, .group = 32}},
+        {"int8 none", {.cls = MEMO_CLASS_INT8, .activations = MEMO_ACTIVATIONS_NONE}},
+        {"int8 static", {.cls = MEMO_CLASS_INT8, .activations = MEMO_ACTIVATIONS_STATIC}},
+        {"int4", {.cls = MEMO_CLASS_INT4}},
+        {"int4 none", {.cls = MEMO_CLASS_INT4, .activations = MEMO_ACTIVATIONS_NONE}},
+        {"lut4", {.cls = MEMO_CLASS_LUT4, .palette_group = 8}},
+        {"mixed", {.cls = MEMO_CLASS_LUT4, .set = mixed, .n_set = 3}},
+    };
+
+    for (size_t i = 0; i < sizeof variants / sizeof *variants; i++)
+        check_random_weights(*state, &variants[i], N_TEXTS_DEFAULT);
 }
 
 static void check_named_model(const prop_env *e, const char *variable)
@@ -296,7 +343,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(prop_embed_bits_on_random_weights, setup, teardown),
-        cmocka_unit_test_setup_teardown(prop_embed_bits_on_random_weights_int8, setup, teardown),
+        cmocka_unit_test_setup_teardown(prop_embed_bits_of_every_class, setup, teardown),
         cmocka_unit_test_setup_teardown(prop_embed_bits_on_default_model, setup, teardown),
         cmocka_unit_test_setup_teardown(prop_embed_bits_on_default_model_int8, setup, teardown),
     };
