@@ -7,7 +7,8 @@
  * probes. memo_model_open() maps that file; memo_model_embed() runs it.
  *
  * Same compiled model, same CPU level, same text: the same bits, whatever the batch, its order, the
- * number of threads or the neighbouring texts.
+ * number of threads or the neighbouring texts. memo_model_options.portable makes most classes equal
+ * across levels too.
  *
  * Example: print the similarity of two sentences.
  *
@@ -89,6 +90,9 @@ typedef struct memo_model_options {
     size_t size;
     int verify_all; /* non-zero: check every checksum now (reads the whole file) instead of at first
                        use */
+    int portable; /* non-zero: attention in f32 in every class, so that vectors have the same bits on
+                       all CPUs but level ref (class bf16: where products of bf16 are equal). Slower
+                       where the CPU multiplies bf16 fast. */
 } memo_model_options;
 
 /* memo_model_open() -- map a compiled model.

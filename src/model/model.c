@@ -57,14 +57,16 @@ static memo_status model_open_tokenizer(memo_model *model, memo_err *err)
 }
 
 static memo_status model_open_bytes(memo_model *model, const void *bytes, size_t n_bytes,
-                                    const char *what, int verify_all, memo_err *err)
+                                    const char *what, const memo_model_options *o, memo_err *err)
 {
     memo_status status;
 
     if ((status = memo_compiled_open(&model->file, bytes, n_bytes, what, err)) ||
         (status = model_open_tokenizer(model, err)) || (status = model_bind(model, err)))
         return status;
-    if (!verify_all)
+    if (o->portable)
+        model->transformer.config.precision = MEMO_PRECISION_F32;
+    if (!o->verify_all)
         return MEMO_OK;
     return memo_compiled_check_all(&model->file, model->file.st->data_begin,
                                    model->file.extra[MEMO_EXTRA_CHECKSUMS]->begin, model->ctx->pool,
@@ -100,8 +102,7 @@ memo_status memo_model_open(memo_ctx *ctx, const char *path, const memo_model_op
     if (status || (status = model_new(ctx, options, &o, &model, err)))
         return status;
     if ((status = memo_map_open(&model->map, path, err)) ||
-        (status = model_open_bytes(model, model->map.data, model->map.n_bytes, path, o.verify_all,
-                                   err))) {
+        (status = model_open_bytes(model, model->map.data, model->map.n_bytes, path, &o, err))) {
         memo_model_close(model);
         return status;
     }
@@ -126,8 +127,7 @@ memo_status memo_model_open_memory(memo_ctx *ctx, const void *bytes, size_t n_by
             (size_t)((uintptr_t)bytes % MEMO_SAFETENSORS_ALIGN));
     if ((status = model_new(ctx, options, &o, &model, err)))
         return status;
-    if ((status =
-             model_open_bytes(model, bytes, n_bytes, "the model in memory", o.verify_all, err))) {
+    if ((status = model_open_bytes(model, bytes, n_bytes, "the model in memory", &o, err))) {
         memo_model_close(model);
         return status;
     }

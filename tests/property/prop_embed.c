@@ -70,8 +70,9 @@ typedef struct prop_level {
 } prop_level;
 
 /* Returns 0 when this CPU lacks the level. */
-static int open_level(prop_level *l, const char *path, memo_cpu cpu, size_t n_texts)
+static int open_level(prop_level *l, const char *path, memo_cpu cpu, size_t n_texts, int portable)
 {
+    memo_model_options o = {.size = sizeof o, .portable = portable};
     memo_ctx_options options = {.size = sizeof options, .n_threads = 4, .cpu = cpu};
     memo_err err = {0};
 
@@ -81,7 +82,7 @@ static int open_level(prop_level *l, const char *path, memo_cpu cpu, size_t n_te
         return 0;
     assert_memo_ok(status, err);
     l->cpu = memo_ctx_cpu(l->ctx);
-    assert_memo_ok(memo_model_open(l->ctx, path, NULL, &l->model, &err), err);
+    assert_memo_ok(memo_model_open(l->ctx, path, &o, &l->model, &err), err);
     memo_model_get_info(l->model, &l->info);
     l->want = calloc(n_texts, l->info.dim * sizeof *l->want);
     l->got = calloc(n_texts, l->info.dim * sizeof *l->got);
@@ -142,17 +143,17 @@ static void check_run(prop_level *l, const prop_env *e, size_t batch, unsigned n
     l->n_runs++;
 }
 
-/* Do two levels promise the same bits? Not where only one has products of bf16 for its attention. */
+/* Do two levels promise the same bits? Where attention is portable; class bf16, where both multiply
+ * the same way. */
 static int same_arithmetic(const prop_level *best, memo_cpu cpu)
 {
     const memo_kernels *kernels = memo_kernels_for(cpu), *of_best = memo_kernels_for(best->cpu);
-    int is_float = best->info.cls == MEMO_CLASS_F32 || best->info.cls == MEMO_CLASS_F16;
 
-    return cpu != MEMO_CPU_REF && (is_float || kernels->bf16_inputs == of_best->bf16_inputs);
+    return cpu != MEMO_CPU_REF &&
+           (best->info.cls != MEMO_CLASS_BF16 || kernels->bf16_inputs == of_best->bf16_inputs);
 }
 
-/* Level ref rounds exp, erf and the norms its own way, and attention may be of bf16. Where inputs
- * become bytes such a difference moves a value that lies between two of them by a step, 1/254 of its
+/* Level ref rounds exp, erf and the norms its own way. Where inputs become bytes such a difference moves a value that lies between two of them by a step, 1/254 of its
  * row's range, and from there on both runs have rounding errors of their own: they are as far from
  * each other as each may be from f32. In bf16 a step is 2^-9. */
 static double near_enough(memo_class cls)
@@ -193,7 +194,7 @@ static void check_level(const prop_env *e, const prop_level *best, const char *p
     prop_level l;
     memo_rng rng;
 
-    if (!open_level(&l, path, cpu, n_texts))
+    if (!open_level(&l, path, cpu, n_texts, 1))
         return;
     embed_batches(&l, e, 1, 1, l.want);
     memo_rng_init(&rng, e->seed + 2);
@@ -212,7 +213,7 @@ static void check_level(const prop_env *e, const prop_level *best, const char *p
     close_level(&l);
 }
 
-/* n_below: texts at the levels below the best. */
+/* n_below: texts at the other levels, where attention is portable. */
 static void check_model(const prop_env *e, const char *path, size_t n_below)
 {
     static const size_t batches[] = {1, 2, 7, 32};
@@ -220,7 +221,7 @@ static void check_model(const prop_env *e, const char *path, size_t n_below)
     prop_level best;
     memo_rng rng;
 
-    assert_true(open_level(&best, path, MEMO_CPU_AUTO, prop_n_texts(N_TEXTS)));
+    assert_true(open_level(&best, path, MEMO_CPU_AUTO, prop_n_texts(N_TEXTS), 0));
     embed_batches(&best, e, 1, 1, best.want);
     memo_rng_init(&rng, e->seed + 1);
     for (size_t b = 0; b < 4; b++)
@@ -230,8 +231,12 @@ static void check_model(const prop_env *e, const char *path, size_t n_below)
         }
     printf("%s, class %s, level %s: %zu texts, %zu runs, 0 differing bits\n", best.info.name,
            memo_class_name(best.info.cls), memo_cpu_name(best.cpu), best.n_texts, best.n_runs);
+    memo_cpu own = best.cpu;
+    close_level(&best);
+    assert_true(open_level(&best, path, own, prop_n_texts(n_below), 1));
+    embed_batches(&best, e, 1, 1, best.want);
     for (memo_cpu cpu = MEMO_CPU_REF; cpu <= MEMO_CPU_NEON_I8MM; cpu++)
-        if (cpu != best.cpu)
+        if (cpu != own)
             check_level(e, &best, path, cpu, prop_n_texts(n_below));
     close_level(&best);
 }
