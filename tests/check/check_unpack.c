@@ -138,7 +138,10 @@ static void unpack_check_gemm(check *c, memo_gemm_kind kind, int lut4)
     if (kind == MEMO_GEMM_W8) /* any k */
         g.k -= memo_rng_below(&c->rng, MEMO_INT8_INPUTS);
     check_begin(c);
-    unpack_matrix m = unpack_random(c, (g.n + MEMO_PANEL - 1) / MEMO_PANEL, g.k, lut4);
+    size_t n_in = g.k; /* k of bytes may count padding, whose weights must not */
+    if (kind == MEMO_GEMM_INT8)
+        n_in -= memo_rng_below(&c->rng, MEMO_INT8_INPUTS);
+    unpack_matrix m = unpack_random(c, (g.n + MEMO_PANEL - 1) / MEMO_PANEL, n_in, lut4);
     unpack_new_inputs(c, &g);
     size_t n_groups = check_gemm_groups(c, &g), floats = g.m ? (g.m - 1) * g.n + g.n : 0;
     g.scale = check_new_values(c, n_groups * g.n, CHECK_NORMAL);
