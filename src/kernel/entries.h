@@ -19,6 +19,7 @@ void V(memo_erf_f32)(size_t n, const float *x, float *y);
 void V(memo_tanh_f32)(size_t n, const float *x, float *y);
 void V(memo_gelu_erf_f32)(size_t n, const float *x, float *y);
 void V(memo_gelu_tanh_f32)(size_t n, const float *x, float *y);
+void V(memo_gelu_erf_fast_f32)(size_t n, const float *x, float *y);
 void V(memo_add_f32)(size_t n, const float *a, const float *b, float *y);
 void V(memo_scale_f32)(size_t n, float s, const float *x, float *y);
 void V(memo_softmax_tile_f32)(const memo_softmax_tile *tile);

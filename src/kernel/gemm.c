@@ -64,6 +64,9 @@ static void gemm_edge(const memo_kernels *kernels, const memo_gemm *g, const gem
         case MEMO_EPILOGUE_GELU_TANH:
             kernels->gelu_tanh_f32(n, x, c);
             break;
+        case MEMO_EPILOGUE_GELU_ERF_FAST:
+            kernels->gelu_erf_fast_f32(n, x, c);
+            break;
         case MEMO_EPILOGUE_ADD:
             kernels->add_f32(n, x, g->residual + (row + r) * g->ld_residual + group->col, c);
             break;

@@ -43,6 +43,9 @@ typedef enum memo_epilogue {
     MEMO_EPILOGUE_GELU_ERF,  /* c = gelu(acc + bias), erf form */
     MEMO_EPILOGUE_GELU_TANH, /* c = gelu(acc + bias), tanh form */
     MEMO_EPILOGUE_ADD,       /* c = acc + bias + residual */
+    /* c = gelu_erf_fast_f32(acc + bias), for outputs that quantize_row_int8 takes: its error is far
+     * below a step of bytes, and it costs half. */
+    MEMO_EPILOGUE_GELU_ERF_FAST,
 } memo_epilogue;
 
 /* What the bytes q of a row of activations stand for: x = scale * q + offset. The offset is the
@@ -195,6 +198,8 @@ typedef struct memo_kernels {
     void (*tanh_f32)(size_t n, const float *x, float *y);      /* <= 2 ULP */
     void (*gelu_erf_f32)(size_t n, const float *x, float *y);  /* <= 2.5 ULP of |x| */
     void (*gelu_tanh_f32)(size_t n, const float *x, float *y); /* <= 2 ULP of |x| */
+    /* The erf form with an error of at most 2^-13.8 |x|; all levels give the same bits. */
+    void (*gelu_erf_fast_f32)(size_t n, const float *x, float *y);
     void (*add_f32)(size_t n, const float *a, const float *b, float *y);
     void (*scale_f32)(size_t n, float s, const float *x, float *y);
 

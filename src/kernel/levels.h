@@ -37,8 +37,8 @@ extern const memo_kernels *const memo_kernels_neon_i8mm;            /* + i8mm */
     .f16_to_f32 = memo_f16_to_f32_##level, .exp_f32 = memo_exp_f32_##level,                        \
     .erf_f32 = memo_erf_f32_##level, .tanh_f32 = memo_tanh_f32_##level,                            \
     .gelu_erf_f32 = memo_gelu_erf_f32_##level, .gelu_tanh_f32 = memo_gelu_tanh_f32_##level,        \
-    .add_f32 = memo_add_f32_##level, .scale_f32 = memo_scale_f32_##level,                          \
-    .softmax_tile_f32 = memo_softmax_tile_f32_##level,                                             \
+    .gelu_erf_fast_f32 = memo_gelu_erf_fast_f32_##level, .add_f32 = memo_add_f32_##level,          \
+    .scale_f32 = memo_scale_f32_##level, .softmax_tile_f32 = memo_softmax_tile_f32_##level,        \
     .layer_norm_f32 = memo_layer_norm_f32_##level, .dot_f32 = memo_dot_f32_##level,                \
     .dot_rows_f32 = memo_dot_rows_f32_##level, .pack_panels_f32 = memo_pack_panels_f32_##level
 

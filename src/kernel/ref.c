@@ -201,12 +201,31 @@ static void ref_gelu_tanh_f32(size_t n, const float *x, float *y)
     }
 }
 
+/* In the roundings of the contract, which promises the bits: template_lanes.h has the formula. */
+static void ref_gelu_erf_fast_f32(size_t n, const float *x, float *y)
+{
+    for (size_t i = 0; i < n; i++) {
+        float s = x[i] * x[i], p = 0x1.32d464p-25f;
+        p = fmaf(p, s, -0x1.2b9b6ap-19f);
+        p = fmaf(p, s, 0x1.f78de8p-15f);
+        p = fmaf(p, s, -0x1.e5bc56p-11f);
+        p = fmaf(p, s, 0x1.30abbep-7f);
+        p = fmaf(p, s, -0x1.0d117cp-4f);
+        p = fmaf(p, s, 0x1.983b64p-2f);
+        p = fmaf(x[i], p, 0.5f);
+        p = p < 0.0f ? 0.0f : p < 1.0f ? p : 1.0f;
+        y[i] = x[i] * p;
+    }
+}
+
 static float ref_epilogue(const memo_gemm_tile *t, size_t r, size_t j, float x)
 {
     if (t->epilogue == MEMO_EPILOGUE_GELU_ERF)
         ref_gelu_erf_f32(1, &x, &x);
     else if (t->epilogue == MEMO_EPILOGUE_GELU_TANH)
         ref_gelu_tanh_f32(1, &x, &x);
+    else if (t->epilogue == MEMO_EPILOGUE_GELU_ERF_FAST)
+        ref_gelu_erf_fast_f32(1, &x, &x);
     else if (t->epilogue == MEMO_EPILOGUE_ADD)
         x += t->residual[r * t->ld_residual + j];
     return x;
@@ -373,6 +392,7 @@ static const memo_kernels ref_table = {
     .tanh_f32 = ref_tanh_f32,
     .gelu_erf_f32 = ref_gelu_erf_f32,
     .gelu_tanh_f32 = ref_gelu_tanh_f32,
+    .gelu_erf_fast_f32 = ref_gelu_erf_fast_f32,
     .add_f32 = ref_add_f32,
     .scale_f32 = ref_scale_f32,
     .softmax_tile_f32 = ref_softmax_tile_f32,

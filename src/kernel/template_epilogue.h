@@ -19,6 +19,11 @@ KERNEL_INLINE void V(tile_store)(const size_t rows, size_t p, V(f32) * x, const 
         for (size_t r = 0; r < rows; r++)
             x[r] = V(gelu_tanh_lanes)(x[r]);
         break;
+    case MEMO_EPILOGUE_GELU_ERF_FAST:
+        KERNEL_UNROLL
+        for (size_t r = 0; r < rows; r++)
+            x[r] = V(gelu_erf_fast_lanes)(x[r]);
+        break;
     case MEMO_EPILOGUE_ADD:
         KERNEL_UNROLL
         for (size_t r = 0; r < rows; r++)

@@ -37,6 +37,11 @@ void V(memo_gelu_tanh_f32)(size_t n, const float *x, float *y)
     V(map)(n, x, y, V(gelu_tanh_lanes));
 }
 
+void V(memo_gelu_erf_fast_f32)(size_t n, const float *x, float *y)
+{
+    V(map)(n, x, y, V(gelu_erf_fast_lanes));
+}
+
 void V(memo_add_f32)(size_t n, const float *a, const float *b, float *y)
 {
     size_t i = 0;

@@ -62,6 +62,7 @@ void check_erf_f32(check *c);
 void check_tanh_f32(check *c);
 void check_gelu_erf_f32(check *c);
 void check_gelu_tanh_f32(check *c);
+void check_gelu_erf_fast_f32(check *c);
 void check_add_f32(check *c);
 void check_scale_f32(check *c);
 /* All 2^32 floats through one function; prints the largest error. Returns its excess: 0 or 1. */
@@ -90,8 +91,8 @@ void check_gemm_f32_tile(check *c);
 void check_gemm_f32(check *c);
 void check_gemm_f16_tile(check *c);
 void check_gemm_f16(check *c);
-void check_gemm_bf16_tile(check *c);
-void check_gemm_bf16(check *c);
+void check_gemm_bf16_f32_tile(check *c); /* levels whose tiles of bf16 have float inputs */
+void check_gemm_bf16_f32(check *c);
 void check_gemm_w8_tile(check *c);
 void check_gemm_w8(check *c);
 /* ... and what all kinds share. A group of inputs with scales of its own for g, or none; returns

@@ -256,6 +256,12 @@ static V(f32) V(gelu_tanh_lanes)(V(f32) a)
     return a;
 }
 
+static V(f32) V(gelu_erf_fast_lanes)(V(f32) a)
+{
+    memo_kernels_ref->gelu_erf_fast_f32(MEMO_PANEL, a.lane, a.lane);
+    return a;
+}
+
 /* Row by row and panel by panel, which the reference's tile can do. */
 static void tile_below(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
 {

@@ -147,6 +147,8 @@ void check_gemm_row(check *c, const char *what, const memo_gemm *g, size_t row, 
         c->kernels->gelu_erf_f32(g->n, line, line);
     else if (g->epilogue == MEMO_EPILOGUE_GELU_TANH)
         c->kernels->gelu_tanh_f32(g->n, line, line);
+    else if (g->epilogue == MEMO_EPILOGUE_GELU_ERF_FAST)
+        c->kernels->gelu_erf_fast_f32(g->n, line, line);
     for (size_t j = 0; g->epilogue == MEMO_EPILOGUE_ADD && j < g->n; j++)
         line[j] += residual[j];
     for (size_t j = 0; j < g->n; j++) {
@@ -219,7 +221,7 @@ size_t check_gemm_groups(check *c, memo_gemm *g)
 /* An epilogue with what it needs. */
 void check_gemm_epilogue(check *c, memo_gemm *g, check_values values)
 {
-    g->epilogue = (memo_epilogue)memo_rng_below(&c->rng, 4);
+    g->epilogue = (memo_epilogue)memo_rng_below(&c->rng, 5);
     g->ld_residual = g->n + memo_rng_below(&c->rng, 4);
     if (g->epilogue == MEMO_EPILOGUE_ADD)
         g->residual = check_new_values(c, g->m ? (g->m - 1) * g->ld_residual + g->n : 0, values);
@@ -355,17 +357,14 @@ void check_gemm_f16(check *c)
     gemm_check_driver(c, MEMO_GEMM_F16);
 }
 
-/* On float inputs; tiles that take bf16 have another contract and checks of their own. */
-void check_gemm_bf16_tile(check *c)
+void check_gemm_bf16_f32_tile(check *c)
 {
-    if (!c->kernels->bf16_inputs)
-        gemm_check_tiles(c, MEMO_GEMM_BF16);
+    gemm_check_tiles(c, MEMO_GEMM_BF16);
 }
 
-void check_gemm_bf16(check *c)
+void check_gemm_bf16_f32(check *c)
 {
-    if (!c->kernels->bf16_inputs)
-        gemm_check_driver(c, MEMO_GEMM_BF16);
+    gemm_check_driver(c, MEMO_GEMM_BF16);
 }
 
 void check_gemm_w8_tile(check *c)

@@ -23,6 +23,7 @@ typedef enum check_group {
     GROUP_INT8,
     GROUP_BF16,     /* rows and panels of bf16, where the level has them */
     GROUP_BF16_DOT, /* their products */
+    GROUP_BF16_F32, /* products of bf16 with floats, at the other levels */
     GROUP_EMULATION,
 } check_group;
 
@@ -39,8 +40,8 @@ static const check_test tests[] = {
     {"gemm_f32", check_gemm_f32, bench_gemm, GROUP_F32, 0},
     {"gemm_f16_tile", check_gemm_f16_tile, NULL, GROUP_F32, 0},
     {"gemm_f16", check_gemm_f16, NULL, GROUP_F32, 0},
-    {"gemm_bf16_tile", check_gemm_bf16_tile, NULL, GROUP_F32, 0},
-    {"gemm_bf16", check_gemm_bf16, NULL, GROUP_F32, 0},
+    {"gemm_bf16_f32_tile", check_gemm_bf16_f32_tile, NULL, GROUP_BF16_F32, 0},
+    {"gemm_bf16_f32", check_gemm_bf16_f32, NULL, GROUP_BF16_F32, 0},
     {"gemm_w8_tile", check_gemm_w8_tile, NULL, GROUP_F32, 0},
     {"gemm_w8", check_gemm_w8, NULL, GROUP_F32, 0},
     {"exp_f32", check_exp_f32, bench_map, GROUP_F32, 1},
@@ -48,6 +49,7 @@ static const check_test tests[] = {
     {"tanh_f32", check_tanh_f32, bench_map, GROUP_F32, 1},
     {"gelu_erf_f32", check_gelu_erf_f32, bench_map, GROUP_F32, 1},
     {"gelu_tanh_f32", check_gelu_tanh_f32, bench_map, GROUP_F32, 1},
+    {"gelu_erf_fast_f32", check_gelu_erf_fast_f32, bench_map, GROUP_F32, 1},
     {"add_f32", check_add_f32, bench_map, GROUP_F32, 0},
     {"scale_f32", check_scale_f32, bench_map, GROUP_F32, 0},
     {"softmax_tile_f32", check_softmax_tile_f32, bench_softmax, GROUP_F32, 0},
@@ -100,11 +102,13 @@ static const memo_kernels *level_kernels(int level)
 static int level_has(int level, check_group group)
 {
     if (level == EMULATED)
-        return group != GROUP_F32 && group != GROUP_BF16;
+        return group != GROUP_F32 && group != GROUP_BF16 && group != GROUP_BF16_F32;
     if (group == GROUP_BF16)
         return level_kernels(level)->to_bf16 != NULL;
     if (group == GROUP_BF16_DOT)
         return level_kernels(level)->bf16_inputs;
+    if (group == GROUP_BF16_F32)
+        return !level_kernels(level)->bf16_inputs;
     return group != GROUP_EMULATION;
 }
 

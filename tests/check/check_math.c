@@ -37,6 +37,8 @@ static const math_function math_functions[] = {
     {"tanh_f32", tanh, 2.0, 0, MATH_ENTRY(tanh_f32)},
     {"gelu_erf_f32", math_gelu_erf, 2.5, 1, MATH_ENTRY(gelu_erf_f32)},
     {"gelu_tanh_f32", math_gelu_tanh, 2.0, 1, MATH_ENTRY(gelu_tanh_f32)},
+    /* 2^-13.8 |x| where an ULP is least: 2^-24 |x| */
+    {"gelu_erf_fast_f32", math_gelu_erf, 1176.0, 1, MATH_ENTRY(gelu_erf_fast_f32)},
 };
 #undef MATH_ENTRY
 
@@ -152,6 +154,24 @@ void check_gelu_erf_f32(check *c)
 void check_gelu_tanh_f32(check *c)
 {
     math_check(c, "gelu_tanh_f32");
+}
+
+/* Also the bits of the reference. */
+void check_gelu_erf_fast_f32(check *c)
+{
+    enum { BLOCK = 1024 };
+    const memo_kernels *ref = memo_kernels_for(MEMO_CPU_REF);
+    math_check(c, "gelu_erf_fast_f32");
+    uint32_t bits = (uint32_t)memo_rng_u64(&c->rng), step = UINT32_MAX / MATH_DENSE | 1u;
+    for (size_t done = 0; done < MATH_DENSE && !c->failed; done += BLOCK) {
+        check_begin(c);
+        float *x = check_new(c, BLOCK), *y = check_new(c, BLOCK), *want = check_new(c, BLOCK);
+        for (size_t i = 0; i < BLOCK; i++, bits += step)
+            memcpy(&x[i], &bits, sizeof bits);
+        c->kernels->gelu_erf_fast_f32(BLOCK, x, y);
+        ref->gelu_erf_fast_f32(BLOCK, x, want);
+        check_bits(c, "against level ref", y, want, BLOCK);
+    }
 }
 
 void check_add_f32(check *c)
