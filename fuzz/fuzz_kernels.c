@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/* fuzz_kernels.c -- blocks of any bits through every level that this CPU has, against level ref.
+/* fuzz_kernels.c -- blocks of any bits through every kind of GEMM of every level that this CPU has,
+ * against level ref.
  *
- *   m, n, k, flags   a byte each: the shape, bit 0 a bias, bit 1 wider strides
- *   the rest         floats of A, then of W and bias, taken round and round
+ *   m, n, k        a byte each: the shape
+ *   flags          bit 0 a bias, bit 1 wider strides, bits 2-3 the group of inputs with scales of its
+ *                  own (none, 32, 64, 128), bits 4-5 the epilogue
+ *   the rest       floats of A, then weights, scales and bias, taken round and round
  *
- * Integer GEMMs must have the same bits; float sums must lie within n eps sum|ab| of each other.
- * Every block is as long as the contract says and not a byte longer, so that a sanitizer sees what
- * reads beyond. */
+ * All must have the same bits; only of dot products it is asked that they lie within n eps sum|ab| of
+ * each other. Every block is as long as the contract says and not a byte longer, so that a sanitizer
+ * sees what reads beyond. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,14 +21,31 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* How one product is made of the block. */
+typedef struct fuzz_product {
+    memo_gemm_kind kind;
+    int bits; /* of a weight */
+    int lut4;
+} fuzz_product;
+
+static const fuzz_product fuzz_products[] = {
+    {MEMO_GEMM_F32, 32, 0}, {MEMO_GEMM_F16, 16, 0}, {MEMO_GEMM_BF16, 16, 0}, {MEMO_GEMM_W8, 8, 0},
+    {MEMO_GEMM_INT8, 8, 0}, {MEMO_GEMM_INT8, 4, 0}, {MEMO_GEMM_INT8, 4, 1},  {MEMO_GEMM_W8, 4, 1},
+};
+#define FUZZ_PRODUCTS (sizeof fuzz_products / sizeof *fuzz_products)
+#define FUZZ_BLOCK    64 /* inputs with one multiplier */
+
 typedef struct fuzz_block {
-    size_t m, n, k, k_pad, n_panels, lda, ldc;
+    size_t m, n, k, k_pad, n_panels, lda, ldc, group, n_groups;
+    memo_epilogue epilogue;
     const float *bias; /* [n] or NULL */
     float *a;          /* [m, lda] */
-    float *w;          /* [n_panels, k, 16] */
-    int8_t *w8;        /* [n_panels, k_pad / 4, 16, 4] */
-    float *w_scale;    /* [n] */
-    int32_t *w_sum;    /* [n] */
+    float *residual;   /* [m, n] */
+    uint8_t *w[33];    /* by bits: panels of n_panels * k_pad * 16 weights */
+    uint8_t *unpacked; /* two panels of bytes */
+    uint8_t *multiplier;
+    int8_t *palette;
+    float *w_scale; /* [n_groups, n] */
 } fuzz_block;
 
 static const uint8_t *fuzz_bytes;
@@ -59,86 +79,109 @@ static int fuzz_same(float a, float b)
     return (isnan(a) && isnan(b)) || memcmp(&a, &b, 4) == 0;
 }
 
+/* Channels from n on and inputs from k on are zero; so are those of 4 bits as far as n_in says. */
+static int fuzz_missing(const fuzz_block *b, int bits, size_t byte)
+{
+    size_t panel = b->k_pad * MEMO_PANEL * (size_t)bits / 8, at = byte % panel;
+    size_t row = at / 64, in_row = at % 64, channel, input;
+    if (bits == 32)
+        channel = in_row / 4, input = row;
+    else if (bits == 16) /* both orders of two inputs: the last row of an odd k is cleared whole */
+        return byte / panel * MEMO_PANEL + MEMO_PANEL > b->n || (row + 1) * 2 > b->k;
+    else
+        channel = in_row / 4, input = row * 4 + in_row % 4;
+    return byte / panel * MEMO_PANEL + channel >= b->n || input >= b->k;
+}
+
 static void fuzz_fill(fuzz_block *b)
 {
     for (size_t i = 0; i < b->m * b->lda; i++)
         b->a[i] = fuzz_float();
-    for (size_t i = 0; i < b->n_panels * b->k * MEMO_PANEL; i++)
-        b->w[i] = i % MEMO_PANEL + i / (b->k * MEMO_PANEL) * MEMO_PANEL < b->n ? fuzz_float() : 0;
-    memset(b->w8, 0, b->n_panels * b->k_pad * MEMO_PANEL);
-    for (size_t c = 0; c < b->n; c++) {
-        b->w_scale[c] = fuzz_float();
-        b->w_sum[c] = 0;
-        for (size_t i = 0; i < b->k; i++) {
-            int8_t q = (int8_t)((int)fuzz_byte() % 255 - 127);
-            b->w8[((c / MEMO_PANEL * (b->k_pad / 4) + i / 4) * MEMO_PANEL + c % MEMO_PANEL) * 4 +
-                  i % 4] = q;
-            b->w_sum[c] += q;
+    for (size_t i = 0; i < b->m * b->n; i++)
+        b->residual[i] = fuzz_float();
+    for (int bits = 4; bits <= 32; bits *= 2) {
+        for (size_t i = 0; i < b->n_panels * b->k_pad * MEMO_PANEL * (size_t)bits / 8; i++) {
+            uint8_t byte = fuzz_byte();
+            if (bits == 8) /* -127..127 */
+                byte = (uint8_t)(int8_t)((int)byte % 255 - 127);
+            b->w[bits][i] = bits > 4 && fuzz_missing(b, bits, i) ? 0 : byte;
         }
     }
+    for (size_t i = 0; i < b->n_panels * ((b->k_pad + FUZZ_BLOCK - 1) / FUZZ_BLOCK) * MEMO_PANEL;
+         i++)
+        b->multiplier[i] = fuzz_byte() % 15 + 1;
+    for (size_t i = 0; i < b->n_panels * 2 * MEMO_PANEL; i++)
+        b->palette[i] = (int8_t)((int)fuzz_byte() % 255 - 127);
+    for (size_t i = 0; i < b->n_groups * b->n; i++)
+        b->w_scale[i] = fuzz_float();
 }
 
-static void fuzz_gemm(const memo_kernels *kernels, const fuzz_block *b, float *c)
+/* Of the bytes of each group. */
+static int32_t *fuzz_sums(const fuzz_block *b, const memo_kernels *ref, const memo_gemm *g)
 {
-    const memo_gemm gemm = {.m = b->m,
-                            .n = b->n,
-                            .k = b->k,
-                            .a = b->a,
-                            .lda = b->lda * sizeof *b->a,
-                            .w = b->w,
-                            .panel_stride = b->k * MEMO_PANEL * sizeof(float),
-                            .bias = b->bias,
-                            .c = c,
-                            .ldc = b->ldc};
-    memo_gemm_run(kernels, &gemm);
+    int32_t *sums = fuzz_new(b->n_groups * b->n * sizeof *sums);
+    const int8_t *panels = (const int8_t *)g->w;
+    memset(sums, 0, b->n_groups * b->n * sizeof *sums);
+    for (size_t p = 0; p < b->n_panels; p++) {
+        const int8_t *panel = panels + p * g->panel_stride;
+        if (g->unpack) {
+            ref->unpack_4bit(g->unpack, p, b->k, (const uint8_t *)panel, (int8_t *)b->unpacked);
+            panel = (const int8_t *)b->unpacked;
+        }
+        for (size_t i = 0; i < g->k * MEMO_PANEL; i++) {
+            size_t channel = p * MEMO_PANEL + i % 64 / 4, input = i / 64 * 4 + i % 4;
+            if (channel < b->n)
+                sums[(b->group ? input / b->group : 0) * b->n + channel] += panel[i];
+        }
+    }
+    return sums;
 }
 
-static void fuzz_gemm_int8(const memo_kernels *kernels, const fuzz_block *b, float *c)
+static void fuzz_gemm(const memo_kernels *kernels, const fuzz_block *b, const fuzz_product *product,
+                      float *c)
 {
+    int int8 = product->kind == MEMO_GEMM_INT8;
+    size_t k32 = (b->k + MEMO_INT8_INPUTS - 1) / MEMO_INT8_INPUTS * MEMO_INT8_INPUTS;
     uint8_t *q = fuzz_new(b->m * b->k_pad);
     memo_int8_row *rows = fuzz_new(b->m * sizeof *rows);
-    for (size_t i = 0; i < b->m; i++)
+    for (size_t i = 0; int8 && i < b->m; i++)
         kernels->quantize_row_int8(b->k, b->k_pad, b->a + i * b->lda, q + i * b->k_pad, &rows[i]);
-    const memo_gemm gemm = {.kind = MEMO_GEMM_INT8,
-                            .m = b->m,
-                            .n = b->n,
-                            .k = b->k_pad,
-                            .a = q,
-                            .lda = b->k_pad,
-                            .a_row = rows,
-                            .w = b->w8,
-                            .panel_stride = b->k_pad * MEMO_PANEL,
-                            .scale = b->w_scale,
-                            .w_sum = b->w_sum,
-                            .bias = b->bias,
-                            .c = c,
-                            .ldc = b->ldc};
+    const memo_unpack unpack = {.multiplier = b->multiplier,
+                                .block = FUZZ_BLOCK,
+                                .palette = product->lut4 ? b->palette : NULL,
+                                .n_in = b->k};
+    memo_gemm gemm = {.kind = product->kind,
+                      .m = b->m,
+                      .n = b->n,
+                      .k = int8 ? k32 : b->k,
+                      .a = int8 ? (const void *)q : b->a,
+                      .lda = int8 ? b->k_pad : b->lda * sizeof *b->a,
+                      .a_row = rows,
+                      .w = b->w[product->bits],
+                      .panel_stride = b->k_pad * MEMO_PANEL * (size_t)product->bits / 8,
+                      .unpack = product->bits == 4 ? &unpack : NULL,
+                      .unpacked = b->unpacked,
+                      .group = product->bits <= 8 ? b->group : 0,
+                      .scale = b->w_scale,
+                      .bias = b->bias,
+                      .c = c,
+                      .ldc = b->ldc,
+                      .epilogue = b->epilogue,
+                      .residual = b->residual,
+                      .ld_residual = b->n};
+    int32_t *sums = int8 ? fuzz_sums(b, memo_kernels_for(MEMO_CPU_REF), &gemm) : NULL;
+    gemm.w_sum = sums;
     memo_gemm_run(kernels, &gemm);
+    free(sums);
     free(q);
     free(rows);
 }
 
-static void fuzz_compare(const fuzz_block *b, const float *ref, const float *c, int exact)
+static void fuzz_compare(const fuzz_block *b, const float *ref, const float *c)
 {
     for (size_t i = 0; i < b->m * b->ldc; i++) {
-        size_t row = i / b->ldc, column = i % b->ldc;
-        if (column >= b->n) {
-            if (c[i] != 7) /* nothing beside the columns is written */
-                abort();
-            continue;
-        }
-        if (fuzz_same(ref[i], c[i]))
-            continue;
-        if (exact)
-            abort();
-        double sum = b->bias ? fabs((double)b->bias[column]) : 0;
-        for (size_t k = 0; k < b->k; k++)
-            sum += fabs((double)b->a[row * b->lda + k] *
-                        b->w[(column / MEMO_PANEL * b->k + k) * MEMO_PANEL + column % MEMO_PANEL]);
-        /* A sum that may overflow on the way in one order and not in another proves nothing. */
-        if (sum < 3e38 &&
-            !(fabs((double)ref[i] - c[i]) <= 2.4e-7 * (double)(b->k + 2) * sum + 1e-44))
-            abort();
+        if (i % b->ldc >= b->n ? c[i] != 7 : !fuzz_same(ref[i], c[i]))
+            abort(); /* also where something beside the columns was written */
     }
 }
 
@@ -162,59 +205,72 @@ static void fuzz_rows(const memo_kernels *ref, const memo_kernels *kernels, cons
     free(rows);
 }
 
-/* By class: what level ref makes of the block, and room for another level's. */
-typedef struct fuzz_results {
-    float *ref[2], *c[2];
-} fuzz_results;
-
-static void fuzz_run(const memo_kernels *kernels, const fuzz_block *b, float *c[2])
-{
-    for (size_t i = 0; i < b->m * b->ldc; i++)
-        c[0][i] = c[1][i] = 7;
-    fuzz_gemm(kernels, b, c[0]);
-    fuzz_gemm_int8(kernels, b, c[1]);
-}
-
 static void fuzz_levels(const fuzz_block *b)
 {
     const memo_kernels *ref = memo_kernels_for(MEMO_CPU_REF);
-    fuzz_results r;
+    float *want = fuzz_new(b->m * b->ldc * sizeof *want), *c = fuzz_new(b->m * b->ldc * sizeof *c);
+    for (size_t p = 0; p < FUZZ_PRODUCTS; p++) {
+        fuzz_gemm(ref, b, &fuzz_products[p], want);
+        for (memo_cpu cpu = MEMO_CPU_REF + 1; cpu < MEMO_CPU_COUNT; cpu++) {
+            const memo_kernels *kernels = memo_cpu_has(cpu) ? memo_kernels_for(cpu) : NULL;
+            if (!kernels || (fuzz_products[p].kind == MEMO_GEMM_BF16 && kernels->bf16_inputs))
+                continue; /* sums of bf16 inputs are the level's own */
+            for (size_t i = 0; i < b->m * b->ldc; i++)
+                c[i] = 7;
+            fuzz_gemm(kernels, b, &fuzz_products[p], c);
+            fuzz_compare(b, want, c);
+            if (p == 0)
+                fuzz_rows(ref, kernels, b);
+        }
+    }
+    free(want);
+    free(c);
+}
 
-    for (int i = 0; i < 2; i++) {
-        r.ref[i] = fuzz_new(b->m * b->ldc * sizeof(float));
-        r.c[i] = fuzz_new(b->m * b->ldc * sizeof(float));
-    }
-    fuzz_run(ref, b, r.ref);
-    for (memo_cpu cpu = MEMO_CPU_REF + 1; cpu < MEMO_CPU_COUNT; cpu++) {
-        const memo_kernels *kernels = memo_cpu_has(cpu) ? memo_kernels_for(cpu) : NULL;
-        if (!kernels)
-            continue;
-        fuzz_run(kernels, b, r.c);
-        for (int int8 = 0; int8 < 2; int8++)
-            fuzz_compare(b, r.ref[int8], r.c[int8], int8);
-        fuzz_rows(ref, kernels, b);
-    }
-    for (int i = 0; i < 2; i++) {
-        free(r.ref[i]);
-        free(r.c[i]);
-    }
+static void *fuzz_new_aligned(size_t n_bytes)
+{
+    void *p = memo_aligned_alloc(n_bytes);
+    if (!p)
+        abort();
+    return p;
+}
+
+static void fuzz_free(fuzz_block *b)
+{
+    for (int bits = 4; bits <= 32; bits *= 2)
+        memo_aligned_free(b->w[bits]);
+    memo_aligned_free(b->unpacked);
+    free(b->a);
+    free(b->residual);
+    free(b->multiplier);
+    free(b->palette);
+    free(b->w_scale);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const size_t groups[] = {0, 32, 64, 128};
+    static const memo_epilogue epilogues[] = {MEMO_EPILOGUE_NONE, MEMO_EPILOGUE_ADD,
+                                              MEMO_EPILOGUE_GELU_ERF_FAST, MEMO_EPILOGUE_NONE};
     if (size < 8)
         return 0;
     size_t extra = data[3] & 2 ? 3 : 0;
     fuzz_block b = {.m = data[0] % 20 + 1u, .n = data[1] % 70 + 1u, .k = data[2] % 150 + 1u};
-    b.k_pad = (b.k + MEMO_INT8_INPUTS - 1) / MEMO_INT8_INPUTS * MEMO_INT8_INPUTS;
+    b.k_pad = (b.k + 63) / 64 * 64;
     b.n_panels = (b.n + MEMO_PANEL - 1) / MEMO_PANEL;
     b.lda = b.k + extra;
     b.ldc = b.n + extra;
+    b.group = groups[data[3] >> 2 & 3];
+    b.n_groups = b.group ? (b.k_pad + b.group - 1) / b.group : 1;
+    b.epilogue = epilogues[data[3] >> 4 & 3];
+    for (int bits = 4; bits <= 32; bits *= 2)
+        b.w[bits] = fuzz_new_aligned(b.n_panels * b.k_pad * MEMO_PANEL * (size_t)bits / 8);
+    b.unpacked = fuzz_new_aligned(2 * b.k_pad * MEMO_PANEL);
     b.a = fuzz_new(b.m * b.lda * sizeof *b.a);
-    b.w = memo_aligned_alloc(b.n_panels * b.k * MEMO_PANEL * sizeof *b.w);
-    b.w8 = memo_aligned_alloc(b.n_panels * b.k_pad * MEMO_PANEL);
-    b.w_scale = fuzz_new(b.n * sizeof *b.w_scale);
-    b.w_sum = fuzz_new(b.n * sizeof *b.w_sum);
+    b.residual = fuzz_new(b.m * b.n * sizeof *b.residual);
+    b.multiplier = fuzz_new(b.n_panels * ((b.k_pad + FUZZ_BLOCK - 1) / FUZZ_BLOCK) * MEMO_PANEL);
+    b.palette = fuzz_new(b.n_panels * 2 * MEMO_PANEL);
+    b.w_scale = fuzz_new(b.n_groups * b.n * sizeof *b.w_scale);
     float *bias = fuzz_new(b.n * sizeof *bias);
     fuzz_bytes = data + 4;
     fuzz_n_bytes = size - 4;
@@ -224,11 +280,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         bias[i] = fuzz_float();
     b.bias = data[3] & 1 ? bias : NULL;
     fuzz_levels(&b);
-    free(b.a);
-    memo_aligned_free(b.w);
-    memo_aligned_free(b.w8);
-    free(b.w_scale);
-    free(b.w_sum);
     free(bias);
+    fuzz_free(&b);
     return 0;
 }
