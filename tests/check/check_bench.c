@@ -20,6 +20,7 @@
 #define BENCH_WEIGHT_BYTES ((size_t)48 << 20)
 #define BENCH_MAX_M        256
 #define BENCH_MAX_K        3072
+#define BENCH_ROW_GAP      64 /* bytes between rows, as in the model: see nn/transformer.c */
 #define BENCH_MAX_N        4096
 
 /* What one call does; `turn` counts the calls. */
@@ -186,7 +187,7 @@ static bench_arrays *bench_arrays_new(void)
     uint16_t *halves = (uint16_t *)(void *)arrays->w; /* normal as f16, as bf16 and as f32 */
     for (size_t i = 0; i < BENCH_WEIGHT_BYTES / sizeof *halves; i++)
         halves[i] = (uint16_t)((halves[i] & 0x81FF) | 0x3C00);
-    arrays->a = bench_array(BENCH_MAX_M * BENCH_MAX_K);
+    arrays->a = bench_array(BENCH_MAX_M * (BENCH_MAX_K + BENCH_ROW_GAP / sizeof(float)));
     arrays->c = bench_array(BENCH_MAX_M * BENCH_MAX_N);
     arrays->side = bench_array(BENCH_MAX_N);
     arrays->unpacked = (uint8_t *)bench_array(2 * MEMO_PANEL * BENCH_MAX_K / sizeof(float));
@@ -230,7 +231,7 @@ static void bench_one_gemm(const bench_class *cls, size_t shape, bench_work *wor
         .n = n,
         .k = k,
         .a = arrays->a,
-        .lda = k * a_size,
+        .lda = k * a_size + BENCH_ROW_GAP,
         .a_row = (const memo_int8_row *)(const void *)arrays->side,
         .w = arrays->w,
         .panel_stride = k * MEMO_PANEL * cls->bits / 8,
