@@ -213,15 +213,17 @@ memo_status memo_model_plan(const memo_model *model, size_t longest_bytes, size_
 
 /* ---- run a window -------------------------------------------------------------------------- */
 
-/* Cut the window into shards of whole sequences. */
+/* Cut the window into shards of whole sequences: as many for each worker, so that none waits for the
+ * last. */
 static size_t embed_cut(embed_job *job)
 {
-    size_t target = (job->n_ids + job->sizes.n_workers - 1) / job->sizes.n_workers;
-    size_t n_shards = 0;
+    size_t most = embed_min(EMBED_SHARD_TOKENS, job->sizes.shard_tokens);
+    size_t rounds = job->n_ids / (most * job->sizes.n_workers) + 1;
+    size_t target = job->n_ids / (rounds * job->sizes.n_workers) + 1, n_shards = 0;
 
     if (target < EMBED_MIN_SHARD_TOKENS)
         target = EMBED_MIN_SHARD_TOKENS;
-    target = embed_min(target, embed_min(EMBED_SHARD_TOKENS, job->sizes.shard_tokens));
+    target = embed_min(target, most);
     for (size_t seq = 0; seq < job->n_seqs;) {
         size_t begin = job->cu[seq], n = 1;
         while (seq + n < job->n_seqs && job->cu[seq + n + 1] - begin <= target)
