@@ -27,7 +27,10 @@ static void compile_fini(memo_compile_job *job)
     memo_free(job->block);
     memo_free(job->recipe_json);
     memo_free(job->weights_json);
-    memo_free(job->inputs);
+    if (job->owns_calibration)
+        memo_calibration_free(job->calibration);
+    for (size_t i = 0; i < job->n_made; i++)
+        memo_model_close(job->made[i]);
     memo_weight_map_fini(&job->map);
     memo_layout_fini(&job->layout);
     memo_source_close(&job->source);
@@ -247,9 +250,9 @@ done:
 
 memo_status memo_compile_temporary(memo_ctx *ctx, const char *folder, memo_model *from,
                                    const memo_compile_options *options, const char *out,
-                                   memo_input_range *inputs, memo_model **model, memo_err *err)
+                                   memo_calibration *seen, memo_model **model, memo_err *err)
 {
-    memo_compile_job job = {.ctx = ctx, .options = *options, .inputs = inputs};
+    memo_compile_job job = {.ctx = ctx, .options = *options, .calibration = seen};
     memo_status status =
         from ? compile_open_model(&job, from, err) : compile_open_folder(&job, folder, out, err);
 
@@ -257,7 +260,6 @@ memo_status memo_compile_temporary(memo_ctx *ctx, const char *folder, memo_model
     if (!status && !(status = compile_prepare(&job, out, err)) &&
         !(status = compile_write(&job, out, err)))
         status = memo_model_open(ctx, job.out.tmp_path, NULL, model, err);
-    job.inputs = NULL; /* the caller's */
     compile_fini(&job);
     return status;
 }

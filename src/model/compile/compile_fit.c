@@ -15,9 +15,7 @@
 typedef struct compile_fit {
     memo_compile_job *job;
     const char *out;
-    memo_model *made[MEMO_AUTO_MODELS + 1]; /* temporaries */
-    size_t n_made;
-    memo_model *reference; /* one of them, or job->from */
+    memo_model *reference; /* a temporary, or job->from */
 } compile_fit;
 
 /* The options of the job that a model in another class shares. */
@@ -53,12 +51,12 @@ static memo_compile_options fit_options(const compile_fit *fit, memo_class cls)
 static memo_status fit_make(compile_fit *fit, const memo_compile_options *options,
                             memo_model **model, memo_err *err)
 {
-    const memo_compile_job *job = fit->job;
+    memo_compile_job *job = fit->job;
     memo_status status = memo_compile_temporary(job->ctx, job->source.folder, fit->reference,
-                                                options, fit->out, job->inputs, model, err);
+                                                options, fit->out, job->calibration, model, err);
 
     if (status == MEMO_OK)
-        fit->made[fit->n_made++] = *model;
+        job->made[job->n_made++] = *model;
     return status;
 }
 
@@ -156,23 +154,31 @@ static memo_status fit_auto(compile_fit *fit, memo_err *err)
 
 /* ---- both ---------------------------------------------------------------------------------- */
 
+/* Rounding to 4 bits needs to know which errors matter: without a file our own texts say so. */
+static int fit_wants_inputs(const memo_compile_job *job)
+{
+    if (job->calibration) /* a temporary's, from the compile that it is for */
+        return 0;
+    for (size_t i = 0; i < job->layout.n_slots; i++)
+        if (memo_encoder_wants_moments(&job->layout.slots[i]))
+            return 1;
+    return job->options.calibrate != NULL || job->options.auto_class;
+}
+
 memo_status memo_compile_fit(memo_compile_job *job, const char *out, memo_err *err)
 {
     compile_fit fit = {.job = job, .out = out, .reference = job->from};
     memo_status status = MEMO_OK;
 
-    if (!job->options.auto_class && !job->options.calibrate)
+    if (!fit_wants_inputs(job))
         return MEMO_OK;
     if (!fit.reference) {
         memo_compile_options options = fit_options(&fit, MEMO_CLASS_F32);
         status = fit_make(&fit, &options, &fit.reference, err);
     }
-    if (status == MEMO_OK && job->options.calibrate)
-        status =
-            memo_calibrate(fit.reference, job->options.calibrate, &job->options, &job->inputs, err);
-    if (status == MEMO_OK && job->options.auto_class)
-        status = fit_auto(&fit, err);
-    for (size_t i = 0; i < fit.n_made; i++)
-        memo_model_close(fit.made[i]);
-    return status;
+    if (status == MEMO_OK)
+        status = memo_calibrate(fit.reference, job->options.calibrate, &job->options,
+                                &job->calibration, err);
+    job->owns_calibration = 1;
+    return status == MEMO_OK && job->options.auto_class ? fit_auto(&fit, err) : status;
 }

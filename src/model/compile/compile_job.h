@@ -16,6 +16,8 @@
 #include "model/compile/encode.h"
 #include "model/compile/weights.h"
 #include "model/fingerprint.h"
+#include "model/fit/auto_class.h"
+#include "model/fit/calibrate.h"
 #include "model/model_handle.h"
 #include "model/verify/probe.h"
 
@@ -33,7 +35,10 @@ typedef struct memo_compile_job {
     size_t n_tables;
     void *own_tables; /* tables of a folder */
     memo_layout layout;
-    memo_input_range *inputs; /* [n_slots] what was measured, or NULL */
+    memo_calibration *calibration; /* what was seen of the inputs, or NULL */
+    int owns_calibration;
+    memo_model *made[MEMO_AUTO_MODELS + 1]; /* temporaries, open until the end */
+    size_t n_made;
     memo_tokenizer *tokenizer;
     memo_probe_ids probe;
     memo_buf probe_texts;
@@ -64,10 +69,10 @@ memo_status memo_compile_weights(memo_compile_job *job, memo_err *err);
  *
  *   from    borrowed, or NULL: from the folder
  *   out     what it is made for: its bytes lie in the same folder until the model is closed
- *   inputs  of the matrices, borrowed, or NULL */
+ *   seen    of the inputs of the matrices, borrowed, or NULL */
 memo_status memo_compile_temporary(memo_ctx *ctx, const char *folder, memo_model *from,
                                    const memo_compile_options *options, const char *out,
-                                   memo_input_range *inputs, memo_model **model, memo_err *err);
+                                   memo_calibration *seen, memo_model **model, memo_err *err);
 
 /* Calibrate, and choose classes, when the options ask for it: after the formats are known, before
  * memo_layout_store(). */

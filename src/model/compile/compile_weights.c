@@ -36,7 +36,7 @@ static memo_status compile_alloc_strip(memo_compile_job *job, compile_strip *str
     strip->source.rows = (float *)(void *)(block + rows);
     strip->panel = block + panel;
     strip->encoder.options = &job->options;
-    return memo_encoder_init(&strip->encoder, &job->layout, err);
+    return memo_encoder_init(&strip->encoder, &job->layout, job->calibration != NULL, err);
 }
 
 /* ---- rows ---------------------------------------------------------------------------------- */
@@ -165,8 +165,13 @@ static memo_status compile_slot(memo_compile_job *job, size_t index, compile_str
     const float *values;
     memo_status status;
 
+    const memo_input_range *input = NULL;
+
+    if (job->calibration &&
+        (status = memo_calibration_input(job->calibration, &job->layout, index, &input, err)))
+        return status;
     memo_fingerprint_slot(&job->identity, slot);
-    memo_encoder_begin(encoder, slot, job->inputs ? &job->inputs[index] : NULL);
+    memo_encoder_begin(encoder, slot, input);
     if ((status = compile_survey(job, index, strip, err)))
         return status;
     size_t most = memo_encoder_strip(encoder);

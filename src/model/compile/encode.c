@@ -18,6 +18,7 @@
 /* The most that any weight of a layout needs. */
 typedef struct encode_sizes {
     size_t n_cols, n_scales, n_multipliers, n_palettes, n_blocks;
+    size_t n_feedback; /* inputs */
     int tensor_palette;
 } encode_sizes;
 
@@ -26,7 +27,13 @@ static size_t encode_larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-static encode_sizes encode_measure(const memo_layout *layout)
+int memo_encoder_wants_moments(const memo_slot *slot)
+{
+    return slot->packed && slot->n_cols <= MEMO_ENCODER_FEEDBACK &&
+           (slot->format.cls == MEMO_CLASS_INT4 || slot->format.cls == MEMO_CLASS_LUT4);
+}
+
+static encode_sizes encode_measure(const memo_layout *layout, int feedback)
 {
     encode_sizes most = {0};
 
@@ -45,6 +52,8 @@ static encode_sizes encode_measure(const memo_layout *layout)
         if (slot->format.cls == MEMO_CLASS_LUT4)
             most.n_palettes = encode_larger(most.n_palettes, n_panels * 2 * MEMO_PALETTE_SIZE);
         most.tensor_palette |= slot->format.grain == MEMO_GRAIN_TENSOR;
+        if (feedback && memo_encoder_wants_moments(slot))
+            most.n_feedback = encode_larger(most.n_feedback, slot->n_cols);
     }
     return most;
 }
@@ -68,14 +77,20 @@ static size_t encode_cut(memo_encoder *e, const encode_sizes *most, char *base)
     e->sum = encode_take(base, &at, most->n_scales * sizeof *e->sum);
     e->multiplier = encode_take(base, &at, most->n_multipliers);
     e->palette = encode_take(base, &at, most->n_palettes);
+    size_t n_feedback = most->n_feedback;
+    e->feedback.order = encode_take(base, &at, n_feedback * sizeof *e->feedback.order);
+    e->feedback.errors = encode_take(base, &at, n_feedback * sizeof *e->feedback.errors);
+    e->feedback.factor =
+        encode_take(base, &at, n_feedback * n_feedback * sizeof *e->feedback.factor);
     if (most->tensor_palette)
         e->palette_sums = encode_take(base, &at, sizeof *e->palette_sums);
     return at;
 }
 
-memo_status memo_encoder_init(memo_encoder *e, const memo_layout *layout, memo_err *err)
+memo_status memo_encoder_init(memo_encoder *e, const memo_layout *layout, int feedback,
+                              memo_err *err)
 {
-    encode_sizes most = encode_measure(layout);
+    encode_sizes most = encode_measure(layout, feedback);
     size_t n_bytes = encode_cut(e, &most, NULL);
     char *base = memo_aligned_alloc(n_bytes);
 
@@ -121,6 +136,9 @@ void memo_encoder_begin(memo_encoder *e, const memo_slot *slot, const memo_input
     if (e->palette_sums)
         memo_palette_clear(e->palette_sums);
     memset(e->range, 0, sizeof e->range);
+    e->feedback.n = slot->n_cols;
+    e->feeds = input && input->moments && memo_encoder_wants_moments(slot) &&
+               memo_feedback_factor(&e->feedback, input->moments);
     if (input) {
         e->range[0] = input->scale;
         e->range[1] = input->offset;
@@ -244,6 +262,8 @@ static size_t encode_int4(memo_encoder *e, const float *x, size_t row, size_t n_
         memo_int4_row one = {(uint8_t *)e->rows + r * n, e->row_side, 0};
         if (!memo_int4_quantize_row(n, slot->format.grain, x + r * n, encode_importance(e), &one))
             return r;
+        if (e->feeds)
+            memo_int4_feedback_row(&e->feedback, slot->format.grain, x + r * n, &one);
         e->scale[row + r] = one.scale;
         for (size_t b = 0; b < n_blocks; b++)
             panel[b * MEMO_PANEL + r] = e->row_side[b];
@@ -281,6 +301,8 @@ static size_t encode_in_palette(memo_encoder *e, const float *x, size_t row, siz
                                                   scale, codes);
         if (!ok)
             return r;
+        if (e->feeds)
+            memo_lut4_feedback_row(&e->feedback, x + r * n, e->tensor_palette, *scale, codes);
     }
     encode_put_palette(e, row, n_rows, e->tensor_palette);
     return n_rows;
@@ -312,6 +334,9 @@ static size_t encode_lut4(memo_encoder *e, const float *x, size_t row, size_t n_
         size_t done = memo_lut4_quantize_group(&group);
         if (done < group.n_rows)
             return first + done;
+        for (size_t r = 0; r < group.n_rows && e->feeds; r++)
+            memo_lut4_feedback_row(&e->feedback, group.x + r * n, group.palette, group.scales[r],
+                                   group.codes + r * n);
         encode_put_palette(e, row + first, group.n_rows, group.palette);
     }
     encode_sum_codes(e, row, n_rows);

@@ -7,20 +7,24 @@
  *   memo_encoder_rows         all of its rows, memo_encoder_strip() at a time
  *   memo_encoder_side         the tensors that follow the values
  *
- * Memory: a strip of 32 rows of the widest weight, and the scales, sums and multipliers of the
- * largest: at most 1/4 byte for each of its values. */
+ * Memory: a strip of 32 rows of the widest weight; the scales, sums and multipliers of the largest, at
+ * most 1/4 byte for each of its values; and for feedback n_cols^2 floats of the widest 4-bit matrix
+ * that is not wider than MEMO_ENCODER_FEEDBACK. */
 #ifndef MEMO_MODEL_ENCODE_H
 #define MEMO_MODEL_ENCODE_H
 
 #include "model/layout.h"
+#include "quant/feedback.h"
 #include "quant/palette.h"
 
-#define MEMO_ENCODER_ROWS 32 /* of the largest strip: they share a palette */
+#define MEMO_ENCODER_ROWS     32   /* of the largest strip: they share a palette */
+#define MEMO_ENCODER_FEEDBACK 4096 /* inputs: two squares of floats, 128 MiB */
 
 /* What was seen of the input of a matrix. */
 typedef struct memo_input_range {
     float scale, offset;     /* x = scale * byte + offset */
     const float *importance; /* [n_cols] mean square of each input, or NULL */
+    const float *moments;    /* [n_cols, n_cols] see quant/feedback.h, or NULL */
 } memo_input_range;
 
 typedef struct memo_encoder {
@@ -29,6 +33,8 @@ typedef struct memo_encoder {
     const memo_input_range *input;       /* of the weight at hand, or NULL */
     float largest, tensor_scale;         /* over the whole weight */
     memo_palette_sums *palette_sums;
+    memo_feedback feedback; /* of the weight at hand, when `feeds` */
+    int feeds;
     int8_t tensor_palette[MEMO_PALETTE_SIZE];
     void *rows;        /* [32, widest] logical rows of the strip; owns the block */
     int8_t *bytes;     /* [32, widest] what codes stand for */
@@ -40,8 +46,13 @@ typedef struct memo_encoder {
     float range[2];
 } memo_encoder;
 
-/* Room for every slot of a layout. `encoder` is zeroed by the caller but for its options. */
-memo_status memo_encoder_init(memo_encoder *encoder, const memo_layout *layout, memo_err *err);
+/* Room for every slot of a layout; `feedback` when inputs will come with moments. `encoder` is zeroed
+ * by the caller but for its options. */
+memo_status memo_encoder_init(memo_encoder *encoder, const memo_layout *layout, int feedback,
+                              memo_err *err);
+
+/* Whether moments of a weight's input are of use. */
+int memo_encoder_wants_moments(const memo_slot *slot);
 void memo_encoder_fini(memo_encoder *encoder);
 
 void memo_encoder_begin(memo_encoder *encoder, const memo_slot *slot,

@@ -212,8 +212,8 @@ static memo_status auto_begin(auto_run *run, memo_err *err)
 {
     const memo_auto_job *job = run->job;
     const memo_model *reference = job->models[job->n_models - 1];
-    size_t n_slots = run->layout->n_slots, n_texts = MEMO_OWN_TEXTS;
-    memo_status status = memo_measure_encode(&run->texts, reference, memo_own_texts, n_texts, err);
+    size_t n_slots = run->layout->n_slots, n_texts = MEMO_ALL_TEXTS;
+    memo_status status = memo_measure_own(&run->texts, reference, err);
 
     if (status)
         return status;

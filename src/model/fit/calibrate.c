@@ -25,13 +25,20 @@ typedef struct calibrate_input {
     int bad;           /* NaN or infinity was seen */
 } calibrate_input;
 
-typedef struct calibrate_job {
-    const memo_layout *layout;
-    const memo_layer_weights *layers;
-    size_t per_layer;        /* slots of a layer */
-    size_t first;            /* slot of the first layer */
-    calibrate_input *inputs; /* [n_slots] */
-} calibrate_job;
+struct memo_calibration {
+    memo_model *model;
+    const memo_compile_options *options;
+    const memo_layout *layout; /* the model's */
+    size_t per_layer;          /* slots of a layer */
+    size_t first;              /* slot of the first layer */
+    memo_measure_texts texts;
+    float *vectors;           /* [texts.n, dim] not used */
+    memo_input_range *ranges; /* [n_slots], the importances behind them */
+    calibrate_input *inputs;  /* [n_slots], while ranges are measured */
+    uint64_t *counts;         /* [n_matrices, CALIBRATE_BINS] likewise */
+    float *moments;           /* of the slots whose ranges point into it */
+    float *scratch;           /* of memo_feedback_add() */
+};
 
 /* ---- texts --------------------------------------------------------------------------------- */
 
@@ -62,11 +69,13 @@ static memo_status calibrate_lines(const char *path, const char *bytes, size_t n
 static memo_status calibrate_read(const memo_model *model, const char *path,
                                   memo_measure_texts *texts, memo_err *err)
 {
-    memo_text *lines = memo_calloc(MEMO_CALIBRATE_TEXTS, sizeof *lines);
     char *bytes = NULL;
     size_t n_bytes = 0, n = 0;
     memo_status status;
 
+    if (!path)
+        return memo_measure_own(texts, model, err);
+    memo_text *lines = memo_calloc(MEMO_CALIBRATE_TEXTS, sizeof *lines);
     if (!lines)
         return memo_fail_nomem(err, "the texts", MEMO_CALIBRATE_TEXTS * sizeof *lines);
     if (!(status = memo_file_slurp(path, CALIBRATE_FILE_BYTES, &bytes, &n_bytes, err)) &&
@@ -79,22 +88,22 @@ static memo_status calibrate_read(const memo_model *model, const char *path,
 
 /* ---- what is seen -------------------------------------------------------------------------- */
 
-/* The slot of a matrix that is about to run. */
-static calibrate_input *calibrate_find(calibrate_job *job, const memo_linear *linear)
+/* The slot of a matrix that is about to run: it is one of its layer's. */
+static size_t calibrate_find(const memo_calibration *job, const memo_linear *linear)
 {
-    size_t layer = (size_t)((const char *)linear - (const char *)job->layers) / sizeof *job->layers;
-    size_t begin = job->first + layer * job->per_layer;
+    const memo_layer_weights *layers = job->model->layers;
+    size_t layer = (size_t)((const char *)linear - (const char *)layers) / sizeof *layers;
+    size_t slot = job->first + layer * job->per_layer;
 
-    for (size_t i = begin; i < begin + job->per_layer; i++)
-        if (memo_layout_linear(&job->layout->slots[i],
-                               (memo_layer_weights *)(uintptr_t)job->layers) == linear)
-            return &job->inputs[i];
-    return NULL;
+    while (memo_layout_linear(&job->layout->slots[slot], job->model->layers) != linear)
+        slot++;
+    return slot;
 }
 
 static void calibrate_extremes(void *user, const memo_linear *linear, memo_rows x, size_t n_rows)
 {
-    calibrate_input *in = calibrate_find(user, linear);
+    memo_calibration *job = user;
+    calibrate_input *in = &job->inputs[calibrate_find(job, linear)];
 
     for (size_t r = 0; r < n_rows; r++)
         for (size_t i = 0; i < linear->n_in; i++) {
@@ -109,7 +118,8 @@ static void calibrate_extremes(void *user, const memo_linear *linear, memo_rows 
 
 static void calibrate_count(void *user, const memo_linear *linear, memo_rows x, size_t n_rows)
 {
-    calibrate_input *in = calibrate_find(user, linear);
+    memo_calibration *job = user;
+    calibrate_input *in = &job->inputs[calibrate_find(job, linear)];
     double step = CALIBRATE_BINS / (in->high - in->low);
 
     for (size_t r = 0; r < n_rows && in->high > in->low; r++)
@@ -165,31 +175,20 @@ static memo_input_range calibrate_choose(const calibrate_input *in)
 
 /* ---- both passes --------------------------------------------------------------------------- */
 
-static memo_status calibrate_run(calibrate_job *job, memo_model *model,
-                                 const memo_measure_texts *texts,
-                                 const memo_compile_options *options, float *vectors, memo_err *err)
+static memo_status calibrate_pass(memo_calibration *job, memo_tap_input_fn look, memo_err *err)
 {
-    const memo_tap_input_fn passes[2] = {calibrate_extremes, calibrate_count};
-    memo_status status = MEMO_OK;
+    const memo_compile_options *o = job->options;
+    memo_tap tap = {.input = look, .user = job};
+    memo_status status =
+        memo_progress_call(o->progress, o->progress_user, "calibrate", 0, 0, NULL, err);
 
-    for (size_t pass = 0; pass < 2 && status == MEMO_OK; pass++) {
-        memo_tap tap = {.input = passes[pass], .user = job};
-        status = memo_progress_call(options->progress, options->progress_user, "calibrate", pass, 2,
-                                    NULL, err);
-        if (status == MEMO_OK)
-            status = memo_measure_run(model->ctx, &model->transformer, texts, 1, tap, vectors, err);
-        for (size_t i = 0; i < job->layout->n_slots && status == MEMO_OK; i++)
-            if (job->inputs[i].bad)
-                status = memo_fail(err, MEMO_ERR_VALUE, "%s: its input is not finite on a text",
-                                   job->layout->slots[i].name);
-    }
-    return status;
+    return status ? status
+                  : memo_measure_run(job->model->ctx, &job->model->transformer, &job->texts, 1, tap,
+                                     job->vectors, err);
 }
 
-/* One block: the ranges, which are kept; the importances behind them, kept too; then what is only
- * used here. */
-static memo_status calibrate_alloc(calibrate_job *job, memo_input_range **ranges, uint64_t **counts,
-                                   memo_err *err)
+/* One block for the ranges and the importances behind them; and what is only used here. */
+static memo_status calibrate_alloc(memo_calibration *job, memo_err *err)
 {
     size_t n_slots = job->layout->n_slots, n_importance = 0, n_matrices = 0;
 
@@ -198,20 +197,22 @@ static memo_status calibrate_alloc(calibrate_job *job, memo_input_range **ranges
             n_importance += job->layout->slots[i].n_cols;
             n_matrices++;
         }
-    size_t n_bytes = n_slots * sizeof **ranges + n_importance * sizeof(float);
-    *ranges = memo_calloc(1, n_bytes);
-    *counts = memo_calloc(n_matrices, CALIBRATE_BINS * sizeof **counts);
+    size_t n_bytes = n_slots * sizeof *job->ranges + n_importance * sizeof(float);
+    job->ranges = memo_calloc(1, n_bytes);
+    job->counts = memo_calloc(n_matrices, CALIBRATE_BINS * sizeof *job->counts);
     job->inputs = memo_calloc(n_slots, sizeof *job->inputs);
-    if (!*ranges || !*counts || !job->inputs)
+    job->vectors =
+        memo_calloc(job->texts.n, memo_recipe_dim(&job->model->file.recipe) * sizeof *job->vectors);
+    if (!job->ranges || !job->counts || !job->inputs || !job->vectors)
         return memo_fail_nomem(err, "the inputs of the matrices", n_bytes);
-    float *importance = (float *)(void *)(*ranges + n_slots);
+    float *importance = (float *)(void *)(job->ranges + n_slots);
     for (size_t i = 0, m = 0; i < n_slots; i++) {
         if (!job->layout->slots[i].packed)
             continue;
         job->inputs[i] = (calibrate_input){
             .low = INFINITY,
             .high = -INFINITY,
-            .counts = *counts + m++ * CALIBRATE_BINS,
+            .counts = job->counts + m++ * CALIBRATE_BINS,
             .importance = importance,
         };
         importance += job->layout->slots[i].n_cols;
@@ -219,43 +220,124 @@ static memo_status calibrate_alloc(calibrate_job *job, memo_input_range **ranges
     return MEMO_OK;
 }
 
-memo_status memo_calibrate(memo_model *model, const char *path, const memo_compile_options *options,
-                           memo_input_range **out, memo_err *err)
+static memo_status calibrate_ranges(memo_calibration *job, memo_err *err)
 {
-    const memo_layout *layout = &model->file.layout;
-    calibrate_job job = {.layout = layout, .layers = model->layers};
-    memo_measure_texts texts = {0};
-    memo_input_range *ranges = NULL;
-    uint64_t *counts = NULL;
-    float *vectors = NULL;
+    memo_status status = calibrate_pass(job, calibrate_extremes, err);
+
+    for (size_t i = 0; i < job->layout->n_slots && status == MEMO_OK; i++)
+        if (job->inputs[i].bad)
+            status = memo_fail(err, MEMO_ERR_VALUE, "%s: its input is not finite on a text",
+                               job->layout->slots[i].name);
+    if (status == MEMO_OK)
+        status = calibrate_pass(job, calibrate_count, err);
+    for (size_t i = 0; i < job->layout->n_slots && status == MEMO_OK; i++) {
+        calibrate_input *in = &job->inputs[i];
+        if (!job->layout->slots[i].packed)
+            continue;
+        for (size_t c = 0; c < job->layout->slots[i].n_cols; c++)
+            in->importance[c] /= (float)in->n_rows;
+        job->ranges[i] = calibrate_choose(in);
+    }
+    memo_free(job->inputs);
+    memo_free(job->counts);
+    job->inputs = NULL;
+    job->counts = NULL;
+    return status;
+}
+
+memo_status memo_calibrate(memo_model *model, const char *path, const memo_compile_options *options,
+                           memo_calibration **out, memo_err *err)
+{
+    memo_calibration *job = memo_calloc(1, sizeof *job);
     memo_status status;
 
-    while (layout->slots[job.first].weight < MEMO_WEIGHT_LAYER_FIRST)
-        job.first++;
-    job.per_layer = (layout->n_slots - job.first) / model->file.recipe.n_layers;
-    if ((status = calibrate_read(model, path, &texts, err)) ||
-        (status = calibrate_alloc(&job, &ranges, &counts, err)))
-        goto done;
-    vectors = memo_calloc(texts.n, memo_recipe_dim(&model->file.recipe) * sizeof *vectors);
-    status = vectors ? calibrate_run(&job, model, &texts, options, vectors, err)
-                     : memo_fail_nomem(err, "vectors", texts.n);
-    for (size_t i = 0; i < layout->n_slots && status == MEMO_OK; i++) {
-        calibrate_input *in = &job.inputs[i];
-        if (!layout->slots[i].packed)
+    if (!job)
+        return memo_fail_nomem(err, "the calibration", sizeof *job);
+    job->model = model;
+    job->options = options;
+    job->layout = &model->file.layout;
+    while (job->layout->slots[job->first].weight < MEMO_WEIGHT_LAYER_FIRST)
+        job->first++;
+    job->per_layer = (job->layout->n_slots - job->first) / model->file.recipe.n_layers;
+    if ((status = calibrate_read(model, path, &job->texts, err)) ||
+        (status = calibrate_alloc(job, err)) || (status = calibrate_ranges(job, err)))
+        memo_calibration_free(job);
+    else
+        *out = job;
+    return status;
+}
+
+void memo_calibration_free(memo_calibration *job)
+{
+    if (!job)
+        return;
+    memo_measure_fini(&job->texts);
+    memo_free(job->vectors);
+    memo_free(job->ranges);
+    memo_free(job->inputs);
+    memo_free(job->counts);
+    memo_aligned_free(job->moments);
+    memo_aligned_free(job->scratch);
+    memo_free(job);
+}
+
+/* ---- moments ------------------------------------------------------------------------------- */
+
+static void calibrate_moments(void *user, const memo_linear *linear, memo_rows x, size_t n_rows)
+{
+    memo_calibration *job = user;
+    float *moments = (float *)(uintptr_t)job->ranges[calibrate_find(job, linear)].moments;
+
+    for (size_t r = 0; r < n_rows && moments; r += MEMO_FEEDBACK_ROWS) {
+        size_t n = n_rows - r < MEMO_FEEDBACK_ROWS ? n_rows - r : MEMO_FEEDBACK_ROWS;
+        memo_feedback_add(job->model->transformer.kernels, n, linear->n_in, x.data + r * x.ld, x.ld,
+                          moments, job->scratch);
+    }
+}
+
+/* Measure the moments of the slots from `slot` on that are wanted and fit together. */
+static memo_status calibrate_next(memo_calibration *job, const memo_layout *layout, size_t slot,
+                                  memo_err *err)
+{
+    size_t n_values = 0, widest = 0, end = slot;
+
+    for (size_t i = 0; i < layout->n_slots; i++)
+        job->ranges[i].moments = NULL;
+    memo_aligned_free(job->moments);
+    memo_aligned_free(job->scratch);
+    for (; end < layout->n_slots; end++) {
+        size_t n = layout->slots[end].n_cols;
+        if (!memo_encoder_wants_moments(&layout->slots[end]))
             continue;
-        for (size_t c = 0; c < layout->slots[i].n_cols; c++)
-            in->importance[c] /= (float)in->n_rows;
-        ranges[i] = calibrate_choose(in);
+        if (n_values && (n_values + n * n) * sizeof(float) > MEMO_CALIBRATE_BYTES)
+            break;
+        n_values += n * n;
+        widest = n > widest ? n : widest;
     }
-    if (status == MEMO_OK) {
-        *out = ranges;
-        ranges = NULL;
-    }
-done:
-    memo_measure_fini(&texts);
-    memo_free(ranges);
-    memo_free(counts);
-    memo_free(job.inputs);
-    memo_free(vectors);
+    job->moments = memo_aligned_alloc(n_values * sizeof *job->moments);
+    job->scratch = memo_aligned_alloc(memo_feedback_scratch(widest) * sizeof *job->scratch);
+    if (!job->moments || !job->scratch)
+        return memo_fail_nomem(err, "moments of the inputs", n_values * sizeof *job->moments);
+    memset(job->moments, 0, n_values * sizeof *job->moments);
+    float *at = job->moments;
+    for (size_t i = slot; i < end; i++)
+        if (memo_encoder_wants_moments(&layout->slots[i])) {
+            job->ranges[i].moments = at;
+            at += layout->slots[i].n_cols * layout->slots[i].n_cols;
+        }
+    return calibrate_pass(job, calibrate_moments, err);
+}
+
+memo_status memo_calibration_input(memo_calibration *job, const memo_layout *layout, size_t slot,
+                                   const memo_input_range **input, memo_err *err)
+{
+    memo_status status = MEMO_OK;
+
+    *input = NULL;
+    if (!layout->slots[slot].packed)
+        return MEMO_OK;
+    if (memo_encoder_wants_moments(&layout->slots[slot]) && !job->ranges[slot].moments)
+        status = calibrate_next(job, layout, slot, err);
+    *input = &job->ranges[slot];
     return status;
 }

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "model/verify/fidelity.h"
 #include "model/verify/probe.h"
 
 void memo_measure_fini(memo_measure_texts *texts)
@@ -37,6 +38,17 @@ memo_status memo_measure_encode(memo_measure_texts *out, const memo_model *model
     memo_token_list_fini(&list);
     if (status == MEMO_OK && out->starts.failed)
         status = memo_fail_nomem(err, "token ids", out->starts.cap);
+    return status;
+}
+
+memo_status memo_measure_own(memo_measure_texts *out, const memo_model *model, memo_err *err)
+{
+    memo_text_set set = {0};
+    memo_status status = memo_text_set_all(&set, err);
+
+    if (status == MEMO_OK)
+        status = memo_measure_encode(out, model, set.texts, set.n, err);
+    memo_text_set_fini(&set);
     return status;
 }
 

@@ -19,6 +19,8 @@ typedef struct memo_measure_texts {
 /* `out` is zeroed by the caller and must be released also on failure. */
 memo_status memo_measure_encode(memo_measure_texts *out, const memo_model *model,
                                 const memo_text *texts, size_t n, memo_err *err);
+/* The same for all our own texts. */
+memo_status memo_measure_own(memo_measure_texts *out, const memo_model *model, memo_err *err);
 void memo_measure_fini(memo_measure_texts *texts);
 
 /* memo_measure_run() -- every step-th text through a network, over the threads of a context.

@@ -30,6 +30,10 @@ typedef struct memo_text_set {
 #define MEMO_OWN_TEXTS 64
 extern const memo_text memo_own_texts[MEMO_OWN_TEXTS];
 void memo_text_set_own(memo_text_set *set);
+/* These and 448 sentences more: what calibration and class auto measure on. `set` is zeroed by the
+ * caller and must be released also on failure. (own_sentences.c) */
+#define MEMO_ALL_TEXTS 512
+memo_status memo_text_set_all(memo_text_set *set, memo_err *err);
 /* Those of a golden folder; <memolith/model.h> says how it looks. `set` is zeroed by the caller and
  * must be released also on failure. */
 memo_status memo_text_set_load(memo_text_set *set, const char *folder, size_t dim, memo_err *err);
