@@ -298,15 +298,16 @@ typedef struct memo_compile_options {
     size_t block; /* inputs of a multiplier: 32, 64 or 128; 0: 32 */
     /* Class lut4. */
     memo_palette_kind palette;
-    size_t palette_group;     /* rows of a palette: 8, 16, 32, MEMO_PALETTE_GROUP_TENSOR; 0: 16 */
+    size_t
+        palette_group; /* rows of a palette: 8, 16, 32, MEMO_PALETTE_GROUP_TENSOR; 0: 8 */
     unsigned palette_bits;    /* 4; 0: 4 */
     int palette_plain_scales; /* non-zero: one scale for the matrix instead of one per channel */
 
     /* All integer classes. */
     memo_activations activations;
     /* Text file, one text a line, on which inputs are measured: the ranges of static activations,
-     * and which inputs of a matrix matter, for the searches of int8, int4 and lut4. NULL: none, and
-     * no static activations. At most 4,096 lines are used. */
+     * and which inputs of a matrix matter, for the searches of int8, int4 and lut4. At most 1,024
+     * lines are used. NULL: no static activations; int4 and lut4 measure on 512 texts of our own. */
     const char *calibrate;
 
     /* Mixed: "PATTERN=FORMAT", FORMAT being CLASS[/GRAIN][:ACTIVATIONS] as memo_model_get_weight()

@@ -127,7 +127,7 @@ typedef enum cli_kind {
       "lut4: clustered palettes (k-means, least squared error) or evenly spaced ones (default "    \
       "kmeans)")                                                                                   \
     X(PALETTE_GROUP, "palette-group", 0, CLI_CHOICE, 0, "8|16|32|tensor", 0, 0,                    \
-      "lut4: channels that share a palette (grouped channels; default 16)")                        \
+      "lut4: channels that share a palette (grouped channels; default 8)")                         \
     X(PALETTE_BITS, "palette-bits", 0, CLI_CHOICE, 0, "4", 0, 0, "lut4: bits of an index (4)")     \
     X(PALETTE_SCALES, "palette-scales", 0, CLI_CHOICE, 0, "channel|tensor", 0, 0,                  \
       "lut4: a scale per channel beside the palette, or one for the matrix (default channel)")     \
@@ -135,8 +135,8 @@ typedef enum cli_kind {
       "int8, int4, lut4: inputs quantized token by token (W8A8), not at all (W8A16, W4A16), or "   \
       "by ranges from --calibrate (default dynamic)")                                              \
     X(CALIBRATE, "calibrate", 0, CLI_PATH, 0, "FILE", 0, 0,                                        \
-      "texts, one a line, on which inputs are measured: the ranges of static activations, and "    \
-      "which inputs matter in a search (calibration)")                                             \
+      "texts, one a line, on which inputs are measured (calibration): the ranges of static "       \
+      "activations, and which inputs matter to a search; int4 and lut4 take 512 of our own")       \
     X(SET, "set", 0, CLI_PAIR, 1, "PATTERN=FORMAT", 0, 0,                                          \
       "mixed: another format for the weights whose name fits, e.g. "                               \
       "'layer.*.ffn.down.weight=int8/64:none'; repeat for more, the last that fits counts")        \

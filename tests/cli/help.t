@@ -79,13 +79,13 @@ $ memolith help model compile
 >       --palette kmeans|uniform
 >                               lut4: clustered palettes (k-means, least squared error) or evenly spaced ones (default kmeans)
 >       --palette-group 8|16|32|tensor
->                               lut4: channels that share a palette (grouped channels; default 16)
+>                               lut4: channels that share a palette (grouped channels; default 8)
 >       --palette-bits 4        lut4: bits of an index (4)
 >       --palette-scales channel|tensor
 >                               lut4: a scale per channel beside the palette, or one for the matrix (default channel)
 >       --activations dynamic|none|static
 >                               int8, int4, lut4: inputs quantized token by token (W8A8), not at all (W8A16, W4A16), or by ranges from --calibrate (default dynamic)
->       --calibrate FILE        texts, one a line, on which inputs are measured: the ranges of static activations, and which inputs matter in a search (calibration)
+>       --calibrate FILE        texts, one a line, on which inputs are measured (calibration): the ranges of static activations, and which inputs matter to a search; int4 and lut4 take 512 of our own
 >       --set PATTERN=FORMAT    mixed: another format for the weights whose name fits, e.g. 'layer.*.ffn.down.weight=int8/64:none'; repeat for more, the last that fits counts
 >       --target FIGURE=LEAST   auto: cos (mean cosine, default 0.999) and top10 (neighbours kept, default 0.97) of our texts beside the source
 >       --name NAME             stored name (default the publisher's)

@@ -52,6 +52,8 @@ $ memolith model compile "$TINY" -o tiny.int8.safetensors --class int8 --name ti
 $ memolith model show tiny.int8.safetensors | grep -E 'class|fingerprint|word|layer.000.attention.qkv'
 > tiny (bert, class int8, made by memolith <version>)
 >   fingerprint            <sha256>
+>   int8          [158, 32]  5,688 bytes  embeddings.word
+>   int8          [96, 32]  6,912 bytes  layer.000.attention.qkv.weight
 >   I8    [158, 32]  5,056 bytes at 15424  embeddings.word
 >   F32   [158]  632 bytes at 20480  embeddings.word.scale
 >   F32   [96]  384 bytes at 23808  layer.000.attention.qkv.bias
@@ -104,6 +106,16 @@ $ memolith model show
 >   normalize              true  (modules.json)
 >   prompt_query           ""  (default)
 >   prompt_document        ""  (default)
+> weights
+>   f32           [158, 32]  20,224 bytes  embeddings.word
+>   f32           [32, 32]  8,192 bytes  layer.000.attention.out.weight
+>   f32           [96, 32]  24,576 bytes  layer.000.attention.qkv.weight
+>   f32           [32, 40]  8,192 bytes  layer.000.ffn.down.weight
+>   f32           [40, 32]  12,288 bytes  layer.000.ffn.up.weight
+>   f32           [32, 32]  8,192 bytes  layer.001.attention.out.weight
+>   f32           [96, 32]  24,576 bytes  layer.001.attention.qkv.weight
+>   f32           [32, 40]  8,192 bytes  layer.001.ffn.down.weight
+>   f32           [40, 32]  12,288 bytes  layer.001.ffn.up.weight
 > tensors (41)
 >   F32   [32]  128 bytes at 4864  embeddings.norm.bias
 >   F32   [32]  128 bytes at 4992  embeddings.norm.weight
@@ -147,7 +159,7 @@ $ memolith model show
 >   F32   [8, 32]  1,024 bytes at 174784  memolith.probe.vectors
 >   U64   [4]  32 bytes at 175808  memolith.checksums
 $ memolith model show -o json | $PYTHON -c 'import json, sys; m = json.load(sys.stdin); print(sorted(m)); print(m["dim"], m["layers"], len(m["tensors"]), m["recipe"]["pooling"])'
-> ['architecture', 'bytes', 'class', 'dim', 'fingerprint', 'format', 'hidden_size', 'layers', 'made_by', 'max_tokens', 'metadata', 'name', 'parameters', 'recipe', 'source', 'special_tokens', 'tensors']
+> ['architecture', 'bytes', 'class', 'dim', 'fingerprint', 'format', 'hidden_size', 'layers', 'made_by', 'max_tokens', 'metadata', 'name', 'parameters', 'recipe', 'source', 'special_tokens', 'tensors', 'weights']
 > 32 2 41 {'value': 'mean', 'origin': '1_Pooling/config.json'}
 $ memolith model inspect "$TINY/model.safetensors" | head -4
 > <tests>/tiny-model/model.safetensors: safetensors, 37 tensors

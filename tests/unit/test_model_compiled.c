@@ -4,6 +4,7 @@
  *   103  test_limits_103_each_truncation
  *   104  test_limits_104_each_flip, test_limits_104_damage_found_at_first_use
  *   105  test_limits_105_106_hostile_headers, test_limits_105_int8_headers,
+ *        test_limits_105_mixed_headers,
  *        test_limits_105_hostile_probes, test_limits_105_random_tables
  *   106  test_limits_105_106_hostile_headers, test_limits_106_names_both_versions
  *   107 to 110  test_limits_compiled.c; 111 test_model_compile.c */
@@ -22,11 +23,15 @@ typedef struct bytes_env {
     size_t n;
 } bytes_env;
 
+static memo_compile_options compile_extra; /* rules and calibrate */
+
 static int setup_class(void **state, memo_class cls, bert_spec spec)
 {
     bytes_env *e = calloc(1, sizeof *e);
     memo_ctx_options options = {.size = sizeof options, .n_threads = 1};
-    memo_compile_options o = {.size = sizeof o, .cls = cls};
+    memo_compile_options o = compile_extra;
+    o.size = sizeof o;
+    o.cls = cls;
     memo_err err = {0};
     char source[300], *bytes = NULL;
 
@@ -57,6 +62,24 @@ static int setup(void **state)
 static int setup_int8(void **state)
 {
     return setup_class(state, MEMO_CLASS_INT8, small_spec);
+}
+
+/* Every class in one file. */
+static int setup_mixed(void **state)
+{
+    static const char *const rules[] = {
+        "layer.000.ffn.up.weight=int4/32", "layer.001.ffn.up.weight=lut4/16",
+        "layer.000.ffn.down.weight=bf16", "layer.001.ffn.down.weight=f16",
+        "layer.*.out.weight=int8/32:static"};
+    const char *folder = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+    char texts[256];
+    snprintf(texts, sizeof texts, "%.200s/memo-texts-%ld", folder, (long)getpid());
+    memo_test_write_file(texts, "the cat\n", 8);
+    compile_extra = (memo_compile_options){.set = rules, .n_set = 5, .calibrate = texts};
+    int rc = setup_class(state, MEMO_CLASS_INT8, small_spec);
+    compile_extra = (memo_compile_options){.set = NULL};
+    unlink(texts);
+    return rc;
 }
 
 /* Weights of several blocks of the checksums, also as bytes. */
@@ -324,6 +347,39 @@ static void test_limits_105_int8_headers(void **state)
     check_edits(*state, edits, sizeof edits / sizeof *edits);
 }
 
+/* What only a file of mixed formats has. */
+static void test_limits_105_mixed_headers(void **state)
+{
+#define FORMAT(name, format) name "\\\":\\\"" format "\\\""
+    static const header_edit edits[] = {
+        {FORMAT("layer.000.ffn.up.weight", "int4/32"), FORMAT("layer.000.ffn.up.weight", "int4/64"),
+         MEMO_ERR_FORMAT},
+        {FORMAT("layer.000.ffn.up.weight", "int4/32"), FORMAT("layer.000.ffn.up.weight", "int4/48"),
+         MEMO_ERR_FORMAT},
+        {FORMAT("layer.000.ffn.up.weight", "int4/32"), FORMAT("layer.000.ffn.up.weight", "lut4/32"),
+         MEMO_ERR_FORMAT},
+        {FORMAT("layer.001.ffn.up.weight", "lut4/16"), FORMAT("layer.001.ffn.up.weight", "int8/32"),
+         MEMO_ERR_FORMAT},
+        {FORMAT("layer.001.ffn.up.weight", "lut4/16"), FORMAT("layer.001.ffn.up.waight", "lut4/16"),
+         MEMO_ERR_FORMAT},
+        {FORMAT("layer.000.ffn.down.weight", "bf16"), FORMAT("layer.000.ffn.down.weight", "int8"),
+         MEMO_ERR_FORMAT},
+        {FORMAT("layer.000.ffn.down.weight", "bf16"), FORMAT("layer.000.ffn.down.weight", "b\\u31"),
+         MEMO_ERR_FORMAT},
+        {FORMAT("embeddings.word", "int8"), FORMAT("embeddings.word", "int4"), MEMO_ERR_FORMAT},
+        {FORMAT("embeddings.word", "int8"), FORMAT("embeddings.ward", "int8"), MEMO_ERR_FORMAT},
+        {"\"memolith.layout\":\"2\"", "\"memolith.layout\":\"1\"", MEMO_ERR_FORMAT},
+        {"\"memolith.weights\":\"{", "\"memolith.weights\":\"[", MEMO_ERR_FORMAT},
+        {"\"memolith.weights\":", "\"memolith.waights\":", MEMO_ERR_FORMAT},
+        {"\"layer.001.ffn.up.weight.palette\":{\"dtype\":\"I8\"",
+         "\"layer.001.ffn.up.weight.palette\":{\"dtype\":\"U8\"", MEMO_ERR_FORMAT},
+        {"\"layer.000.ffn.up.weight.multiplier\":", "\"layer.000.ffn.up.weight.maltiplier\":",
+         MEMO_ERR_FORMAT},
+    };
+#undef FORMAT
+    check_edits(*state, edits, sizeof edits / sizeof *edits);
+}
+
 static void test_limits_106_names_both_versions(void **state)
 {
     static const char *const keys[] = {"memolith.format", "memolith.layout"};
@@ -506,6 +562,36 @@ static void test_model_compiled_verify_recomputes_fingerprint(void **state)
     memo_safetensors_free(st);
 }
 
+/* A byte of any tensor of a weight is changed and every checksum made to agree: verify tells, by the
+ * fingerprint or by what the tensor must be. */
+static void test_model_compiled_verify_sees_each_tensor(void **state)
+{
+    bytes_env *e = *state;
+    memo_safetensors *st = NULL;
+    size_t n = 0;
+    memo_err err = {0};
+
+    assert_memo_ok(memo_safetensors_parse(e->good, e->n, "model", &st, &err), err);
+    for (size_t i = 0; i < st->n_tensors; i++) {
+        const memo_st_tensor *t = &st->tensors[i];
+        uint64_t step = (t->end - t->begin) / 7 + 1;
+        for (uint64_t at = t->begin; !strncmp(t->name, "layer.", 6) && at < t->end; at += step) {
+            memo_model *model = NULL;
+            memcpy(e->work, e->good, e->n);
+            e->work[at] ^= 0x11;
+            sign_work(e);
+            assert_memo_ok(open_work(e, e->n, 0, &model, &err), err);
+            if (memo_model_verify(model, NULL, &err) != MEMO_ERR_CORRUPT)
+                fail_msg("byte %zu of %s was changed", (size_t)(at - t->begin), t->name);
+            memo_model_close(model);
+            n++;
+        }
+    }
+    memo_safetensors_free(st);
+    printf("%zu bytes\n", n);
+    assert_true(n > 200);
+}
+
 static memo_status open_and_verify(void *user, memo_err *err)
 {
     bytes_env *e = user;
@@ -527,6 +613,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define IN_ENV(test)            cmocka_unit_test_setup_teardown(test, setup, teardown)
 #define IN_INT8(test, setup_it) {#test "_int8", test, setup_it, teardown, NULL}
+#define IN_MIXED(test)                                                                             \
+    {                                                                                              \
+#test "_mixed", test, setup_mixed, teardown, NULL                                          \
+    }
         IN_ENV(test_limits_103_each_truncation),
         IN_INT8(test_limits_103_each_truncation, setup_int8),
         IN_ENV(test_limits_104_each_flip),
@@ -535,13 +625,16 @@ int main(void)
         IN_INT8(test_limits_104_damage_found_at_first_use, setup_blocks),
         IN_ENV(test_limits_105_106_hostile_headers),
         IN_INT8(test_limits_105_int8_headers, setup_int8),
+        IN_MIXED(test_limits_105_mixed_headers),
         IN_ENV(test_limits_106_names_both_versions),
         IN_ENV(test_limits_105_hostile_probes),
         IN_ENV(test_limits_105_random_tables),
         IN_INT8(test_limits_105_random_tables, setup_int8),
+        IN_MIXED(test_limits_105_random_tables),
         IN_ENV(test_model_compiled_refuses_other_files),
         IN_ENV(test_model_compiled_memory_equals_file),
         IN_ENV(test_model_compiled_verify_recomputes_fingerprint),
+        IN_MIXED(test_model_compiled_verify_sees_each_tensor),
         IN_ENV(test_model_compiled_each_failing_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,12 +130,14 @@ use_build() {
     models=build/$1/models
 }
 
+model_classes="f32 f16 bf16 int8 int4 lut4 auto"
+
 # Compile the default model to class $1 unless that is done, set $model to its path. Made again when
 # this build cannot read it, or is newer.
 default_model() {
-    case $1 in
-    f32 | int8) ;;
-    *) die "model class '$1' is not known; known: f32 int8" ;;
+    case " $model_classes " in
+    *" $1 "*) ;;
+    *) die "model class '$1' is not known; known: $model_classes" ;;
     esac
     [ -n "$models" ] || models=$(cache_dir)/models
     model=$models/all-MiniLM-L6-v2.$1.safetensors

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-[ $# -eq 1 ] || die "usage: ./dev model CLASS   (f32 or int8)"
+[ $# -eq 1 ] || die "usage: ./dev model CLASS   ($model_classes)"
 build_release memolith >&2
 default_model "$1"
 echo "$model"

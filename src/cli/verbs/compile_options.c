@@ -138,15 +138,27 @@ uint64_t cli_compile_bytes(const memo_compile_options *o, const cli_compile_valu
     return values->n_matrix * of_matrix / 16 + values->n_word * of_word / 16 + 4 * values->n_other;
 }
 
-/* Calibrating runs the model in class f32; auto that, and one copy in each class to choose from. */
-uint64_t cli_compile_temporary_bytes(const memo_compile_options *o,
-                                     const cli_compile_values *values)
+/* Measuring runs the model in class f32, from a temporary unless the source is compiled; auto also
+ * makes one copy in each class to choose from. Rounding to 4 bits keeps second moments of the inputs
+ * in memory and a factor of them: see model/fit/calibrate.h and model/compile/encode.h. */
+cli_compile_needs cli_compile_measuring(const memo_compile_options *o,
+                                        const cli_compile_values *values, int from_model)
 {
+    enum { MOMENTS = 96 << 20, FACTOR = 64 << 20, TEXTS = 16 << 20 };
     uint64_t n = values->n_matrix + values->n_word + values->n_other;
+    int rules = o->n_set > 0; /* they may ask for anything */
+    int four_bits = o->cls == MEMO_CLASS_INT4 || o->cls == MEMO_CLASS_LUT4;
+    cli_compile_needs needs = {0};
 
+    if (o->auto_class || o->calibrate || four_bits || rules) {
+        needs.disk = from_model ? 0 : 4 * n;
+        needs.memory = TEXTS;
+    }
+    if (o->auto_class || four_bits || rules)
+        needs.memory += MOMENTS + FACTOR;
     if (o->auto_class)
-        return 4 * n + 2 * n + n * 17 / 16 + n * 17 / 16;
-    return o->calibrate ? 4 * n : 0;
+        needs.disk += 2 * n + 2 * (n + n / 16);
+    return needs;
 }
 
 /* Free bytes where `path` is to be written; UINT64_MAX when that cannot be told. */

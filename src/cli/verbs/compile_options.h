@@ -17,10 +17,17 @@ typedef struct cli_compile_values {
     uint64_t n_matrix, n_word, n_other; /* matrices; token embeddings; what stays f32 */
 } cli_compile_values;
 
-/* Bytes that they take at most when compiled so, and on the way there (class auto, calibration). */
+/* Bytes that they take at most when compiled so. */
 uint64_t cli_compile_bytes(const memo_compile_options *options, const cli_compile_values *values);
-uint64_t cli_compile_temporary_bytes(const memo_compile_options *options,
-                                     const cli_compile_values *values);
+
+/* What measuring takes beside that: 4-bit classes, calibration, auto. `from_model`: the source is a
+ * compiled model, which is run as it is. */
+typedef struct cli_compile_needs {
+    uint64_t disk, memory;
+} cli_compile_needs;
+
+cli_compile_needs cli_compile_measuring(const memo_compile_options *options,
+                                        const cli_compile_values *values, int from_model);
 
 /* Say what will be needed, and refuse when this machine lacks it. `from` and `out` are paths. */
 memo_status cli_compile_announce(cli_app *app, const char *doing, const char *from, const char *out,

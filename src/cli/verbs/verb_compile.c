@@ -96,12 +96,13 @@ static memo_status compile_announce(cli_app *app, const compile_source *source,
                                     const memo_compile_options *options, memo_err *err)
 {
     enum { MARGIN = 512 << 10, BUFFERS = 48 << 20 };
-    uint64_t disk = cli_compile_bytes(options, &source->values) +
-                    cli_compile_temporary_bytes(options, &source->values) +
+    cli_compile_needs measuring = cli_compile_measuring(options, &source->values, 0);
+    uint64_t disk = cli_compile_bytes(options, &source->values) + measuring.disk +
                     2 * source->tokenizer_bytes + MARGIN;
+    uint64_t memory = 12 * source->tokenizer_bytes + measuring.memory + BUFFERS;
 
-    return cli_compile_announce(app, "compiling", app->args.words[0], source->out, disk,
-                                12 * source->tokenizer_bytes + BUFFERS, err);
+    return cli_compile_announce(app, "compiling", app->args.words[0], source->out, disk, memory,
+                                err);
 }
 
 static void compile_remind_of_licence(const cli_app *app, const compile_source *source)

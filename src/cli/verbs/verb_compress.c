@@ -31,10 +31,11 @@ static memo_status compress_announce(cli_app *app, const char *from, const char 
         *(strcmp(weight.name, "embeddings.word") ? &values.n_matrix : &values.n_word) += n;
     }
     memo_model_close(model);
-    return cli_compile_announce(app, "compressing", from, out,
-                                info.file_bytes - stored + cli_compile_bytes(options, &values) +
-                                    cli_compile_temporary_bytes(options, &values),
-                                BUFFERS, err);
+    cli_compile_needs measuring = cli_compile_measuring(options, &values, 1);
+    uint64_t disk = info.file_bytes - stored + cli_compile_bytes(options, &values) + measuring.disk;
+
+    return cli_compile_announce(app, "compressing", from, out, disk, measuring.memory + BUFFERS,
+                                err);
 }
 
 static memo_status compress_check(cli_app *app, const char *out, memo_err *err)

@@ -134,8 +134,47 @@ static memo_status model_compare_source(cli_app *app, memo_err *err)
     return MEMO_OK;
 }
 
-static memo_status model_put_text(memo_buf *out, const memo_model_info *info,
-                                  const memo_tensor_list *list, memo_err *err)
+/* Matrices and token embeddings: class, grain, activations, extents, bytes with their scales. */
+static void model_put_weights(memo_buf *out, const memo_model *model)
+{
+    memo_weight_info weight;
+
+    memo_buf_puts(out, "weights\n");
+    for (size_t i = 0; memo_model_get_weight(model, i, &weight); i++) {
+        memo_buf_printf(out, "  %-13s [%zu, %zu]  ", weight.format, weight.n_rows, weight.n_cols);
+        cli_put_grouped(out, weight.n_bytes);
+        memo_buf_printf(out, " bytes  %s\n", weight.name);
+    }
+}
+
+static void model_put_json_weights(memo_buf *out, const memo_model *model)
+{
+    static const char *const activations[] = {"dynamic", "none",
+                                              "static"}; /* as the enum has them */
+    memo_weight_info weight;
+
+    cli_json_key(out, "weights");
+    cli_json_open(out, '[');
+    for (size_t i = 0; memo_model_get_weight(model, i, &weight); i++) {
+        int integer = weight.cls != MEMO_CLASS_F32 && weight.cls != MEMO_CLASS_F16 &&
+                      weight.cls != MEMO_CLASS_BF16;
+        cli_json_open(out, '{');
+        cli_json_put_string(out, "name", weight.name);
+        cli_json_put_string(out, "format", weight.format);
+        cli_json_put_string(out, "class", memo_class_name(weight.cls));
+        if (integer)
+            cli_json_put_string(out, "activations", activations[weight.activations]);
+        cli_json_put_u64(out, "rows", weight.n_rows);
+        cli_json_put_u64(out, "columns", weight.n_cols);
+        cli_json_put_u64(out, "bytes", weight.n_bytes);
+        cli_json_close(out, '}');
+    }
+    cli_json_close(out, ']');
+}
+
+static memo_status model_put_text(memo_buf *out, const memo_model *model,
+                                  const memo_model_info *info, const memo_tensor_list *list,
+                                  memo_err *err)
 {
     memo_buf_printf(out, "%s (%s, class %s, made by memolith %s)\n", info->name, info->architecture,
                     memo_class_name(info->cls), info->tool_version);
@@ -151,12 +190,14 @@ static memo_status model_put_text(memo_buf *out, const memo_model_info *info,
     cli_put_grouped(out, info->file_bytes);
     memo_buf_puts(out, " bytes\n");
     memo_status status = model_put_recipe(out, info->recipe_json, err);
+    model_put_weights(out, model);
     memo_buf_printf(out, "tensors (%zu)\n", list->n);
     model_put_tensors(out, list);
     return status;
 }
 
-static void model_put_json(memo_buf *out, const memo_model_info *info, const memo_tensor_list *list)
+static void model_put_json(memo_buf *out, const memo_model *model, const memo_model_info *info,
+                           const memo_tensor_list *list)
 {
     cli_json_open(out, '{');
     cli_json_put_string(out, "name", info->name);
@@ -174,6 +215,7 @@ static void model_put_json(memo_buf *out, const memo_model_info *info, const mem
     cli_json_put_string(out, "made_by", info->tool_version);
     cli_json_key(out, "recipe");
     cli_json_raw(out, info->recipe_json);
+    model_put_json_weights(out, model);
     model_put_json_list(out, list);
     memo_buf_puts(out, "}\n");
 }
@@ -192,9 +234,9 @@ memo_status cli_verb_model_show(cli_app *app, memo_err *err)
         return status;
     memo_model_get_info(app->model, &info);
     if (app->out.format == CLI_FORMAT_TEXT)
-        status = model_put_text(&app->out.buf, &info, list, err);
+        status = model_put_text(&app->out.buf, app->model, &info, list, err);
     else
-        model_put_json(&app->out.buf, &info, list);
+        model_put_json(&app->out.buf, app->model, &info, list);
     memo_tensor_list_free(list);
     return status;
 }

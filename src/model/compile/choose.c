@@ -92,7 +92,7 @@ void memo_choose_defaults(const memo_compile_options *o, memo_weight_format *for
     if (o->granularity == MEMO_GRANULARITY_GROUP)
         formats[MEMO_CLASS_INT8].grain = o->group ? o->group : 64;
     formats[MEMO_CLASS_INT4].grain = o->block ? o->block : 32;
-    formats[MEMO_CLASS_LUT4].grain = o->palette_group ? o->palette_group : 16;
+    formats[MEMO_CLASS_LUT4].grain = o->palette_group ? o->palette_group : 8;
 }
 
 /* ---- rules --------------------------------------------------------------------------------- */

@@ -73,6 +73,11 @@ static memo_status compile_write_formats(memo_compile_job *job, memo_err *err)
     char format[MEMO_WEIGHT_FORMAT_TEXT];
     memo_status status = MEMO_OK;
 
+    /* Rules may have made it what another class is without any. */
+    if (memo_layout_is_plain(&job->layout, MEMO_CLASS_F32))
+        job->options.cls = MEMO_CLASS_F32;
+    if (memo_layout_is_plain(&job->layout, MEMO_CLASS_INT8))
+        job->options.cls = MEMO_CLASS_INT8;
     if (memo_layout_is_plain(&job->layout, job->options.cls))
         return MEMO_OK;
     for (size_t i = 0; i < job->layout.n_slots; i++) {

@@ -102,7 +102,7 @@ static memo_status verify_multipliers(const memo_slot *slot, const uint8_t *stor
     return MEMO_OK;
 }
 
-/* The two palettes of a strip: ascending, without -128. */
+/* The two palettes of a strip: ascending, without -128; one without rows repeats the other. */
 static memo_status verify_palettes(const memo_slot *slot, const int8_t *stored, size_t row,
                                    memo_err *err)
 {
@@ -111,8 +111,10 @@ static memo_status verify_palettes(const memo_slot *slot, const int8_t *stored, 
         int good = palette[0] >= -MEMO_INT8_LARGEST;
         for (size_t i = 1; i < MEMO_PALETTE_SIZE; i++)
             good = good && palette[i] > palette[i - 1];
+        if (half && row + 8 >= slot->n_rows)
+            good = good && !memcmp(palette, palette - MEMO_PALETTE_SIZE, MEMO_PALETTE_SIZE);
         if (!good)
-            return verify_refuse(slot, row + 8 * half, "has a palette that does not ascend", err);
+            return verify_refuse(slot, row + 8 * half, "has a palette that is none", err);
     }
     return MEMO_OK;
 }
