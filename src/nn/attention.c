@@ -113,10 +113,14 @@ static void attention_pack_values(const attention_work *w, const float *v)
     for (size_t col = 0; col < dim; col += MEMO_PANEL) {
         float *panel = w->values + col / MEMO_PANEL * (w->value_panel / sizeof *panel);
         size_t n = attention_min(dim - col, MEMO_PANEL);
+        if (n == MEMO_PANEL) { /* a size the compiler knows, so that it is a few moves */
+            for (size_t t = 0; t < w->n_tokens; t++)
+                memcpy(panel + t * MEMO_PANEL, v + t * ld + col, MEMO_PANEL * sizeof *panel);
+            continue;
+        }
         for (size_t t = 0; t < w->n_tokens; t++) {
             memcpy(panel + t * MEMO_PANEL, v + t * ld + col, n * sizeof *panel);
-            if (n < MEMO_PANEL)
-                memset(panel + t * MEMO_PANEL + n, 0, (MEMO_PANEL - n) * sizeof *panel);
+            memset(panel + t * MEMO_PANEL + n, 0, (MEMO_PANEL - n) * sizeof *panel);
         }
     }
 }
