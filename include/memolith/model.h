@@ -298,8 +298,7 @@ typedef struct memo_compile_options {
     size_t block; /* inputs of a multiplier: 32, 64 or 128; 0: 32 */
     /* Class lut4. */
     memo_palette_kind palette;
-    size_t
-        palette_group; /* rows of a palette: 8, 16, 32, MEMO_PALETTE_GROUP_TENSOR; 0: 8 */
+    size_t palette_group;     /* rows of a palette: 8, 16, 32, MEMO_PALETTE_GROUP_TENSOR; 0: 8 */
     unsigned palette_bits;    /* 4; 0: 4 */
     int palette_plain_scales; /* non-zero: one scale for the matrix instead of one per channel */
 
