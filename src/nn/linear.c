@@ -38,6 +38,11 @@ static memo_gemm_kind linear_kind(const memo_linear *linear)
     return MEMO_GEMM_F32;
 }
 
+int memo_linear_takes_bytes(const memo_linear *linear)
+{
+    return linear_kind(linear) == MEMO_GEMM_INT8;
+}
+
 /* Bytes from one prepared row to the next. */
 static size_t linear_ld(const memo_linear *linear, memo_gemm_kind kind)
 {

@@ -50,6 +50,9 @@ typedef struct memo_linear_room {
 size_t memo_linear_room_row(size_t n_in);
 size_t memo_linear_room_unpacked(size_t n_in);
 
+/* Whether the layer's input becomes bytes, in which small errors vanish. */
+int memo_linear_takes_bytes(const memo_linear *linear);
+
 /* memo_linear_prepare() -- one row of x [n_in] into the room as row number `row`, in the form that
  * the layer wants: bytes or bf16; layers on floats read x itself, and nothing is done. */
 void memo_linear_prepare(const memo_kernels *kernels, const memo_linear *linear, const float *x,

@@ -255,6 +255,16 @@ static void transformer_attend(void *user, size_t task, unsigned worker)
     memo_attention_run(s.model->kernels, &attention, s.attention);
 }
 
+/* What follows `up`: where `down` reads bytes, of which one step is 2^-8 of a row's range, the GELU
+ * that errs by 2^-13 will do. */
+static memo_epilogue transformer_activation(const memo_transformer_config *c,
+                                            const memo_linear *down)
+{
+    if (c->activation == MEMO_ACTIVATION_GELU_TANH)
+        return MEMO_EPILOGUE_GELU_TANH;
+    return memo_linear_takes_bytes(down) ? MEMO_EPILOGUE_GELU_ERF_FAST : MEMO_EPILOGUE_GELU_ERF;
+}
+
 /* One block behind attention: x = norm(x + out(context)), x = norm(x + down(activation(up(x)))),
  * and the projections of the next layer unless this is the last. */
 static void transformer_block(void *user, size_t task, unsigned worker)
@@ -263,15 +273,13 @@ static void transformer_block(void *user, size_t task, unsigned worker)
     const memo_transformer_config *c = &s.model->config;
     const memo_layer_weights *w = &s.model->layers[s.layer];
     const memo_linear *next = s.layer + 1 < c->n_layers ? &w[1].qkv : NULL;
-    memo_epilogue activation = c->activation == MEMO_ACTIVATION_GELU_TANH ? MEMO_EPILOGUE_GELU_TANH
-                                                                          : MEMO_EPILOGUE_GELU_ERF;
     size_t row, n = transformer_block_of(&s, task, &row);
     memo_rows x = transformer_rows(s.x, row), context = transformer_rows(s.context, row);
 
     transformer_prepare(&s, &w->out, n, context);
     transformer_linear(&s, &w->out, n, context, MEMO_EPILOGUE_ADD, x);
     transformer_norm(&s, w->attention_norm, &w->up, n, x);
-    transformer_linear(&s, &w->up, n, x, activation, s.ffn);
+    transformer_linear(&s, &w->up, n, x, transformer_activation(c, &w->down), s.ffn);
     transformer_prepare(&s, &w->down, n, s.ffn);
     transformer_linear(&s, &w->down, n, s.ffn, MEMO_EPILOGUE_ADD, x);
     transformer_norm(&s, w->ffn_norm, next, n, x);

@@ -11,8 +11,46 @@
 #include "model/verify/probe.h"
 #include "model/verify/verify_slots.h"
 
-/* A probe's vector may be this far from the stored one: levels differ in the last bits. */
-#define VERIFY_MAX_DIFF 1e-5
+/* How far a probe's vector may be from the stored one. In floats levels differ in the last bits. In
+ * the other classes attention is of bf16 on some levels, and a value between two bytes may fall on
+ * either side: the angle is that by which the class itself is off. */
+#define VERIFY_MAX_DIFF        1e-5
+#define VERIFY_MIN_COSINE_BF16 0.9999
+#define VERIFY_MIN_COSINE_INT  0.99
+
+/* The least exact of the classes of its weights. */
+static memo_class verify_class(const memo_layout *layout)
+{
+    memo_class least = MEMO_CLASS_F32;
+
+    for (size_t i = 0; i < layout->n_slots; i++) {
+        memo_class cls = layout->slots[i].format.cls;
+        if (cls != MEMO_CLASS_F32 && cls != MEMO_CLASS_F16 && cls != MEMO_CLASS_BF16)
+            return cls;
+        if (cls == MEMO_CLASS_BF16)
+            least = cls;
+    }
+    return least;
+}
+
+static memo_status verify_judge_vectors(const memo_model *model, const memo_verify_report *report,
+                                        memo_err *err)
+{
+    memo_class cls = verify_class(&model->file.layout);
+    double least = cls == MEMO_CLASS_BF16 ? VERIFY_MIN_COSINE_BF16 : VERIFY_MIN_COSINE_INT;
+
+    if (cls == MEMO_CLASS_F32) {
+        if (!(report->probe_max_abs_diff <= VERIFY_MAX_DIFF))
+            return memo_fail(err, MEMO_ERR_VERIFY,
+                             "a probe's vector differs from the stored one by %g, allowed %g",
+                             report->probe_max_abs_diff, VERIFY_MAX_DIFF);
+    } else if (!(report->probe_min_cosine >= least)) {
+        return memo_fail(err, MEMO_ERR_VERIFY,
+                         "a probe's vector has cosine %.6f to the stored one, at least %g wanted",
+                         report->probe_min_cosine, least);
+    }
+    return MEMO_OK;
+}
 
 /* ---- weights ------------------------------------------------------------------------------- */
 
@@ -131,11 +169,7 @@ static memo_status verify_run(memo_model *model, memo_verify_report *report, mem
     if (report->n_probe_ids_differ)
         return memo_fail(err, MEMO_ERR_VERIFY, "%zu of %zu probe texts give other token ids",
                          report->n_probe_ids_differ, report->n_probes);
-    if (!(report->probe_max_abs_diff <= VERIFY_MAX_DIFF))
-        return memo_fail(err, MEMO_ERR_VERIFY,
-                         "a probe's vector differs from the stored one by %g, allowed %g",
-                         report->probe_max_abs_diff, VERIFY_MAX_DIFF);
-    return MEMO_OK;
+    return verify_judge_vectors(model, report, err);
 }
 
 memo_status memo_model_verify(memo_model *model, memo_verify_report *report, memo_err *err)
