@@ -103,23 +103,29 @@ static void meet_task(void *user, size_t task, unsigned worker)
     meeting *m = user;
     (void)task, (void)worker;
     atomic_fetch_add(&m->n_arrived, 1);
-    for (int i = 0; i < 10000 && atomic_load(&m->n_arrived) < m->n_wanted; i++)
+    for (int i = 0; i < 1000 && atomic_load(&m->n_arrived) < m->n_wanted; i++)
         nanosleep(&(struct timespec){0, 1000000}, NULL);
     if (atomic_load(&m->n_arrived) < m->n_wanted)
         atomic_fetch_add(&m->n_alone, 1);
 }
 
 /* Tasks that wait for each other end only if they run at the same time; the pause puts the workers
- * to sleep before the second run. */
+ * to sleep before the next run. A caller whose workers had no processor goes alone for some runs, so
+ * that on a crowded machine a meeting may fail, but not one after the other. */
 static void test_pool_workers_run_at_the_same_time(void **state)
 {
     (void)state;
+    enum { ROUNDS = 2, ATTEMPTS = 10 };
     memo_pool *pool = new_pool(4);
-    for (int round = 0; round < 2; round++) {
-        meeting m = {.n_wanted = 4};
-        memo_pool_run(pool, 4, 4, meet_task, &m);
-        assert_int_equal(m.n_alone, 0);
-        nanosleep(&(struct timespec){0, 20000000}, NULL);
+    for (int round = 0; round < ROUNDS; round++) {
+        int met = 0;
+        for (int i = 0; i < ATTEMPTS && !met; i++) {
+            meeting m = {.n_wanted = 4};
+            memo_pool_run(pool, 4, 4, meet_task, &m);
+            met = m.n_alone == 0;
+            nanosleep(&(struct timespec){0, 100000000}, NULL);
+        }
+        assert_true(met);
     }
     memo_pool_free(pool);
 }
