@@ -19,7 +19,7 @@
 
 /* Rows of a block after attention: the input of `down` and what leads to it stay in a second-level
  * cache of 1 MiB, and weights come from further away once a block. */
-#define TRANSFORMER_BLOCK_ROWS ((size_t)64)
+#define TRANSFORMER_BLOCK_ROWS ((size_t)128)
 
 /* Rows of a block are a multiple of what a tile of the int8 kernels takes; and no worker joins for
  * fewer rows than these, with which the product of a layer takes some ten microseconds. */
