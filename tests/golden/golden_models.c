@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Token ids, hidden states, vectors and neighbours against the reference implementation's.
  *
- *     golden_models F32_MODEL INT8_MODEL FOLDER [--sts FILE]
+ *     golden_models F32_MODEL INT8_MODEL FOLDER [--sts FILE] [MODEL...]
  *
  * FOLDER has the form of data/models: all-minilm-l6-v2/ is compared with both compiled models, each
  * tiny/ARCH/ with its own model/, compiled here. FILE is a table of score, sentence, sentence; by
  * default FOLDER/../sts/stsb/dev.tsv. What is not supported or not there is skipped by name.
+ *
+ * On those sentences every class, also of the further models, must keep what its gate says: the rank
+ * correlation with people's scores, and the mean cosine to the vectors of class f32; and palettes must
+ * be no worse than 4-bit integers, with fewer bytes.
  *
  * Class f32 must be the reference but for rounding. Class int8 must be near it: by the cosine of
  * every vector, and by what is lost on the sentence pairs; and its bits must be the same over batch
@@ -616,37 +620,108 @@ static void run_folder(memo_ctx *ctx, const char *f32, const char *int8, const c
 #define STS_WANT 0.867164
 #define STS_TOL  0.0002
 
-/* 0.2 points. */
-#define STS_INT8_LOSS 0.002
+/* What a class may lose of it, and the mean cosine to class f32 over the same sentences. */
+static const struct {
+    memo_class cls;
+    double loss, cosine;
+} sts_gates[] = {
+    {MEMO_CLASS_F16, 0.0002, 0.999999}, {MEMO_CLASS_BF16, 0.0002, 0.9999},
+    {MEMO_CLASS_INT8, 0.002, 0.997},    {MEMO_CLASS_INT4, 0.01, 0.98},
+    {MEMO_CLASS_LUT4, 0.01, 0.98},
+};
 
-/* Spearman of one model on the pairs, or NaN. */
-static double run_pairs(memo_ctx *ctx, const char *model_path, const memo_text *texts,
-                        const double *scores, size_t n)
+/* "No worse" of two classes of 4 bits: other roundings of one model differ by as much. */
+#define STS_NOISE 0.002
+
+typedef struct sts_table {
+    size_t n; /* pairs */
+    double *scores;
+    memo_text *texts; /* [2 n] */
+} sts_table;
+
+typedef struct sts_result {
+    memo_class cls;
+    uint64_t file_bytes;
+    double spearman;
+    float *vectors; /* [2 n, dim] */
+    size_t dim;
+} sts_result;
+
+/* Embed the sentences; 0 when that fails. */
+static int sts_run(memo_ctx *ctx, const char *path, const sts_table *table, sts_result *out)
 {
     memo_model *model = NULL;
     memo_model_info info;
     memo_err err = {0};
-    double rho = NAN;
+    size_t n = table->n;
 
-    if (!check(memo_model_open(ctx, model_path, NULL, &model, &err) == MEMO_OK, "sts", "%s",
-               err.message))
-        return rho;
+    if (!check(memo_model_open(ctx, path, NULL, &model, &err) == MEMO_OK, "sts", "%s", err.message))
+        return 0;
     memo_model_get_info(model, &info);
-    float *v = need(calloc(2 * n + 1, info.dim * sizeof *v));
+    *out = (sts_result){.cls = info.cls, .file_bytes = info.file_bytes, .dim = info.dim};
+    out->vectors = need(calloc(2 * n + 1, info.dim * sizeof *out->vectors));
     double *cosines = need(calloc(n + 1, sizeof *cosines));
-    if (check(memo_model_embed(model, NULL, texts, 2 * n, v, NULL, &err) == MEMO_OK, "sts", "%s",
-              err.message)) {
-        for (size_t i = 0; i < n; i++)
-            cosines[i] = cosine(v + 2 * i * info.dim, v + (2 * i + 1) * info.dim, info.dim);
-        rho = spearman(scores, cosines, n);
-    }
+    int ok = check(memo_model_embed(model, NULL, table->texts, 2 * n, out->vectors, NULL, &err) ==
+                       MEMO_OK,
+                   "sts", "%s", err.message);
+    for (size_t i = 0; i < n; i++)
+        cosines[i] = cosine(out->vectors + 2 * i * info.dim, out->vectors + (2 * i + 1) * info.dim,
+                            info.dim);
+    out->spearman = spearman(table->scores, cosines, n);
     free(cosines);
-    free(v);
     memo_model_close(model);
-    return rho;
+    return ok;
 }
 
-static void run_sts(memo_ctx *ctx, const char *f32, const char *int8, const char *path)
+static void sts_hold(const sts_result *exact, const sts_result *r, size_t n)
+{
+    double mean = 0;
+
+    for (size_t i = 0; i < 2 * n; i++)
+        mean += cosine(exact->vectors + i * r->dim, r->vectors + i * r->dim, r->dim);
+    mean /= (double)(2 * n);
+    for (size_t g = 0; g < sizeof sts_gates / sizeof *sts_gates; g++) {
+        if (sts_gates[g].cls != r->cls)
+            continue;
+        check(r->spearman >= exact->spearman - sts_gates[g].loss, "sts",
+              "class %s: Spearman %.6f, class f32 %.6f", memo_class_name(r->cls), r->spearman,
+              exact->spearman);
+        check(mean >= sts_gates[g].cosine, "sts", "class %s: mean cosine %.7f",
+              memo_class_name(r->cls), mean);
+        printf("sts: %zu pairs, class %-4s: Spearman %.6f (class f32 %.6f, allowed -%g), mean "
+               "cosine %.7f (allowed %g), %.1f MB\n",
+               n, memo_class_name(r->cls), r->spearman, exact->spearman, sts_gates[g].loss, mean,
+               sts_gates[g].cosine, (double)r->file_bytes / 1e6);
+    }
+}
+
+/* All models on the table; the first is of class f32. */
+static void sts_models(memo_ctx *ctx, const sts_table *table, char *const *paths, size_t n_paths)
+{
+    sts_result exact = {0}, lut4 = {0}, int4 = {0};
+
+    if (!sts_run(ctx, paths[0], table, &exact))
+        return;
+    check(fabs(exact.spearman - STS_WANT) <= STS_TOL, "sts", "Spearman %.6f, wanted %.6f +- %g",
+          exact.spearman, STS_WANT, STS_TOL);
+    printf("sts: %zu pairs, class f32: Spearman %.6f (reference %.6f, allowed +- %g)\n", table->n,
+           exact.spearman, STS_WANT, STS_TOL);
+    for (size_t i = 1; i < n_paths; i++) {
+        sts_result r = {0};
+        if (sts_run(ctx, paths[i], table, &r) && r.dim == exact.dim)
+            sts_hold(&exact, &r, table->n);
+        free(r.vectors);
+        lut4 = r.cls == MEMO_CLASS_LUT4 ? r : lut4;
+        int4 = r.cls == MEMO_CLASS_INT4 ? r : int4;
+    }
+    if (lut4.file_bytes && int4.file_bytes)
+        check(lut4.file_bytes < int4.file_bytes && lut4.spearman >= int4.spearman - STS_NOISE,
+              "sts", "lut4 has %.6f in %" PRIu64 " bytes, int4 %.6f in %" PRIu64, lut4.spearman,
+              lut4.file_bytes, int4.spearman, int4.file_bytes);
+    free(exact.vectors);
+}
+
+static void run_sts(memo_ctx *ctx, const char *path, char *const *paths, size_t n_paths)
 {
     enum { MAX_PAIRS = 20000 };
     FILE *f = fopen(path, "r");
@@ -655,24 +730,17 @@ static void run_sts(memo_ctx *ctx, const char *f32, const char *int8, const char
         skip("sts", "no table of sentence pairs beside the golden data");
         return;
     }
-    double *scores = need(calloc(MAX_PAIRS, sizeof *scores));
-    memo_text *texts = need(calloc(2 * MAX_PAIRS, sizeof *texts));
-    size_t n = read_sts(f, MAX_PAIRS, scores, texts);
+    sts_table table = {
+        .scores = need(calloc(MAX_PAIRS, sizeof *table.scores)),
+        .texts = need(calloc(2 * MAX_PAIRS, sizeof *table.texts)),
+    };
+    table.n = read_sts(f, MAX_PAIRS, table.scores, table.texts);
     fclose(f);
-    double exact = run_pairs(ctx, f32, texts, scores, n);
-    check(fabs(exact - STS_WANT) <= STS_TOL, "sts", "Spearman %.6f, wanted %.6f +- %g", exact,
-          STS_WANT, STS_TOL);
-    printf("sts: %zu pairs, class f32: Spearman %.6f (reference %.6f, allowed +- %g)\n", n, exact,
-           STS_WANT, STS_TOL);
-    double rho = run_pairs(ctx, int8, texts, scores, n);
-    check(rho >= exact - STS_INT8_LOSS, "sts", "class int8: Spearman %.6f, class f32 %.6f", rho,
-          exact);
-    printf("sts: %zu pairs, class int8: Spearman %.6f (class f32 %.6f, allowed -%g)\n", n, rho,
-           exact, STS_INT8_LOSS);
-    for (size_t i = 0; i < 2 * n; i++)
-        free((char *)(uintptr_t)texts[i].bytes);
-    free(texts);
-    free(scores);
+    sts_models(ctx, &table, paths, n_paths);
+    for (size_t i = 0; i < 2 * table.n; i++)
+        free((char *)(uintptr_t)table.texts[i].bytes);
+    free(table.texts);
+    free(table.scores);
 }
 
 int main(int argc, char **argv)
@@ -682,8 +750,10 @@ int main(int argc, char **argv)
     memo_err err = {0};
     char sts[PATH_BYTES];
 
-    if (argc != 4 && !(argc == 6 && !strcmp(argv[4], "--sts"))) {
-        fprintf(stderr, "usage: golden_models F32_MODEL INT8_MODEL FOLDER [--sts FILE]\n");
+    int named = argc > 5 && !strcmp(argv[4], "--sts");
+    if (argc < 4 || (argc > 4 && argv[4][0] == '-' && !named)) {
+        fprintf(stderr,
+                "usage: golden_models F32_MODEL INT8_MODEL FOLDER [--sts FILE] [MODEL...]\n");
         return 2;
     }
     if (memo_ctx_new(&o, &ctx, &err)) {
@@ -693,7 +763,15 @@ int main(int argc, char **argv)
     printf("level %s\n", memo_cpu_name(memo_ctx_cpu(ctx)));
     run_folder(ctx, argv[1], argv[2], argv[3]);
     join(sts, argv[3], "../sts/stsb/dev.tsv");
-    run_sts(ctx, argv[1], argv[2], argc == 6 ? argv[5] : sts);
+    /* argv: f32, int8, then the further models */
+    int first = named ? 6 : 4;
+    char **paths = need(calloc((size_t)argc, sizeof *paths));
+    paths[0] = argv[1];
+    paths[1] = argv[2];
+    for (int i = first; i < argc; i++)
+        paths[2 + i - first] = argv[i];
+    run_sts(ctx, named ? argv[5] : sts, paths, (size_t)(2 + argc - first));
+    free(paths);
     memo_ctx_free(ctx);
     printf("%zu passed, %zu failed, %zu skipped\n", n_passed, n_failed, n_skipped);
     return n_failed != 0;
