@@ -8,7 +8,8 @@
  *   u32 offset (little-endian), op, value
  *
  *   op bit 7: the offset counts in the header, else in the whole file (modulo its length)
- *   op bit 6: in the first change: the model is the one of class int8, else the one of f32
+ *   op bit 6: in the first change: the model is the one of class int8
+ *   op bit 5: likewise: the one of all classes mixed; neither: the one of f32
  *   op & 3    0: the byte becomes value; 1: ^= value; 2: += value; 3: the file ends here
  *
  * An odd number of bytes leaves the checksums as they are: then whatever opens must be unchanged.
@@ -35,17 +36,20 @@ typedef struct fuzz_file {
 } fuzz_file;
 
 static memo_ctx *fuzz_ctx;
-static fuzz_file fuzz_good[2];   /* by class: f32, int8 */
+static fuzz_file fuzz_good[3];   /* f32, int8, mixed */
 static unsigned char *fuzz_work; /* as long as the longer of them, 64-byte aligned */
 
-/* Compile the command tests' model into class `cls`. */
-static void fuzz_compile(memo_class cls, fuzz_file *good)
+/* Compile the command tests' model into class `cls`, with rules. */
+static void fuzz_compile(memo_class cls, const char *const *set, size_t n_set, fuzz_file *good)
 {
     char path[64];
     char *bytes = NULL;
     memo_err err = {0};
-    memo_compile_options compile = {.size = sizeof compile, .overwrite = 1, .cls = cls};
+    memo_compile_options compile = {
+        .size = sizeof compile, .overwrite = 1, .cls = cls, .set = set, .n_set = n_set};
 
+    if (n_set) /* any text will do */
+        compile.calibrate = MEMO_SOURCE_DIR "/tests/cli/tiny-model/vocab.txt";
     snprintf(path, sizeof path, "/tmp/memo-fuzz-%ld.safetensors", (long)getpid());
     if (memo_model_compile(fuzz_ctx, MEMO_SOURCE_DIR "/tests/cli/tiny-model", path, &compile, NULL,
                            &err) ||
@@ -59,14 +63,27 @@ static void fuzz_compile(memo_class cls, fuzz_file *good)
 
 static void fuzz_compiled_init(void)
 {
+    static const char *const mixed[] = {
+        "layer.000.ffn.up.weight=int4/32",
+        "layer.001.ffn.up.weight=lut4/16",
+        "layer.000.ffn.down.weight=bf16",
+        "layer.001.ffn.down.weight=int8/32",
+        "layer.000.attention.*.weight=int8:none",
+        "layer.001.attention.out.weight=lut4:none",
+        "layer.001.attention.qkv.weight=int4/64:static",
+        "embeddings.word=int8",
+    };
     memo_ctx_options options = {.size = sizeof options, .n_threads = 1};
+    size_t longest = 0;
 
     if (memo_ctx_new(&options, &fuzz_ctx, NULL))
         abort();
-    fuzz_compile(MEMO_CLASS_F32, &fuzz_good[0]);
-    fuzz_compile(MEMO_CLASS_INT8, &fuzz_good[1]);
-    fuzz_work =
-        memo_aligned_alloc(fuzz_good[0].n > fuzz_good[1].n ? fuzz_good[0].n : fuzz_good[1].n);
+    fuzz_compile(MEMO_CLASS_F32, NULL, 0, &fuzz_good[0]);
+    fuzz_compile(MEMO_CLASS_INT8, NULL, 0, &fuzz_good[1]);
+    fuzz_compile(MEMO_CLASS_F16, mixed, sizeof mixed / sizeof *mixed, &fuzz_good[2]);
+    for (size_t i = 0; i < 3; i++)
+        longest = fuzz_good[i].n > longest ? fuzz_good[i].n : longest;
+    fuzz_work = memo_aligned_alloc(longest);
     if (!fuzz_work)
         abort();
 }
@@ -163,7 +180,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (!fuzz_ctx)
         fuzz_compiled_init();
-    const fuzz_file *good = &fuzz_good[size >= 6 && (data[4] & 0x40)];
+    int op = size >= 6 ? data[4] : 0;
+    const fuzz_file *good = &fuzz_good[op & 0x40 ? 1 : op & 0x20 ? 2 : 0];
     size_t n = fuzz_change(good, data, size);
     int sign = size % 2 == 0;
     if (sign)

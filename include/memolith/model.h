@@ -419,7 +419,8 @@ typedef struct memo_verify_report {
  *
  * MEMO_ERR_CORRUPT: a checksum or the fingerprint differs; MEMO_ERR_VERIFY: a probe's ids differ or
  * a vector is further from the stored one than levels differ: by 1e-5 in classes f32 and f16, by a
- * cosine of 0.9999 in bf16, of 0.99 in the others. `report` is filled in those two cases also. Cost: reads the whole file. */
+ * cosine of 0.9999 in bf16, of 0.99 in the others. `report` is filled in those two cases also. Cost:
+ * reads the whole file. */
 MEMO_API memo_status memo_model_verify(memo_model *model, memo_verify_report *report,
                                        memo_err *err);
 

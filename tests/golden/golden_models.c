@@ -481,8 +481,23 @@ static void check_bits_run(const golden_set *g, memo_model *model, const memo_te
     free(v);
 }
 
-/* Batches, orders and threads at the best level, then the other levels with vector instructions:
- * the same bits everywhere. Level ref has its own exp and erf; prop_embed says how near it is. */
+/* The first n vectors with attention that is portable, into g->vectors. */
+static void embed_portable(const golden_set *g, const char *path, const memo_text *texts, size_t n)
+{
+    memo_model_options portable = {.size = sizeof portable, .portable = 1};
+    memo_embed_options o = {.size = sizeof o, .role = MEMO_ROLE_NONE};
+    memo_model *model = NULL;
+    memo_err err = {0};
+
+    check(memo_model_open(g->ctx, path, &portable, &model, &err) == MEMO_OK &&
+              memo_model_embed(model, &o, texts, n, g->vectors, NULL, &err) == MEMO_OK,
+          g->suite, "portable: %s", err.message);
+    memo_model_close(model);
+}
+
+/* Batches, orders and threads at the best level; then, with portable attention, the other levels with
+ * vector instructions: the same bits everywhere. Level ref has its own exp and erf; prop_embed says
+ * how near it is. */
 static void check_bits(const golden_set *g, const char *path)
 {
     static const bits_run runs[] = {{1, 1, 0}, {7, 2, 1}, {32, 4, 0}, {300, 1, 1}};
@@ -494,13 +509,15 @@ static void check_bits(const golden_set *g, const char *path)
         check_bits_run(g, g->model, texts, g->n, runs[i], memo_cpu_name(memo_ctx_cpu(g->ctx)));
     printf("%s: bits of %zu texts in %d batches, orders and threads; other levels:", g->suite, g->n,
            N_RUNS);
+    embed_portable(g, path, texts, n_below);
     for (memo_cpu cpu = MEMO_CPU_REF + 1; cpu <= MEMO_CPU_NEON_I8MM; cpu++) {
+        memo_model_options portable = {.size = sizeof portable, .portable = 1};
         memo_ctx_options o = {.size = sizeof o, .cpu = cpu, .n_threads = 2};
         memo_ctx *ctx = NULL;
         memo_model *model = NULL;
         if (cpu == memo_ctx_cpu(g->ctx) || memo_ctx_new(&o, &ctx, NULL))
             continue; /* this CPU lacks it */
-        if (check(memo_model_open(ctx, path, NULL, &model, NULL) == MEMO_OK, g->suite, "%s",
+        if (check(memo_model_open(ctx, path, &portable, &model, NULL) == MEMO_OK, g->suite, "%s",
                   memo_cpu_name(cpu)))
             check_bits_run(g, model, texts, n_below, (bits_run){32, 2, 1}, memo_cpu_name(cpu));
         printf(" %s", memo_cpu_name(cpu));
