@@ -405,7 +405,7 @@ $ memolith model compile "$TINY/config.json" -o out
 !   fix: a model folder holds config.json, tokenizer.json or vocab.txt, and model.safetensors
 ? 1
 $ cp -r "$TINY" source; chmod -R u+w source; rm source/config.json; mkfifo source/config.json; memolith model compile source -o out
-! compiling source needs about 609.1 kB of disk and 50.3 MB of memory
+! compiling source needs about 662.3 kB of disk and 50.3 MB of memory
 ! error[IO]: source/config.json: not a regular file but a FIFO
 !   fix: a model folder holds config.json, tokenizer.json or vocab.txt, and model.safetensors
 ? 1
@@ -422,7 +422,7 @@ $ rm home/.config/memolith/config; mkdir home/.config/memolith/config; memolith 
 ? 1
 $ rmdir home/.config/memolith/config
 $ memolith model compile "$TINY" -o folder --force
-! compiling <tests>/tiny-model needs about 609.1 kB of disk and 50.3 MB of memory
+! compiling <tests>/tiny-model needs about 662.3 kB of disk and 50.3 MB of memory
 ! error[IO]: folder: not a regular file but a folder
 ? 1
 
@@ -477,7 +477,7 @@ $ mkdir sealed; chmod 555 sealed; $PYTHON $HELPERS/unprivileged.py memolith add 
 ! error[IO]: <folder>/sealed/s.memo-lock: cannot open the writer lock: Permission denied
 ? 1
 $ $PYTHON $HELPERS/unprivileged.py memolith model compile "$TINY" -o sealed/out
-! compiling <tests>/tiny-model needs about 609.1 kB of disk and 50.3 MB of memory
+! compiling <tests>/tiny-model needs about 662.3 kB of disk and 50.3 MB of memory
 ! error[IO]: sealed/out: cannot create a temporary file beside it: Permission denied
 ? 1
 $ chmod 644 s.memo; $PYTHON $HELPERS/unprivileged.py memolith backup sealed/copy.memo -f s.memo
@@ -491,7 +491,7 @@ $ rm home/.config/memolith/config; mkdir hidden; memolith add tea -f hidden/s.me
 ! error[IO]: hidden/s.memo: cannot look at the store: Permission denied
 ? 1
 $ $PYTHON $HELPERS/unprivileged.py memolith model compile "$TINY" -o hidden/out
-! compiling <tests>/tiny-model needs about 609.1 kB of disk and 50.3 MB of memory
+! compiling <tests>/tiny-model needs about 662.3 kB of disk and 50.3 MB of memory
 ! error[IO]: hidden/out: cannot stat: Permission denied
 ? 1
 
@@ -834,11 +834,11 @@ $ memolith add tea --title --
 ## limits 17: no space while compiling
 $ echo old > out.safetensors
 $ (ulimit -f 16; memolith model compile "$TINY" -o out.safetensors --force)
-! compiling <tests>/tiny-model needs about 609.1 kB of disk and 50.3 MB of memory
+! compiling <tests>/tiny-model needs about 662.3 kB of disk and 50.3 MB of memory
 ! error[IO]: out.safetensors: cannot write: File too large
 ? 1
 $ (ulimit -f 16; memolith model compile "$TINY" -o new.safetensors)
-! compiling <tests>/tiny-model needs about 609.1 kB of disk and 50.3 MB of memory
+! compiling <tests>/tiny-model needs about 662.3 kB of disk and 50.3 MB of memory
 ! error[IO]: new.safetensors: cannot write: File too large
 ? 1
 $ cat out.safetensors

@@ -6,11 +6,11 @@ $ memolith model compile "$TINY" -o out.safetensors
 >   fingerprint  <sha256>
 >   size         175.8 kB, 29 tensors, 21,200 parameters
 >   note         there is no tokenizer.json: the tokenizer is made from vocab.txt, lower case (tokenizer_config.json)
-! compiling <tests>/tiny-model needs about 609.1 kB of disk and 50.3 MB of memory
+! compiling <tests>/tiny-model needs about 662.3 kB of disk and 50.3 MB of memory
 ! licence: there is no LICENSE file in <tests>/tiny-model; the publisher's terms hold for the compiled file too
 $ memolith model compile "$TINY" -o again.safetensors --format json
 > {"path":"again.safetensors","fingerprint":"<sha256>","bytes":175840,"tensors":29,"parameters":21200,"unused":[],"warnings":["there is no tokenizer.json: the tokenizer is made from vocab.txt, lower case (tokenizer_config.json)"]}
-! compiling <tests>/tiny-model needs about 609.1 kB of disk and 50.3 MB of memory
+! compiling <tests>/tiny-model needs about 662.3 kB of disk and 50.3 MB of memory
 ! licence: there is no LICENSE file in <tests>/tiny-model; the publisher's terms hold for the compiled file too
 $ cmp out.safetensors again.safetensors
 $ memolith model compile "$TINY"
@@ -29,7 +29,7 @@ $ memolith model show x.safetensors | grep -E '^a b|max_tokens|pooling'
 >   max_tokens             16  (option)
 >   pooling                "cls"  (option)
 $ cp -r "$TINY" source; chmod -R u+w source; echo terms > source/LICENSE; memolith model compile source -o y.safetensors --format json > report
-! compiling source needs about 609.1 kB of disk and 50.3 MB of memory
+! compiling source needs about 662.3 kB of disk and 50.3 MB of memory
 ! licence: the compiled file falls under LICENSE of source; keep it with the file
 $ ls
 > again.safetensors
@@ -47,7 +47,7 @@ $ memolith model compile "$TINY" -o tiny.int8.safetensors --class int8 --name ti
 >   fingerprint  <sha256>
 >   size         86.6 kB, 46 tensors, 21,200 parameters
 >   note         there is no tokenizer.json: the tokenizer is made from vocab.txt, lower case (tokenizer_config.json)
-! compiling <tests>/tiny-model needs about 555.1 kB of disk and 50.3 MB of memory
+! compiling <tests>/tiny-model needs about 569.3 kB of disk and 50.3 MB of memory
 ! licence: there is no LICENSE file in <tests>/tiny-model; the publisher's terms hold for the compiled file too
 $ memolith model show tiny.int8.safetensors | grep -E 'class|fingerprint|word|layer.000.attention.qkv'
 > tiny (bert, class int8, made by memolith <version>)
@@ -80,6 +80,79 @@ $ memolith search tea --model tiny.int8.safetensors
 !   Scores across the two would be meaningless, so nothing was searched.
 !   fix: use the model that made them (--model FILE of tiny.f32@4bd40f01), or another namespace: --ns other
 ? 4
+
+## classes mixed, and a compiled model made smaller
+$ memolith model compile "$TINY" -o mixed.safetensors --class bf16 --set 'layer.*=int8' --set 'layer.000.ffn.*.weight=lut4/16:none' --set 'embeddings.word=f16' --name tiny --calibrate "$TINY/vocab.txt" | tail -n +3
+>   size         89.2 kB, 47 tensors, 21,200 parameters
+>   note         there is no tokenizer.json: the tokenizer is made from vocab.txt, lower case (tokenizer_config.json)
+! compiling <tests>/tiny-model needs about 800.4 kB of disk and 67.2 MB of memory
+! licence: there is no LICENSE file in <tests>/tiny-model; the publisher's terms hold for the compiled file too
+$ memolith model show mixed.safetensors | sed -n '/^weights/,/^tensors/p'
+> weights
+>   f16           [158, 32]  10,112 bytes  embeddings.word
+>   int8          [32, 32]  2,304 bytes  layer.000.attention.out.weight
+>   int8          [96, 32]  6,912 bytes  layer.000.attention.qkv.weight
+>   lut4/16:none  [32, 40]  1,344 bytes  layer.000.ffn.down.weight
+>   lut4/16:none  [40, 32]  1,952 bytes  layer.000.ffn.up.weight
+>   int8          [32, 32]  2,304 bytes  layer.001.attention.out.weight
+>   int8          [96, 32]  6,912 bytes  layer.001.attention.qkv.weight
+>   int8          [32, 40]  2,304 bytes  layer.001.ffn.down.weight
+>   int8          [40, 32]  3,392 bytes  layer.001.ffn.up.weight
+> tensors (64)
+$ memolith model show mixed.safetensors -o json | $PYTHON -c 'import json, sys; w = json.load(sys.stdin)["weights"]; print(w[0]["class"], w[3])'
+> f16 {'name': 'layer.000.ffn.down.weight', 'format': 'lut4/16:none', 'class': 'lut4', 'activations': 'none', 'rows': 32, 'columns': 40, 'bytes': 1344}
+$ memolith model compile "$TINY" -o tiny.safetensors --name tiny >tiny.out 2>&1; memolith model compile "$TINY" -o tiny.int8.safetensors --class int8 --name tiny >>tiny.out 2>&1
+$ memolith model compress tiny.safetensors -o small.safetensors --class int8
+> small.safetensors
+>   fingerprint  <sha256>
+>   size         86.6 kB, 46 tensors, 21,200 parameters
+! compressing tiny.safetensors needs about 213.9 kB of disk and 33.6 MB of memory
+$ memolith model show small.safetensors | grep fingerprint >a; memolith model show tiny.int8.safetensors | grep fingerprint >b; cmp a b && echo equal
+> equal
+$ memolith model compress small.safetensors -o again.safetensors --class f16
+! compressing small.safetensors needs about 245.5 kB of disk and 33.6 MB of memory
+! error[UNSUPPORTED]: embeddings.word is stored as int8, from which class f16 cannot be made without a second loss
+!   fix: from the published folder: memolith model compile FOLDER --class f16
+? 1
+$ memolith model compress small.safetensors -o small.safetensors --class int4
+! error[USAGE]: small.safetensors is the model that is to be compressed
+? 2
+$ memolith model compress small.safetensors -o again.safetensors
+! error[USAGE]: model compress needs --class or --set
+!   fix: memolith model compress minilm.f32.safetensors -o minilm.lut4.safetensors --class lut4
+? 2
+$ memolith model compile "$TINY" -o x.safetensors --force --set 'layer.9*=int8'
+! compiling <tests>/tiny-model needs about 800.4 kB of disk and 67.2 MB of memory
+! error[USAGE]: the rule "layer.9*=int8" fits no weight
+!   fix: names are like layer.000.attention.qkv.weight, layer.005.ffn.down.weight and embeddings.word
+? 2
+$ memolith model compile "$TINY" -o x.safetensors --force --set 'layer.*=int5'
+! compiling <tests>/tiny-model needs about 800.4 kB of disk and 67.2 MB of memory
+! error[UNSUPPORTED]: the rule "layer.*=int5": "int5" is not supported; supported are f32, f16, bf16, int8, int8/tensor, int8/32, int8/64, int8/128, int4/32, int4/64, int4/128, lut4/8, lut4/16, lut4/32 and lut4/tensor, the integer ones also with :none or :static
+? 1
+$ memolith model compile "$TINY" -o x.safetensors --force --class int8 --palette kmeans --palette-group 8
+! compiling <tests>/tiny-model needs about 569.3 kB of disk and 50.3 MB of memory
+! error[USAGE]: palette-group is for class lut4, and no weight gets that
+? 2
+$ memolith model compile "$TINY" -o x.safetensors --force --class lut4 --palette-bits 6
+! error[USAGE]: --palette-bits is "6"; allowed is 4
+? 2
+$ memolith model compile "$TINY" -o x.safetensors --force --class int8 --activations static
+! compiling <tests>/tiny-model needs about 569.3 kB of disk and 50.3 MB of memory
+! error[USAGE]: static activations need texts on which they are calibrated
+!   fix: --calibrate FILE, one text a line
+? 2
+$ memolith model compile "$TINY" -o x.safetensors --force --class auto --target cos=2
+! error[USAGE]: --target is "cos=2"; allowed is FIGURE=LEAST, above 0 and at most 1
+? 2
+$ memolith model compile "$TINY" -o x.safetensors --force --class auto --target cos=0.9 --target top10=0.5 2>&1 | grep -o 'class auto: matrices 8 lut4'
+> class auto: matrices 8 lut4
+$ memolith model compile "$TINY" -o x.safetensors --force --dims 8 --layers-average 2 --max-length 16 >x.out 2>&1; memolith model show x.safetensors | grep -E 'dims|layers_average|max_tokens|vector'
+>   vector                 8 dimensions
+>   max_tokens             16  (option)
+>   layers_average         2  (option)
+>   dims                   8  (option)
+>   F32   [8, 8]  256 bytes at 174016  memolith.probe.vectors
 
 ## show, inspect and verify
 $ memolith model show

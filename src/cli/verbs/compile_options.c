@@ -109,6 +109,18 @@ memo_status cli_compile_options(cli_app *app, memo_compile_options *options, con
 
 /* ---- what it will need --------------------------------------------------------------------- */
 
+void cli_compile_count_matrix(cli_compile_values *values, uint64_t n_rows, uint64_t n_cols)
+{
+    enum { FEEDBACK = 4096 }; /* wider ones have no moments: model/compile/encode.h */
+
+    values->n_matrix += (n_rows + 15) / 16 * 16 * ((n_cols + 63) / 64 * 64); /* panels */
+    if (n_cols > FEEDBACK)
+        return;
+    values->n_moments += n_cols * n_cols;
+    if (n_cols > values->widest)
+        values->widest = n_cols;
+}
+
 /* Sixteenths of a byte that a value of a matrix takes at most, its share of the scales included. */
 static uint64_t option_sixteenths(const memo_compile_options *o, memo_class cls)
 {
@@ -144,7 +156,8 @@ uint64_t cli_compile_bytes(const memo_compile_options *o, const cli_compile_valu
 cli_compile_needs cli_compile_measuring(const memo_compile_options *o,
                                         const cli_compile_values *values, int from_model)
 {
-    enum { MOMENTS = 96 << 20, FACTOR = 64 << 20, TEXTS = 16 << 20 };
+    enum { MOMENTS = 96 << 20, TEXTS = 16 << 20 };
+    uint64_t moments = 4 * values->n_moments, factor = 4 * values->widest * values->widest;
     uint64_t n = values->n_matrix + values->n_word + values->n_other;
     int rules = o->n_set > 0; /* they may ask for anything */
     int four_bits = o->cls == MEMO_CLASS_INT4 || o->cls == MEMO_CLASS_LUT4;
@@ -155,7 +168,10 @@ cli_compile_needs cli_compile_measuring(const memo_compile_options *o,
         needs.memory = TEXTS;
     }
     if (o->auto_class || four_bits || rules)
-        needs.memory += MOMENTS + FACTOR;
+        needs.memory += (moments < MOMENTS  ? moments
+                         : factor > MOMENTS ? factor
+                                            : MOMENTS) +
+                        factor;
     if (o->auto_class)
         needs.disk += 2 * n + 2 * (n + n / 16);
     return needs;

@@ -15,7 +15,11 @@ memo_status cli_compile_options(cli_app *app, memo_compile_options *options, con
 /* Values of a model by what becomes of them. */
 typedef struct cli_compile_values {
     uint64_t n_matrix, n_word, n_other; /* matrices; token embeddings; what stays f32 */
+    uint64_t n_moments, widest;         /* squares of the widths of the matrices; inputs of one */
 } cli_compile_values;
+
+/* Count a matrix. */
+void cli_compile_count_matrix(cli_compile_values *values, uint64_t n_rows, uint64_t n_cols);
 
 /* Bytes that they take at most when compiled so. */
 uint64_t cli_compile_bytes(const memo_compile_options *options, const cli_compile_values *values);

@@ -43,7 +43,7 @@ static void compile_count_values(memo_ctx *ctx, const char *path, cli_compile_va
         if (strstr(tensor->name, "word_embeddings"))
             values->n_word += n_values;
         else if (tensor->n_dims == 2 && !strstr(tensor->name, "embeddings"))
-            values->n_matrix += n_values;
+            cli_compile_count_matrix(values, tensor->shape[0], tensor->shape[1]);
         else
             values->n_other += n_values;
     }

@@ -14,7 +14,7 @@
 static memo_status compress_announce(cli_app *app, const char *from, const char *out,
                                      const memo_compile_options *options, memo_err *err)
 {
-    enum { BUFFERS = 32 << 20 };
+    enum { MARGIN = 128 << 10, BUFFERS = 32 << 20 };
     memo_model *model = NULL;
     memo_model_info info;
     memo_weight_info weight;
@@ -28,11 +28,15 @@ static memo_status compress_announce(cli_app *app, const char *from, const char 
     for (size_t i = 0; memo_model_get_weight(model, i, &weight); i++) {
         uint64_t n = (uint64_t)weight.n_rows * weight.n_cols;
         stored += weight.n_bytes;
-        *(strcmp(weight.name, "embeddings.word") ? &values.n_matrix : &values.n_word) += n;
+        if (strcmp(weight.name, "embeddings.word") == 0)
+            values.n_word += n;
+        else
+            cli_compile_count_matrix(&values, weight.n_rows, weight.n_cols);
     }
     memo_model_close(model);
     cli_compile_needs measuring = cli_compile_measuring(options, &values, 1);
-    uint64_t disk = info.file_bytes - stored + cli_compile_bytes(options, &values) + measuring.disk;
+    uint64_t disk =
+        info.file_bytes - stored + cli_compile_bytes(options, &values) + measuring.disk + MARGIN;
 
     return cli_compile_announce(app, "compressing", from, out, disk, measuring.memory + BUFFERS,
                                 err);
