@@ -37,13 +37,15 @@ static float ref_bf16(uint16_t h)
 /* Input i of channel j in a packed panel. */
 static float ref_weight(memo_gemm_kind kind, const void *panel, size_t i, size_t j)
 {
+    size_t of_quad = (i / 4 * MEMO_PANEL + j) * 4 + i % 4;
+
     switch (kind) {
     case MEMO_GEMM_F16:
         return ref_f16(((const uint16_t *)panel)[i * MEMO_PANEL + j]);
     case MEMO_GEMM_BF16:
         return ref_bf16(((const uint16_t *)panel)[(i / 2 * MEMO_PANEL + j) * 2 + i % 2]);
     case MEMO_GEMM_W8:
-        return ((const int8_t *)panel)[(i / 4 * MEMO_PANEL + j) * 4 + i % 4];
+        return ((const int8_t *)panel)[of_quad];
     default:
         return ((const float *)panel)[i * MEMO_PANEL + j];
     }
@@ -100,13 +102,16 @@ static void ref_unpack_4bit(const memo_unpack *unpack, size_t panel, size_t k, c
         unpack->palette ? 0 : ((k + 63) / 64 * 64 + unpack->block - 1) / unpack->block;
     for (size_t i = 0; i < (k + 63) / 64 * 64; i++) {
         for (size_t j = 0; j < MEMO_PANEL; j++) {
-            int nibble = from[i / 8 * 64 + j * 4 + i % 4] >> (i % 8 < 4 ? 0 : 4) & 15, q = 0;
+            int nibble = from[i / 8 * 64 + j * 4 + i % 4] >> (i % 8 < 4 ? 0 : 4) & 15;
+            int8_t *q = &to[(i / 4 * MEMO_PANEL + j) * 4 + i % 4];
+            *q = 0;
             if (i < k && unpack->palette)
-                q = unpack->palette[panel * 32 + j / 8 * 16 + (size_t)nibble];
+                *q = unpack->palette[panel * 32 + j / 8 * 16 + (size_t)nibble];
             else if (i < k)
-                q = (nibble < 8 ? nibble : nibble - 16) *
-                    unpack->multiplier[(panel * n_blocks + i / unpack->block) * MEMO_PANEL + j];
-            to[(i / 4 * MEMO_PANEL + j) * 4 + i % 4] = (int8_t)q;
+                *q = (int8_t)((nibble < 8 ? nibble : nibble - 16) *
+                              unpack
+                                  ->multiplier[(panel * n_blocks + i / unpack->block) * MEMO_PANEL +
+                                               j]);
         }
     }
 }

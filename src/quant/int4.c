@@ -60,13 +60,14 @@ static double int4_block_step(const int4_search *s, size_t b)
     float step = int4_whole_step(s, b);
     double least = HUGE_VAL, best = 0;
 
-    for (int k = 0; k < INT4_STEPS && step >= FLT_MIN; k++, step *= INT4_SHRINK) {
+    for (int k = 0; k < INT4_STEPS && step >= FLT_MIN; k++) {
         memo_fit fit = int4_fit_block(s, b, step);
         double cost = memo_fit_best_noise(&fit) * (double)step * (double)step;
         if (cost < least) {
             least = cost;
             best = memo_fit_best_step(&fit, (double)step);
         }
+        step *= INT4_SHRINK;
     }
     return best;
 }
@@ -228,7 +229,8 @@ typedef struct int4_grid {
 static uint8_t int4_grid_nearest(const void *grid, size_t i, float y, float *value)
 {
     const int4_grid *g = grid;
-    float step = g->row->scale * (float)g->row->multipliers[i / g->block];
+    size_t b = i / g->block;
+    float step = g->row->scale * (float)g->row->multipliers[b];
     int nibble = int4_nearest(y, (double)step);
 
     *value = step * (float)nibble;

@@ -108,8 +108,10 @@ static double int8_best_candidate(size_t n, const float *x, const float *importa
     int8_candidate best = {absmax, HUGE_VAL, (double)absmax};
     float scale = absmax;
 
-    for (int k = 0; k < INT8_CANDIDATES; k++, scale *= INT8_SHRINK)
+    for (int k = 0; k < INT8_CANDIDATES; k++) {
         int8_try(n, x, importance, scale, &best);
+        scale *= INT8_SHRINK;
+    }
     float middle = best.scale;
     for (int k = -INT8_FINE / 2; k <= INT8_FINE / 2; k++)
         if (k)

@@ -96,8 +96,9 @@ static float lut4_try(const lut4_row *row, float start, uint8_t *codes)
     double most = 0, factor = LUT4_SPREAD, saved;
     float best = start;
 
-    for (int k = 0; k < LUT4_TRIES; k++, factor *= LUT4_SHRINK) {
+    for (int k = 0; k < LUT4_TRIES; k++) {
         float scale = (float)((double)start * factor);
+        factor *= LUT4_SHRINK;
         if (!(scale >= FLT_MIN) || !isfinite(scale))
             continue;
         lut4_assign(row, scale, codes, &saved);
