@@ -44,7 +44,7 @@ typedef enum memo_epilogue {
     MEMO_EPILOGUE_GELU_TANH, /* c = gelu(acc + bias), tanh form */
     MEMO_EPILOGUE_ADD,       /* c = acc + bias + residual */
     /* c = gelu_erf_fast_f32(acc + bias), for outputs that quantize_row_int8 takes: its error is far
-     * below a step of bytes, and it costs half. */
+     * below a step of bytes, with half the operations. */
     MEMO_EPILOGUE_GELU_ERF_FAST,
 } memo_epilogue;
 
@@ -136,7 +136,7 @@ typedef struct memo_gemm_tile {
 } memo_gemm_tile;
 
 /* How a level computes a kind: tiles of at most rows x panels; the value of an element depends on
- * neither. run is NULL where the level has no such kind; the table of every level has all. */
+ * neither. Every level has all kinds. */
 typedef struct memo_gemm_kernel {
     size_t rows, panels;
     void (*run)(size_t rows, size_t n_panels, const memo_gemm_tile *tile);

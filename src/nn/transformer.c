@@ -22,7 +22,7 @@
 #define TRANSFORMER_BLOCK_ROWS ((size_t)128)
 
 /* Rows of a block are a multiple of what a tile of the int8 kernels takes; and no worker joins for
- * fewer rows than these, with which the product of a layer takes some ten microseconds. */
+ * fewer rows than these: tiles are full, and a run of the pool is little beside its tasks. */
 #define TRANSFORMER_ROW_STEP   ((size_t)8)
 #define TRANSFORMER_LEAST_ROWS ((size_t)24)
 
