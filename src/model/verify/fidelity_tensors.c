@@ -2,12 +2,12 @@
 /* Weight by weight beside a reference: both are unpacked and dequantized 16 rows at a time. */
 #include "model/verify/fidelity.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "model/slot_rows.h"
+#include "quant/figures.h"
 
 memo_status memo_fidelity_same_network(const memo_model *model, const memo_model *against,
                                        memo_err *err)
@@ -45,7 +45,7 @@ typedef struct tensor_side {
 
 /* Sums over a weight. */
 typedef struct tensor_sums {
-    double signal, noise, max_abs_error, largest;
+    memo_quant_figures figures;
     int differs; /* in the bits */
 } tensor_sums;
 
@@ -58,15 +58,7 @@ static const float *tensor_rows(const tensor_side *side, size_t row, size_t n_ro
 static void tensor_add(tensor_sums *sums, const float *ours, const float *theirs, size_t n)
 {
     sums->differs |= memcmp(ours, theirs, n * sizeof *ours) != 0;
-    for (size_t i = 0; i < n; i++) {
-        double w = theirs[i], error = fabs((double)ours[i] - w);
-        sums->signal += w * w;
-        sums->noise += error * error;
-        if (!(error <= sums->max_abs_error)) /* also NaN */
-            sums->max_abs_error = error;
-        if (fabs(w) > sums->largest)
-            sums->largest = fabs(w);
-    }
+    memo_quant_figures_add(&sums->figures, n, theirs, ours);
 }
 
 static tensor_sums tensor_compare(const tensor_side *ours, const tensor_side *theirs)
@@ -129,9 +121,9 @@ memo_status memo_fidelity_tensors(memo_fidelity_job *job, const memo_model *mode
             .cls = slot->format.cls,
             .n_rows = slot->n_rows,
             .n_cols = slot->n_cols,
-            .snr_db = sums.noise == 0 ? INFINITY : 10 * log10(sums.signal / sums.noise),
-            .max_abs_error = sums.max_abs_error,
-            .largest = sums.largest,
+            .snr_db = memo_quant_figures_snr_db(&sums.figures),
+            .max_abs_error = sums.figures.worst,
+            .largest = sums.figures.largest,
         };
         if (!t->name)
             status = memo_fail_nomem(err, "the report", sizeof slot->name);
