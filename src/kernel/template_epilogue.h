@@ -7,7 +7,6 @@
 KERNEL_INLINE void V(tile_store)(const size_t rows, size_t p, V(f32) * x, const memo_gemm_tile *t)
 {
     float *c = t->c + p * MEMO_PANEL;
-    const float *residual = t->residual + p * MEMO_PANEL;
     switch (t->epilogue) {
     case MEMO_EPILOGUE_GELU_ERF:
         KERNEL_UNROLL
@@ -27,7 +26,7 @@ KERNEL_INLINE void V(tile_store)(const size_t rows, size_t p, V(f32) * x, const 
     case MEMO_EPILOGUE_ADD:
         KERNEL_UNROLL
         for (size_t r = 0; r < rows; r++)
-            x[r] = V(add)(x[r], V(load)(residual + r * t->ld_residual));
+            x[r] = V(add)(x[r], V(load)(t->residual + p * MEMO_PANEL + r * t->ld_residual));
         break;
     case MEMO_EPILOGUE_NONE:
         break;
