@@ -15,7 +15,7 @@ STAGES = (  # the first that matches
     ("norm, activation, residual", r"layer_norm|norm_f32|gelu|add_f32|erf|exp_f32|tanh"),
     ("matrix products", r"gemm|tile|vnni|unpack|dot_"),
     ("tokenizer", r"token|wordpiece|trie|bert_norm|utf8|words|chars|encode"),
-    ("embeddings, pooling", r"embed|gather|pool|transformer|scale_f32"),
+    ("embeddings, pooling", r"embed|gather|pool|transformer|scale_rows"),
     ("checksums", r"XXH|xxh|checksum"),
 )
 

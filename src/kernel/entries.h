@@ -21,7 +21,8 @@ void V(memo_gelu_erf_f32)(size_t n, const float *x, float *y);
 void V(memo_gelu_tanh_f32)(size_t n, const float *x, float *y);
 void V(memo_gelu_erf_fast_f32)(size_t n, const float *x, float *y);
 void V(memo_add_f32)(size_t n, const float *a, const float *b, float *y);
-void V(memo_scale_f32)(size_t n, float s, const float *x, float *y);
+void V(memo_scale_rows_f32)(size_t n_rows, size_t n, const float *factors, const float *x,
+                            size_t ldx, float *y, size_t ldy);
 void V(memo_softmax_tile_f32)(const memo_softmax_tile *tile);
 void V(memo_layer_norm_f32)(size_t n, const float *x, const float *gain, const float *bias,
                             float eps, float *y);

@@ -201,7 +201,9 @@ typedef struct memo_kernels {
     /* The erf form with an error of at most 2^-13.8 |x|; all levels give the same bits. */
     void (*gelu_erf_fast_f32)(size_t n, const float *x, float *y);
     void (*add_f32)(size_t n, const float *a, const float *b, float *y);
-    void (*scale_f32)(size_t n, float s, const float *x, float *y);
+    /* y[r] = factors[r] x[r] of rows ldx and ldy floats apart; y == x with ldy == ldx is allowed. */
+    void (*scale_rows_f32)(size_t n_rows, size_t n, const float *factors, const float *x,
+                           size_t ldx, float *y, size_t ldy);
 
     /* Weights of a tile of attention, see memo_softmax_tile; exp with 1 ULP. */
     void (*softmax_tile_f32)(const memo_softmax_tile *tile);
@@ -211,8 +213,10 @@ typedef struct memo_kernels {
      * The same weights as bf16: exp with 2^-18 (and what rounding its argument costs), then 2^-8, or
      * zero below 2^-126; the sum is that of the values before they are rounded to bf16. */
     void (*softmax_tile_bf16)(const memo_softmax_tile *tile);
-    /* To nearest, ties to even; subnormals may become zeros. y[n .. n_pad - 1] is zero. */
-    void (*to_bf16)(size_t n, size_t n_pad, const float *x, uint16_t *y);
+    /* Rows of n values to nearest, ties to even; subnormals may become zeros. n .. n_pad - 1 of each
+     * row of y are zero. ldx and ldy: elements from one row to the next. */
+    void (*rows_to_bf16)(size_t n_rows, size_t n, size_t n_pad, const float *x, size_t ldx,
+                         uint16_t *y, size_t ldy);
     /* As pack_panels_f32, to bf16, with zeros for the inputs up to a multiple of 32:
      * [n_cols_pad / 2][16][2]. panel_stride in elements. */
     void (*pack_panels_bf16)(size_t n_rows, size_t n_cols, const float *src, size_t lds,

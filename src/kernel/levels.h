@@ -38,14 +38,15 @@ extern const memo_kernels *const memo_kernels_neon_i8mm;            /* + i8mm */
     .erf_f32 = memo_erf_f32_##level, .tanh_f32 = memo_tanh_f32_##level,                            \
     .gelu_erf_f32 = memo_gelu_erf_f32_##level, .gelu_tanh_f32 = memo_gelu_tanh_f32_##level,        \
     .gelu_erf_fast_f32 = memo_gelu_erf_fast_f32_##level, .add_f32 = memo_add_f32_##level,          \
-    .scale_f32 = memo_scale_f32_##level, .softmax_tile_f32 = memo_softmax_tile_f32_##level,        \
+    .scale_rows_f32 = memo_scale_rows_f32_##level,                                                 \
+    .softmax_tile_f32 = memo_softmax_tile_f32_##level,                                             \
     .layer_norm_f32 = memo_layer_norm_f32_##level, .dot_f32 = memo_dot_f32_##level,                \
     .dot_rows_f32 = memo_dot_rows_f32_##level, .pack_panels_f32 = memo_pack_panels_f32_##level
 
 /* ... and what a level with bf16_inputs has beside its tile. */
 #define KERNEL_BF16_ENTRIES(level)                                                                 \
     .bf16_inputs = 1, .softmax_tile_bf16 = memo_softmax_tile_bf16_##level,                         \
-    .to_bf16 = memo_to_bf16_##level, .pack_panels_bf16 = memo_pack_panels_bf16_##level,            \
+    .rows_to_bf16 = memo_rows_to_bf16_##level, .pack_panels_bf16 = memo_pack_panels_bf16_##level,  \
     .pack_inputs_bf16 = memo_pack_inputs_bf16_##level
 
 #if defined(__x86_64__)
@@ -64,7 +65,8 @@ extern const memo_kernels *const memo_kernels_neon_i8mm;            /* + i8mm */
 #define MEMO_BF16_TILE_PANELS 2
 void memo_gemm_bf16_tile_avx512bf16(size_t rows, size_t n_panels, const memo_gemm_tile *tile);
 void memo_softmax_tile_bf16_avx512bf16(const memo_softmax_tile *tile);
-void memo_to_bf16_avx512bf16(size_t n, size_t n_pad, const float *x, uint16_t *y);
+void memo_rows_to_bf16_avx512bf16(size_t n_rows, size_t n, size_t n_pad, const float *x, size_t ldx,
+                                  uint16_t *y, size_t ldy);
 void memo_pack_panels_bf16_avx512bf16(size_t n_rows, size_t n_cols, const float *src, size_t lds,
                                       uint16_t *dst, size_t panel_stride);
 void memo_pack_inputs_bf16_avx512bf16(size_t n_rows, size_t n_cols, const float *src, size_t lds,

@@ -242,10 +242,13 @@ static void ref_add_f32(size_t n, const float *a, const float *b, float *y)
         y[i] = a[i] + b[i];
 }
 
-static void ref_scale_f32(size_t n, float s, const float *x, float *y)
+static void ref_scale_rows_f32(size_t n_rows, size_t n, const float *factors, const float *x,
+                               size_t ldx, float *y, size_t ldy)
 {
-    for (size_t i = 0; i < n; i++)
-        y[i] = s * x[i];
+    for (size_t r = 0; r < n_rows; r++) {
+        for (size_t i = 0; i < n; i++)
+            y[r * ldy + i] = factors[r] * x[r * ldx + i];
+    }
 }
 
 static void ref_softmax_row(const memo_softmax_tile *t, size_t r, float *x)
@@ -304,10 +307,13 @@ static void ref_softmax_tile_bf16(const memo_softmax_tile *tile)
     }
 }
 
-static void ref_to_bf16(size_t n, size_t n_pad, const float *x, uint16_t *y)
+static void ref_rows_to_bf16(size_t n_rows, size_t n, size_t n_pad, const float *x, size_t ldx,
+                             uint16_t *y, size_t ldy)
 {
-    for (size_t i = 0; i < n_pad; i++)
-        y[i] = i < n ? ref_to_half(x[i]) : 0;
+    for (size_t r = 0; r < n_rows; r++) {
+        for (size_t i = 0; i < n_pad; i++)
+            y[r * ldy + i] = i < n ? ref_to_half(x[r * ldx + i]) : 0;
+    }
 }
 
 static uint16_t *ref_pair(uint16_t *dst, size_t panel_stride, size_t channel, size_t input)
@@ -399,10 +405,10 @@ static const memo_kernels ref_table = {
     .gelu_tanh_f32 = ref_gelu_tanh_f32,
     .gelu_erf_fast_f32 = ref_gelu_erf_fast_f32,
     .add_f32 = ref_add_f32,
-    .scale_f32 = ref_scale_f32,
+    .scale_rows_f32 = ref_scale_rows_f32,
     .softmax_tile_f32 = ref_softmax_tile_f32,
     .softmax_tile_bf16 = ref_softmax_tile_bf16,
-    .to_bf16 = ref_to_bf16,
+    .rows_to_bf16 = ref_rows_to_bf16,
     .pack_panels_bf16 = ref_pack_panels_bf16,
     .pack_inputs_bf16 = ref_pack_inputs_bf16,
     .layer_norm_f32 = ref_layer_norm_f32,

@@ -51,14 +51,17 @@ void V(memo_add_f32)(size_t n, const float *a, const float *b, float *y)
         V(store_part)(y + i, V(add)(V(load_part)(a + i, n - i), V(load_part)(b + i, n - i)), n - i);
 }
 
-void V(memo_scale_f32)(size_t n, float s, const float *x, float *y)
+void V(memo_scale_rows_f32)(size_t n_rows, size_t n, const float *factors, const float *x,
+                            size_t ldx, float *y, size_t ldy)
 {
-    V(f32) scale = V(set1)(s);
-    size_t i = 0;
-    for (; i + VEC_LANES <= n; i += VEC_LANES)
-        V(store)(y + i, V(mul)(scale, V(load)(x + i)));
-    if (i < n)
-        V(store_part)(y + i, V(mul)(scale, V(load_part)(x + i, n - i)), n - i);
+    size_t tail = n % VEC_LANES, whole = n - tail;
+    for (size_t r = 0; r < n_rows; r++, x += ldx, y += ldy) {
+        V(f32) factor = V(set1)(factors[r]);
+        for (size_t i = 0; i < whole; i += VEC_LANES)
+            V(store)(y + i, V(mul)(factor, V(load)(x + i)));
+        if (tail)
+            V(store_part)(y + whole, V(mul)(factor, V(load_part)(x + whole, tail)), tail);
+    }
 }
 
 void V(memo_f16_to_f32)(size_t n, const uint16_t *h, float *y)

@@ -209,11 +209,9 @@ static void attention_step(const attention_work *w, const attention_tile *t, siz
         kernels->softmax_tile_bf16(&softmax);
     else
         kernels->softmax_tile_f32(&softmax);
-    for (size_t r = 0; !first && r < t->n_rows; r++) {
-        if (softmax.rescale[r] != 1.0f)
-            kernels->scale_f32(w->dim, softmax.rescale[r], gathered + r * w->dim,
-                               gathered + r * w->dim);
-    }
+    if (!first)
+        kernels->scale_rows_f32(t->n_rows, w->dim, softmax.rescale, gathered, w->dim, gathered,
+                                w->dim);
     attention_mix(w, t, gathered, first);
 }
 
@@ -226,11 +224,9 @@ static void attention_rows(const attention_work *w, size_t row, size_t n_rows)
     attention_tile all = attention_see(w, row, n_rows);
 
     if (attention_is_bf16(w)) {
-        size_t row_bytes = attention_query_bytes(w);
-        for (size_t r = 0; r < n_rows; r++)
-            w->kernels->to_bf16(a->head_dim, row_bytes / sizeof(uint16_t),
-                                w->q + (row + r) * a->q.ld,
-                                (uint16_t *)(void *)((char *)w->queries + r * row_bytes));
+        size_t ld = attention_query_bytes(w) / sizeof(uint16_t);
+        w->kernels->rows_to_bf16(n_rows, a->head_dim, ld, w->q + row * a->q.ld, a->q.ld,
+                                 (uint16_t *)(void *)w->queries, ld);
     }
     for (size_t key = all.from; key < all.to; key += ATTENTION_KEYS) {
         for (size_t r = 0; r < n_rows; r += step) {
@@ -243,8 +239,9 @@ static void attention_rows(const attention_work *w, size_t row, size_t n_rows)
         }
     }
     for (size_t r = 0; r < n_rows; r++)
-        w->kernels->scale_f32(a->head_dim, 1.0f / w->sum[r], w->gathered + r * w->dim,
-                              w->out + (row + r) * a->out.ld);
+        w->sum[r] = 1.0f / w->sum[r];
+    w->kernels->scale_rows_f32(n_rows, a->head_dim, w->sum, w->gathered, w->dim,
+                               w->out + row * a->out.ld, a->out.ld);
 }
 
 static void attention_sequence(attention_work *w, size_t begin)

@@ -58,7 +58,7 @@ void memo_linear_prepare(const memo_kernels *kernels, const memo_linear *linear,
 
     uint8_t *to = room.input + row * linear_ld(linear, kind);
     if (kind == MEMO_GEMM_BF16 && kernels->bf16_inputs)
-        kernels->to_bf16(linear->n_in, n_pad, x, (uint16_t *)(void *)to);
+        kernels->rows_to_bf16(1, linear->n_in, n_pad, x, 0, (uint16_t *)(void *)to, 0);
     if (kind != MEMO_GEMM_INT8)
         return;
     if (linear->activations == MEMO_ACTIVATIONS_STATIC) {

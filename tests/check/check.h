@@ -64,7 +64,7 @@ void check_gelu_erf_f32(check *c);
 void check_gelu_tanh_f32(check *c);
 void check_gelu_erf_fast_f32(check *c);
 void check_add_f32(check *c);
-void check_scale_f32(check *c);
+void check_scale_rows_f32(check *c);
 /* All 2^32 floats through one function; prints the largest error. Returns its excess: 0 or 1. */
 int check_exhaustive(const char *kernel, const memo_kernels *const *levels, size_t n_levels);
 
@@ -81,7 +81,7 @@ void check_softmax_tile_bf16(check *c);
 
 /* check_bf16.c */
 float check_of_bf16(uint16_t bits);
-void check_to_bf16(check *c);
+void check_rows_to_bf16(check *c);
 void check_pack_panels_bf16(check *c);
 void check_pack_inputs_bf16(check *c);
 void check_gemm_bf16_dot(check *c);

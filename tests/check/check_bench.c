@@ -301,8 +301,8 @@ static void bench_call_map(const bench_work *work, size_t turn)
     (void)turn;
     if (!strcmp(name, "add_f32"))
         kernels->add_f32(work->n, work->x, work->z, work->y);
-    else if (!strcmp(name, "scale_f32"))
-        kernels->scale_f32(work->n, 1.25f, work->x, work->y);
+    else if (!strcmp(name, "scale_rows_f32"))
+        kernels->scale_rows_f32(1, work->n, work->z, work->x, work->n, work->y, work->n);
     else if (!strcmp(name, "exp_f32"))
         kernels->exp_f32(work->n, work->x, work->y);
     else if (!strcmp(name, "erf_f32"))

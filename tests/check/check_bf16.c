@@ -42,25 +42,33 @@ static uint16_t *bf16_new_halves(check *c, size_t n)
     return (uint16_t *)(void *)check_new(c, (n + 1) / 2);
 }
 
-void check_to_bf16(check *c)
+/* One row whose array ends with it, or some that are apart. */
+void check_rows_to_bf16(check *c)
 {
     for (int i = 0; i < BF16_CASES && !c->failed; i++) {
         check_begin(c);
         size_t n = check_size(c, 200), pad = n + memo_rng_below(&c->rng, 70);
+        size_t n_rows = i % 3 ? 1 : check_size(c, 5);
         pad += pad % 2; /* flush against the guard page */
-        float *x = check_new_values(c, n, (check_values)(i % CHECK_N_VALUES));
-        for (size_t j = 0; j < n && i % 4 == 0; j++) { /* ties, and what is beside them */
+        size_t ldx = n + memo_rng_below(&c->rng, 9), ldy = pad + 2 * memo_rng_below(&c->rng, 9);
+        size_t n_x = n_rows ? (n_rows - 1) * ldx + n : 0;
+        size_t n_y = n_rows ? (n_rows - 1) * ldy + pad : 0;
+        float *x = check_new_values(c, n_x, (check_values)(i % CHECK_N_VALUES));
+        for (size_t j = 0; j < n_x && i % 4 == 0; j++) { /* ties, and what is beside them */
             uint32_t word = (uint32_t)memo_rng_u64(&c->rng) & 0xFFFF0000;
             word |= 0x7FFF + (uint32_t)memo_rng_below(&c->rng, 3);
             memcpy(&x[j], &word, sizeof word);
         }
-        uint16_t *y = bf16_new_halves(c, pad);
-        c->kernels->to_bf16(n, pad, x, y);
-        for (size_t j = 0; j < pad; j++) {
-            if (j < n ? !bf16_is(y[j], x[j]) : y[j] != 0)
-                check_fail(c, "%zu of %zu: %a became %04x", j, n, j < n ? (double)x[j] : 0.0, y[j]);
+        uint16_t *y = bf16_new_halves(c, n_y), *before = bf16_new_halves(c, n_y);
+        c->kernels->rows_to_bf16(n_rows, n, pad, x, ldx, y, ldy);
+        for (size_t at = 0; at < n_y; at++) {
+            size_t row = at / ldy, j = at % ldy;
+            float from = j < n ? x[row * ldx + j] : 0.0f;
+            if (j < n ? !bf16_is(y[at], from) : y[at] != (j < pad ? 0 : before[at]))
+                check_fail(c, "%zu of %zu, row %zu: %a became %04x", j, n, row, (double)from,
+                           y[at]);
         }
-        check_outside(c, "to_bf16");
+        check_outside(c, "rows_to_bf16");
     }
 }
 

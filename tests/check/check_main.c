@@ -51,10 +51,10 @@ static const check_test tests[] = {
     {"gelu_tanh_f32", check_gelu_tanh_f32, bench_map, GROUP_F32, 1},
     {"gelu_erf_fast_f32", check_gelu_erf_fast_f32, bench_map, GROUP_F32, 1},
     {"add_f32", check_add_f32, bench_map, GROUP_F32, 0},
-    {"scale_f32", check_scale_f32, bench_map, GROUP_F32, 0},
+    {"scale_rows_f32", check_scale_rows_f32, bench_map, GROUP_F32, 0},
     {"softmax_tile_f32", check_softmax_tile_f32, bench_softmax, GROUP_F32, 0},
     {"softmax_tile_bf16", check_softmax_tile_bf16, bench_softmax, GROUP_BF16, 0},
-    {"to_bf16", check_to_bf16, NULL, GROUP_BF16, 0},
+    {"rows_to_bf16", check_rows_to_bf16, NULL, GROUP_BF16, 0},
     {"pack_panels_bf16", check_pack_panels_bf16, NULL, GROUP_BF16, 0},
     {"pack_inputs_bf16", check_pack_inputs_bf16, NULL, GROUP_BF16, 0},
     {"gemm_bf16_dot", check_gemm_bf16_dot, NULL, GROUP_BF16_DOT, 0},
@@ -104,7 +104,7 @@ static int level_has(int level, check_group group)
     if (level == EMULATED)
         return group != GROUP_F32 && group != GROUP_BF16 && group != GROUP_BF16_F32;
     if (group == GROUP_BF16)
-        return level_kernels(level)->to_bf16 != NULL;
+        return level_kernels(level)->rows_to_bf16 != NULL;
     if (group == GROUP_BF16_DOT)
         return level_kernels(level)->bf16_inputs;
     if (group == GROUP_BF16_F32)
@@ -156,7 +156,7 @@ static int is_new(const options *o, int level, check_group group)
         const memo_kernels *other = level_kernels(below);
         if (other && (group == GROUP_INT8
                           ? other->gemm[MEMO_GEMM_INT8].run == kernels->gemm[MEMO_GEMM_INT8].run
-                      : group == GROUP_BF16 ? other->to_bf16 == kernels->to_bf16
+                      : group == GROUP_BF16 ? other->rows_to_bf16 == kernels->rows_to_bf16
                                             : other->exp_f32 == kernels->exp_f32))
             return 0;
     }

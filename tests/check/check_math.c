@@ -192,21 +192,32 @@ void check_add_f32(check *c)
     }
 }
 
-void check_scale_f32(check *c)
+/* Rows of the last one's length, so that the guard page lies right behind the last value. */
+static size_t math_room(size_t n_rows, size_t n, size_t ld)
+{
+    return n_rows ? (n_rows - 1) * ld + n : 0;
+}
+
+void check_scale_rows_f32(check *c)
 {
     for (int i = 0; i < MATH_CASES && !c->failed; i++) {
         check_begin(c);
-        size_t n = check_size(c, 200);
-        float s = *check_new_values(c, 1, (check_values)(i / 3 % CHECK_N_VALUES));
-        float *x = check_new_values(c, n, (check_values)(i % CHECK_N_VALUES));
-        float *y = check_new(c, n), *want = check_new(c, n);
-        for (size_t j = 0; j < n; j++)
-            want[j] = s * x[j];
-        c->kernels->scale_f32(n, s, x, y);
-        check_bits(c, "product", y, want, n);
-        c->kernels->scale_f32(n, s, x, x);
-        check_bits(c, "in place", x, want, n);
-        check_outside(c, "scale_f32");
+        size_t n = check_size(c, 80), n_rows = check_size(c, 13);
+        size_t ldx = n + memo_rng_below(&c->rng, 20), ldy = n + memo_rng_below(&c->rng, 20);
+        size_t n_x = math_room(n_rows, n, ldx), n_y = math_room(n_rows, n, ldy);
+        float *factors = check_new_values(c, n_rows, (check_values)(i / 3 % CHECK_N_VALUES));
+        float *x = check_new_values(c, n_x, (check_values)(i % CHECK_N_VALUES));
+        float *y = check_new(c, n_y), *want = check_new_copy(c, y, n_y);
+        float *in_place = check_new_copy(c, x, n_x);
+        for (size_t r = 0; r < n_rows; r++) {
+            for (size_t j = 0; j < n; j++)
+                want[r * ldy + j] = in_place[r * ldx + j] = factors[r] * x[r * ldx + j];
+        }
+        c->kernels->scale_rows_f32(n_rows, n, factors, x, ldx, y, ldy);
+        check_bits(c, "product", y, want, n_y);
+        c->kernels->scale_rows_f32(n_rows, n, factors, x, ldx, x, ldx);
+        check_bits(c, "in place", x, in_place, n_x);
+        check_outside(c, "scale_rows_f32");
     }
 }
 

@@ -53,7 +53,7 @@ static void test_kernels_tables_are_complete(void **state)
         assert_true(table.cpu != MEMO_CPU_AUTO);
         if (!table.bf16_inputs) { /* these go with it */
             table.softmax_tile_bf16 = memo_kernels_ref->softmax_tile_bf16;
-            table.to_bf16 = memo_kernels_ref->to_bf16;
+            table.rows_to_bf16 = memo_kernels_ref->rows_to_bf16;
             table.pack_panels_bf16 = memo_kernels_ref->pack_panels_bf16;
             table.pack_inputs_bf16 = memo_kernels_ref->pack_inputs_bf16;
         }

@@ -154,16 +154,19 @@ KERNEL_INLINE __m512i bf16_convert(const float *x, size_t n)
     return (__m512i)_mm512_cvtne2ps_pbh(high, low);
 }
 
-void V(memo_to_bf16)(size_t n, size_t n_pad, const float *x, uint16_t *y)
+void V(memo_rows_to_bf16)(size_t n_rows, size_t n, size_t n_pad, const float *x, size_t ldx,
+                          uint16_t *y, size_t ldy)
 {
-    size_t i = 0;
-    for (; i + 32 <= n; i += 32)
-        _mm512_storeu_si512(y + i, bf16_convert(x + i, 32));
-    for (; i < n_pad; i += 32) {
-        size_t left = n_pad - i;
-        __mmask32 mask = left < 32 ? (1u << left) - 1 : 0xFFFFFFFF;
-        __m512i some = i < n ? bf16_convert(x + i, n - i) : _mm512_setzero_si512();
-        _mm512_mask_storeu_epi16(y + i, mask, some);
+    for (size_t r = 0; r < n_rows; r++, x += ldx, y += ldy) {
+        size_t i = 0;
+        for (; i + 32 <= n; i += 32)
+            _mm512_storeu_si512(y + i, bf16_convert(x + i, 32));
+        for (; i < n_pad; i += 32) {
+            size_t left = n_pad - i;
+            __mmask32 mask = left < 32 ? (1u << left) - 1 : 0xFFFFFFFF;
+            __m512i some = i < n ? bf16_convert(x + i, n - i) : _mm512_setzero_si512();
+            _mm512_mask_storeu_epi16(y + i, mask, some);
+        }
     }
 }
 
