@@ -112,6 +112,24 @@ static void gemm_groups(const memo_gemm_kernel *kernel, const memo_gemm *g, gemm
     tile->w = w;
 }
 
+/* Is the scale of a channel the same along all of k? */
+static int gemm_one_scale(const memo_gemm *g)
+{
+    return !g->group || g->group >= g->k;
+}
+
+/* Do 4-bit weights stay as they are? */
+static int gemm_keeps_packed(const memo_kernels *kernels, const memo_gemm *g)
+{
+    return g->unpack && g->kind == MEMO_GEMM_INT8 && g->m <= kernels->gemm_4bit.rows &&
+           g->k <= g->unpack->n_in && gemm_one_scale(g);
+}
+
+static const memo_gemm_kernel *gemm_kernel(const memo_kernels *kernels, const memo_gemm *g)
+{
+    return gemm_keeps_packed(kernels, g) ? &kernels->gemm_4bit : &kernels->gemm[g->kind];
+}
+
 /* One group of panels for rows row .. row + n_rows. */
 static void gemm_panel_group(const memo_kernels *kernels, const memo_gemm *g, gemm_group *group,
                              size_t row, size_t n_rows)
@@ -130,8 +148,10 @@ static void gemm_panel_group(const memo_kernels *kernels, const memo_gemm *g, ge
         .bias = gemm_whole_panels(g->bias, group, group->bias),
         .epilogue = direct ? g->epilogue : MEMO_EPILOGUE_NONE,
         .ld_residual = g->ld_residual,
+        .unpack = g->unpack,
+        .panel = group->col / MEMO_PANEL,
     };
-    const memo_gemm_kernel *kernel = &kernels->gemm[g->kind];
+    const memo_gemm_kernel *kernel = gemm_kernel(kernels, g);
     size_t step = gemm_even_part(n_rows, kernel->rows);
 
     for (size_t r = 0; r < n_rows; r += step) {
@@ -142,10 +162,10 @@ static void gemm_panel_group(const memo_kernels *kernels, const memo_gemm *g, ge
         tile.ldc = direct ? g->ldc : group->n_panels * MEMO_PANEL;
         if (g->residual)
             tile.residual = g->residual + at * g->ld_residual + group->col;
-        if (g->group && g->group < g->k)
-            gemm_groups(kernel, g, group, &tile, n);
-        else
+        if (gemm_one_scale(g))
             kernel->run(n, group->n_panels, &tile);
+        else
+            gemm_groups(kernel, g, group, &tile, n);
         tile.w_next = NULL; /* the first tile has fetched them */
         if (!direct)
             gemm_edge(kernels, g, group, at, n, edge, tile.ldc);
@@ -167,7 +187,7 @@ static gemm_group gemm_begin_group(const memo_kernels *kernels, const memo_gemm 
     };
     const char *next = (const char *)group.w + group.n_panels * g->panel_stride;
 
-    if (!g->unpack) {
+    if (!g->unpack || gemm_keeps_packed(kernels, g)) {
         group.next = col + n_cols < g->n ? next : NULL;
         return group;
     }
@@ -184,7 +204,7 @@ void memo_gemm_run(const memo_kernels *kernels, const memo_gemm *g)
 {
     if (!g->m || !g->n)
         return;
-    const memo_gemm_kernel *kernel = &kernels->gemm[g->kind];
+    const memo_gemm_kernel *kernel = gemm_kernel(kernels, g);
     size_t rows = kernel->rows, cols = kernel->panels * MEMO_PANEL;
     size_t most = GEMM_BLOCK_BYTES / (g->lda + 1) / rows * rows;
     size_t block = gemm_even_part(g->m, most > rows ? most : rows);

@@ -133,6 +133,8 @@ typedef struct memo_gemm_tile {
     memo_epilogue epilogue;
     const float *residual; /* MEMO_EPILOGUE_ADD; may be c */
     size_t ld_residual;
+    const memo_unpack *unpack; /* gemm_4bit only: what w, which is packed, stands for */
+    size_t panel;              /* and the number of its first panel in the matrix */
 } memo_gemm_tile;
 
 /* How a level computes a kind: tiles of at most rows x panels; the value of an element depends on
@@ -166,6 +168,10 @@ typedef struct memo_kernels {
     memo_cpu cpu;
 
     memo_gemm_kernel gemm[MEMO_GEMM_KINDS];
+    /* MEMO_GEMM_INT8 on 4-bit weights as they lie, with the bits that unpacked ones give: for a GEMM
+     * of at most `rows` rows, to which unpacked panels are written for a single use. The weights have
+     * all k inputs and one scale along them. rows 0: the level has none. */
+    memo_gemm_kernel gemm_4bit;
     int bf16_inputs; /* A of MEMO_GEMM_BF16 is bf16, else float */
 
     /* One panel of 4-bit values to int8: panel number `panel` of the matrix, from `from`, k inputs;

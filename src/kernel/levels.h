@@ -61,6 +61,7 @@ extern const memo_kernels *const memo_kernels_neon_i8mm;            /* + i8mm */
 #define V(name) name##_avx512vnni
 #include "kernel/entries.h"
 #undef V
+void memo_gemm_4bit_tile_avx512vnni(size_t rows, size_t n_panels, const memo_gemm_tile *tile);
 #define MEMO_BF16_TILE_ROWS   12 /* of the tile on bf16 */
 #define MEMO_BF16_TILE_PANELS 2
 void memo_gemm_bf16_tile_avx512bf16(size_t rows, size_t n_panels, const memo_gemm_tile *tile);

@@ -139,7 +139,7 @@ static void unpack_check_gemm(check *c, memo_gemm_kind kind, int lut4)
         g.k -= memo_rng_below(&c->rng, MEMO_INT8_INPUTS);
     check_begin(c);
     size_t n_in = g.k; /* k of bytes may count padding, whose weights must not */
-    if (kind == MEMO_GEMM_INT8)
+    if (kind == MEMO_GEMM_INT8 && memo_rng_below(&c->rng, 2))
         n_in -= memo_rng_below(&c->rng, MEMO_INT8_INPUTS);
     unpack_matrix m = unpack_random(c, (g.n + MEMO_PANEL - 1) / MEMO_PANEL, n_in, lut4);
     unpack_new_inputs(c, &g);

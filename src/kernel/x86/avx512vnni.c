@@ -42,28 +42,31 @@
 #include "kernel/template_int8.h"
 // clang-format on
 
-/* Four inputs of row r: broadcast, then into its sums of both panels. at: byte offset in A. */
-#define VNNI_ROW(r, at, address)                                                                   \
+/* Four inputs of row r: broadcast, then into its sums of both panels, whose weights are in w0 and w1.
+ * at: byte offset in A. */
+#define VNNI_ROW(r, at, w0, w1, address)                                                           \
     "vpbroadcastd " at "(" address "), %%zmm31\n\t"                                                \
-    "vpdpbusd %%zmm29, %%zmm31, %[s" #r "0]\n\t"                                                   \
-    "vpdpbusd %%zmm30, %%zmm31, %[s" #r "1]\n\t"
+    "vpdpbusd %%" w0 ", %%zmm31, %[s" #r "0]\n\t"                                                  \
+    "vpdpbusd %%" w1 ", %%zmm31, %[s" #r "1]\n\t"
 
 /* Addresses of rows 0..7 from a, its fifth row and one or three times lda. */
-#define VNNI_ROWS_1(at) VNNI_ROW(0, at, "%[a]")
-#define VNNI_ROWS_2(at) VNNI_ROWS_1(at) VNNI_ROW(1, at, "%[a],%[lda]")
-#define VNNI_ROWS_3(at) VNNI_ROWS_2(at) VNNI_ROW(2, at, "%[a],%[lda],2")
-#define VNNI_ROWS_4(at) VNNI_ROWS_3(at) VNNI_ROW(3, at, "%[a],%[lda3]")
-#define VNNI_ROWS_5(at) VNNI_ROWS_4(at) VNNI_ROW(4, at, "%[a],%[lda],4")
-#define VNNI_ROWS_6(at) VNNI_ROWS_5(at) VNNI_ROW(5, at, "%[a5]")
-#define VNNI_ROWS_7(at) VNNI_ROWS_6(at) VNNI_ROW(6, at, "%[a],%[lda3],2")
-#define VNNI_ROWS_8(at) VNNI_ROWS_7(at) VNNI_ROW(7, at, "%[a5],%[lda],2")
+// clang-format off
+#define VNNI_ROWS_1(at, w0, w1) VNNI_ROW(0, at, w0, w1, "%[a]")
+#define VNNI_ROWS_2(at, w0, w1) VNNI_ROWS_1(at, w0, w1) VNNI_ROW(1, at, w0, w1, "%[a],%[lda]")
+#define VNNI_ROWS_3(at, w0, w1) VNNI_ROWS_2(at, w0, w1) VNNI_ROW(2, at, w0, w1, "%[a],%[lda],2")
+#define VNNI_ROWS_4(at, w0, w1) VNNI_ROWS_3(at, w0, w1) VNNI_ROW(3, at, w0, w1, "%[a],%[lda3]")
+#define VNNI_ROWS_5(at, w0, w1) VNNI_ROWS_4(at, w0, w1) VNNI_ROW(4, at, w0, w1, "%[a],%[lda],4")
+#define VNNI_ROWS_6(at, w0, w1) VNNI_ROWS_5(at, w0, w1) VNNI_ROW(5, at, w0, w1, "%[a5]")
+#define VNNI_ROWS_7(at, w0, w1) VNNI_ROWS_6(at, w0, w1) VNNI_ROW(6, at, w0, w1, "%[a],%[lda3],2")
+#define VNNI_ROWS_8(at, w0, w1) VNNI_ROWS_7(at, w0, w1) VNNI_ROW(7, at, w0, w1, "%[a5],%[lda],2")
+// clang-format on
 
 /* Four inputs of all rows; those of a later tile are prefetched. w_at: byte offset in a panel. */
 #define VNNI_STEP(rows, at, w_at)                                                                  \
     "vmovdqu64 " w_at "(%[w]), %%zmm29\n\t"                                                        \
     "vmovdqu64 " w_at "(%[w],%[stride]), %%zmm30\n\t"                                              \
     "prefetcht1 " w_at "(%[w],%[ahead0])\n\t"                                                      \
-    "prefetcht1 " w_at "(%[w],%[ahead1])\n\t" VNNI_ROWS_##rows(at)
+    "prefetcht1 " w_at "(%[w],%[ahead1])\n\t" VNNI_ROWS_##rows(at, "zmm29", "zmm30")
 
 #define VNNI_ZERO(r)                                                                               \
     "vpxord %[s" #r "0], %[s" #r "0], %[s" #r "0]\n\t"                                             \
@@ -142,6 +145,8 @@ void V(memo_gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *
     }
 }
 
+#include "kernel/x86/template_vnni_4bit.h"
+
 #if defined(__clang__)
 #pragma clang attribute pop
 #else
@@ -152,6 +157,7 @@ static const memo_kernels avx512vnni_table = {
     .cpu = MEMO_CPU_AVX512VNNI,
     .gemm = {KERNEL_FLOAT_TILES(avx512, MEMO_AVX512_TILE_ROWS, MEMO_AVX512_TILE_PANELS),
              [MEMO_GEMM_INT8] = {MEMO_VNNI_CALL_ROWS, INT8_PANELS, V(memo_gemm_int8_tile)}},
+    .gemm_4bit = {INT8_ROWS, INT8_PANELS, V(memo_gemm_4bit_tile)},
     .unpack_4bit = memo_unpack_4bit_avx512,
     .quantize_row_int8 = V(memo_quantize_row_int8),
     .quantize_static_int8 = V(memo_quantize_static_int8),
