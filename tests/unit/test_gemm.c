@@ -57,6 +57,8 @@ static void test_kernels_tables_are_complete(void **state)
             table.pack_panels_bf16 = memo_kernels_ref->pack_panels_bf16;
             table.pack_inputs_bf16 = memo_kernels_ref->pack_inputs_bf16;
         }
+        if (!table.gemm_4bit.rows) /* all of it or nothing */
+            table.gemm_4bit = table.gemm[MEMO_GEMM_INT8];
         table.bf16_inputs = 1; /* 0 is a value of it */
         for (size_t w = 1; w < sizeof table / sizeof *words; w++)
             assert_true(words[w] != 0); /* a count or a function; the first word is the level */
