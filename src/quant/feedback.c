@@ -128,6 +128,8 @@ int memo_feedback_factor(memo_feedback *feedback, const float *moments)
     float damping = (float)(trace / (double)n * FEEDBACK_DAMPING);
     if (!(damping > 0) || !isfinite(damping))
         return 0;
+    feedback->moments = moments;
+    feedback->damping = damping;
     feedback_sort(moments, n, feedback->order);
     for (size_t t = 0; t < n; t++) {
         for (size_t u = 0; u <= t; u++) {
@@ -159,13 +161,12 @@ static float feedback_dot(size_t n, const float *a, const float *b)
 }
 
 void memo_feedback_row(const memo_feedback *feedback, memo_feedback_grid grid, const float *x,
-                       uint8_t *codes)
+                       uint8_t *codes, float *values, float *errors)
 {
     for (size_t t = 0; t < feedback->n; t++) {
         size_t i = feedback->order[t];
-        float carried = feedback_dot(t, feedback->factor + t * feedback->n, feedback->errors);
-        float value;
-        codes[i] = grid.nearest(grid.row, i, x[i] + carried, &value);
-        feedback->errors[t] = x[i] - value;
+        float carried = feedback_dot(t, feedback->factor + t * feedback->n, errors);
+        codes[i] = grid.nearest(grid.row, i, x[i] + carried, &values[i]);
+        errors[t] = x[i] - values[i];
     }
 }

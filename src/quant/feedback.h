@@ -18,18 +18,19 @@
 
 #include "kernel/kernels.h"
 
-/* The factor of one M, for all rows that have these inputs. All storage is the caller's. */
+/* The factor of one M, for all rows that have these inputs; order and factor are the caller's. */
 typedef struct memo_feedback {
     size_t n;
-    uint32_t *order; /* [n] inputs, the first to be rounded first */
-    float *factor;   /* [n, n]: row t holds F[t][u] / F[t][t] for u < t */
-    float *errors;   /* [n] room for one row */
+    uint32_t *order;      /* [n] inputs, the first to be rounded first */
+    float *factor;        /* [n, n]: row t holds F[t][u] / F[t][t] for u < t */
+    const float *moments; /* [n, n] of memo_feedback_factor(), borrowed */
+    float damping;        /* what they have more on the diagonal */
 } memo_feedback;
 
 /* memo_feedback_factor() -- prepare from second moments.
  *
- *   moments   [n, n] symmetric: sums or means of x[i] * x[j]; the lower triangle is read
- *   feedback  n and the storage are set; order and factor are filled
+ *   moments   [n, n] symmetric: sums or means of x[i] * x[j]; they stay borrowed
+ *   feedback  n and the storage are set; the rest is filled
  *
  * M gets a hundredth of its mean diagonal added on the diagonal: a few thousand rows of activations
  * are never all there is. Returns 0 when a moment is not finite or the diagonal is all zero. Cost:
@@ -53,8 +54,9 @@ typedef struct memo_feedback_grid {
     const void *row;
 } memo_feedback_grid;
 
-/* memo_feedback_row() -- the codes of one row. x [n], codes [n] out. Cost: n^2 / 2. */
+/* memo_feedback_row() -- the codes of one row. x [n], codes [n] and the values they stand for [n]
+ * out; errors [n] is room. Cost: n^2 / 2. */
 void memo_feedback_row(const memo_feedback *feedback, memo_feedback_grid grid, const float *x,
-                       uint8_t *codes);
+                       uint8_t *codes, float *values, float *errors);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/checked.h"
 #include "quant/fit.h"
+#include "quant/refine.h"
 
 #define INT4_LOW    (-8.0f)
 #define INT4_HIGH   7.0f
@@ -238,12 +239,18 @@ static uint8_t int4_grid_nearest(const void *grid, size_t i, float y, float *val
 }
 
 void memo_int4_feedback_row(const memo_feedback *feedback, size_t block, const float *x,
-                            memo_int4_row *row)
+                            memo_int4_row *row, float *room)
 {
     const int4_grid grid = {row, block};
+    const memo_refine_job job = {
+        .feedback = feedback,
+        .grid = {int4_grid_nearest, &grid},
+        .scale = &row->scale,
+        .room = room,
+    };
 
     if (row->scale > 0)
-        memo_feedback_row(feedback, (memo_feedback_grid){int4_grid_nearest, &grid}, x, row->codes);
+        memo_refine_row(&job, x, row->codes);
 }
 
 void memo_int4_expand_row(size_t n, size_t block, const uint8_t *codes, const uint8_t *multipliers,

@@ -38,11 +38,11 @@ size_t memo_int4_n_blocks(size_t n, size_t block);
 int memo_int4_quantize_row(size_t n, size_t block, const float *x, const float *importance,
                            memo_int4_row *row);
 
-/* memo_int4_feedback_row() -- other codes for the same multipliers and scale, by feedback.h. The row is
+/* memo_int4_feedback_row() -- other codes and scale for the same multipliers, by refine.h. The row is
  * one of feedback->n inputs from memo_int4_quantize_row(), best with the diagonal of the moments as
- * importance. */
+ * importance; room is memo_refine_room(n) floats. */
 void memo_int4_feedback_row(const memo_feedback *feedback, size_t block, const float *x,
-                            memo_int4_row *row);
+                            memo_int4_row *row, float *room);
 
 /* q = nibble * multiplier, for memo_int8_dequantize_row() and memo_int8_sum_row(). */
 void memo_int4_expand_row(size_t n, size_t block, const uint8_t *codes, const uint8_t *multipliers,

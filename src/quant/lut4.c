@@ -7,6 +7,7 @@
 
 #include "quant/fit.h"
 #include "quant/int8.h"
+#include "quant/refine.h"
 
 #define LUT4_START  28.0 /* levels to a standard deviation: a palette reaches 4.5 of them */
 #define LUT4_TRIES  24   /* scales looked at for a row: the start times 1.2 * 0.95^k, to 0.37 */
@@ -15,24 +16,6 @@
 #define LUT4_REFITS 4
 #define LUT4_ROUNDS 8    /* of palette and scales; most of the gain is in the first */
 #define LUT4_ENOUGH 2e-4 /* a round that gains less is the last */
-
-/* The code of every bin of a palette: borders between neighbours are multiples of half a step. */
-typedef struct lut4_table {
-    uint8_t code[MEMO_PALETTE_BINS];
-} lut4_table;
-
-static void lut4_tabulate(const int8_t palette[MEMO_PALETTE_SIZE], lut4_table *table)
-{
-    uint8_t code = 0;
-
-    for (int bin = 0; bin < MEMO_PALETTE_BINS; bin++) {
-        /* From bin / 2 - 127 on, which is half way when twice that is the sum of the two. */
-        while (code + 1 < MEMO_PALETTE_SIZE &&
-               bin - 2 * MEMO_INT8_LARGEST >= palette[code] + palette[code + 1])
-            code++;
-        table->code[bin] = code;
-    }
-}
 
 int memo_lut4_start_scale(size_t n, const float *x, const float *importance, float *scale)
 {
@@ -58,7 +41,7 @@ typedef struct lut4_row {
     size_t n;
     const float *x, *importance;
     const int8_t *palette;
-    lut4_table table;
+    memo_palette_table table;
 } lut4_row;
 
 /* Nearest entries at a scale; returns the scale that is best for them, and *saved, what they save
@@ -119,7 +102,7 @@ int memo_lut4_quantize_row_at(size_t n, const float *x, const int8_t palette[MEM
 
     if (!memo_fit_can_store(n, x, &largest) || (largest > 0 && !(scale >= FLT_MIN)))
         return 0;
-    lut4_tabulate(palette, &row.table);
+    memo_palette_tabulate(palette, &row.table);
     lut4_assign(&row, scale > 0 ? scale : 1, codes, &ignored);
     return 1;
 }
@@ -136,7 +119,7 @@ int memo_lut4_quantize_row(size_t n, const float *x, const float *importance,
         *scale = 0;
         return memo_lut4_quantize_row_at(n, x, palette, 0, codes);
     }
-    lut4_tabulate(palette, &row.table);
+    memo_palette_tabulate(palette, &row.table);
     *scale = lut4_try(&row, *scale, codes);
     lut4_refit(&row, scale, codes);
     return 1;
@@ -163,7 +146,7 @@ static void lut4_fit_group(memo_lut4_group *group)
         return;
     lut4_row row = {.n = group->n_in, .importance = group->importance, .palette = group->palette};
     for (int round = 1; round < LUT4_ROUNDS && cost < before * (1 - LUT4_ENOUGH); round++) {
-        lut4_tabulate(group->palette, &row.table);
+        memo_palette_tabulate(group->palette, &row.table);
         for (size_t r = 0; r < group->n_rows; r++) {
             row.x = group->x + r * group->n_in;
             if (group->scales[r] > 0)
@@ -201,31 +184,38 @@ size_t memo_lut4_quantize_group(memo_lut4_group *group)
     return group->n_rows;
 }
 
-/* A row of fixed palette and scale as a grid. */
+/* A row of fixed palette as a grid. */
 typedef struct lut4_grid {
-    const int8_t *palette;
-    float scale;
-    lut4_table table;
+    const memo_lut4_row *row;
+    memo_palette_table table;
 } lut4_grid;
 
 static uint8_t lut4_grid_nearest(const void *grid, size_t i, float y, float *value)
 {
     const lut4_grid *g = grid;
-    uint8_t code = g->table.code[memo_palette_bin((double)y / (double)g->scale)];
+    float scale = *g->row->scale;
+    uint8_t code = g->table.code[memo_palette_bin((double)y / (double)scale)];
 
     (void)i;
-    *value = g->scale * (float)g->palette[code];
+    *value = scale * (float)g->row->palette[code];
     return code;
 }
 
-void memo_lut4_feedback_row(const memo_feedback *feedback, const float *x,
-                            const int8_t palette[MEMO_PALETTE_SIZE], float scale, uint8_t *codes)
+void memo_lut4_feedback_row(const memo_feedback *feedback, const float *x, const memo_lut4_row *row,
+                            float *room)
 {
-    lut4_grid grid = {.palette = palette, .scale = scale};
+    lut4_grid grid = {.row = row};
+    const memo_refine_job job = {
+        .feedback = feedback,
+        .grid = {lut4_grid_nearest, &grid},
+        .scale = row->scale,
+        .keep_scale = row->keep_scale,
+        .room = room,
+    };
 
-    lut4_tabulate(palette, &grid.table);
-    if (scale > 0)
-        memo_feedback_row(feedback, (memo_feedback_grid){lut4_grid_nearest, &grid}, x, codes);
+    memo_palette_tabulate(row->palette, &grid.table);
+    if (*row->scale > 0)
+        memo_refine_row(&job, x, row->codes);
 }
 
 void memo_lut4_expand_row(size_t n, const uint8_t *codes, const int8_t palette[MEMO_PALETTE_SIZE],

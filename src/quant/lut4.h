@@ -55,11 +55,17 @@ typedef struct memo_lut4_group {
  * Returns n_rows, or the index of the first row that memo_int8_quantize_row() refuses. */
 size_t memo_lut4_quantize_group(memo_lut4_group *group);
 
-/* memo_lut4_feedback_row() -- other codes for the same palette and scale, by feedback.h. The row is one
- * of feedback->n inputs from one of the functions above, best with the diagonal of the moments as
- * importance. */
-void memo_lut4_feedback_row(const memo_feedback *feedback, const float *x,
-                            const int8_t palette[MEMO_PALETTE_SIZE], float scale, uint8_t *codes);
+/* memo_lut4_feedback_row() -- other codes for the same palette and, unless `keep_scale`, another scale,
+ * by refine.h. The row is one of feedback->n inputs from one of the functions above, best with the
+ * diagonal of the moments as importance; room is memo_refine_room(n) floats. */
+typedef struct memo_lut4_row {
+    const int8_t *palette; /* [MEMO_PALETTE_SIZE] */
+    float *scale;
+    int keep_scale;
+    uint8_t *codes; /* [n] out */
+} memo_lut4_row;
+void memo_lut4_feedback_row(const memo_feedback *feedback, const float *x, const memo_lut4_row *row,
+                            float *room);
 
 /* q = palette[code], for memo_int8_dequantize_row() and memo_int8_sum_row(). */
 void memo_lut4_expand_row(size_t n, const uint8_t *codes, const int8_t palette[MEMO_PALETTE_SIZE],

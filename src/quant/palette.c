@@ -129,6 +129,19 @@ double memo_palette_fit(const memo_palette_sums *sums, int8_t palette[MEMO_PALET
     return least;
 }
 
+void memo_palette_tabulate(const int8_t palette[MEMO_PALETTE_SIZE], memo_palette_table *table)
+{
+    uint8_t code = 0;
+
+    for (int bin = 0; bin < MEMO_PALETTE_BINS; bin++) {
+        /* From bin / 2 - 127 on, which is half way when twice that is the sum of the two. */
+        while (code + 1 < MEMO_PALETTE_SIZE &&
+               bin - 2 * MEMO_INT8_LARGEST >= palette[code] + palette[code + 1])
+            code++;
+        table->code[bin] = code;
+    }
+}
+
 void memo_palette_uniform(int8_t palette[MEMO_PALETTE_SIZE])
 {
     for (int i = 0; i < MEMO_PALETTE_SIZE; i++)

@@ -36,6 +36,12 @@ void memo_palette_add(memo_palette_sums *sums, size_t n, const float *x, const f
  * its cost: the sum of weight * (y - nearest)^2. */
 double memo_palette_fit(const memo_palette_sums *sums, int8_t palette[MEMO_PALETTE_SIZE]);
 
+/* The code of every bin in an ascending palette: the nearest entry, ties to the higher. */
+typedef struct memo_palette_table {
+    uint8_t code[MEMO_PALETTE_BINS];
+} memo_palette_table;
+void memo_palette_tabulate(const int8_t palette[MEMO_PALETTE_SIZE], memo_palette_table *table);
+
 /* 16 equally spaced bytes, -127, -110, ... 127: (2 i - 15) * 127 / 15 to the nearest integer. */
 void memo_palette_uniform(int8_t palette[MEMO_PALETTE_SIZE]);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The pass over the weights, 16 output rows at a time (32 under a palette for as many; two or three
+/* The pass over the weights, 16 output rows at a time (32 of 4-bit classes; two or three
  * passes where a scale or a palette is the whole weight's): read, encode, feed the fingerprint, pack,
  * write, feed the checksums. What grows with the model is encode.h's side tensors of one weight. */
 #include "model/compile/compile_job.h"
@@ -36,6 +36,7 @@ static memo_status compile_alloc_strip(memo_compile_job *job, compile_strip *str
     strip->source.rows = (float *)(void *)(block + rows);
     strip->panel = block + panel;
     strip->encoder.options = &job->options;
+    strip->encoder.pool = job->ctx->pool;
     return memo_encoder_init(&strip->encoder, &job->layout, job->calibration != NULL, err);
 }
 

@@ -12,6 +12,7 @@
 #include "quant/int8.h"
 #include "quant/lut4.h"
 #include "quant/pack.h"
+#include "quant/refine.h"
 
 /* ---- room ---------------------------------------------------------------------------------- */
 
@@ -72,14 +73,15 @@ static size_t encode_cut(memo_encoder *e, const encode_sizes *most, char *base)
 
     e->rows = encode_take(base, &at, n * sizeof(float));
     e->bytes = encode_take(base, &at, n);
-    e->row_side = encode_take(base, &at, most->n_blocks);
+    e->row_side = encode_take(base, &at, MEMO_ENCODER_ROWS * most->n_blocks);
     e->scale = encode_take(base, &at, most->n_scales * sizeof *e->scale);
     e->sum = encode_take(base, &at, most->n_scales * sizeof *e->sum);
     e->multiplier = encode_take(base, &at, most->n_multipliers);
     e->palette = encode_take(base, &at, most->n_palettes);
     size_t n_feedback = most->n_feedback;
     e->feedback.order = encode_take(base, &at, n_feedback * sizeof *e->feedback.order);
-    e->feedback.errors = encode_take(base, &at, n_feedback * sizeof *e->feedback.errors);
+    e->room =
+        encode_take(base, &at, MEMO_ENCODER_ROWS * memo_refine_room(n_feedback) * sizeof *e->room);
     e->feedback.factor =
         encode_take(base, &at, n_feedback * n_feedback * sizeof *e->feedback.factor);
     if (most->tensor_palette)
@@ -156,9 +158,9 @@ size_t memo_encoder_n_surveys(const memo_encoder *e)
 
 size_t memo_encoder_strip(const memo_encoder *e)
 {
-    return e->slot->format.cls == MEMO_CLASS_LUT4 && e->slot->format.grain == MEMO_ENCODER_ROWS
-               ? MEMO_ENCODER_ROWS
-               : MEMO_PANEL;
+    memo_class cls = e->slot->format.cls;
+
+    return cls == MEMO_CLASS_INT4 || cls == MEMO_CLASS_LUT4 ? MEMO_ENCODER_ROWS : MEMO_PANEL;
 }
 
 size_t memo_encoder_survey(memo_encoder *e, size_t survey, const float *x, size_t n_rows)
@@ -252,24 +254,62 @@ static void encode_sum_codes(memo_encoder *e, size_t row, size_t n_rows)
     }
 }
 
+/* A strip of rows at work: parts of one or more rows that do not need each other. */
+typedef struct encode_strip {
+    memo_encoder *e;
+    const float *x;
+    size_t row, n_rows;
+    size_t share; /* rows of a part */
+    size_t refused
+        [MEMO_ENCODER_ROWS]; /* of each part: its first row that cannot be stored, or n_rows */
+} encode_strip;
+
+/* Encode the parts, over the threads; returns n_rows or the first row that cannot be stored. */
+static size_t encode_parts(encode_strip *strip, memo_task_fn part)
+{
+    size_t n_parts = (strip->n_rows + strip->share - 1) / strip->share, first = strip->n_rows;
+
+    memo_pool_run(strip->e->pool, memo_pool_n_workers(strip->e->pool), n_parts, part, strip);
+    for (size_t i = n_parts; i-- > 0;)
+        first = strip->refused[i] < first ? strip->refused[i] : first;
+    return first;
+}
+
+static float *encode_room(const memo_encoder *e, size_t r)
+{
+    return e->room + r * memo_refine_room(e->feedback.n);
+}
+
+static void encode_int4_row(void *user, size_t r, unsigned worker)
+{
+    encode_strip *strip = user;
+    memo_encoder *e = strip->e;
+    size_t n = e->slot->n_cols, row = strip->row + r, block = e->slot->format.grain;
+    size_t n_blocks = memo_slot_n_blocks(e->slot);
+    uint8_t *panel = e->multiplier + row / MEMO_PANEL * n_blocks * MEMO_PANEL;
+    memo_int4_row one = {(uint8_t *)e->rows + r * n, e->row_side + r * n_blocks, 0};
+
+    (void)worker;
+    strip->refused[r] = strip->n_rows;
+    if (!memo_int4_quantize_row(n, block, strip->x + r * n, encode_importance(e), &one)) {
+        strip->refused[r] = r;
+        return;
+    }
+    if (e->feeds)
+        memo_int4_feedback_row(&e->feedback, block, strip->x + r * n, &one, encode_room(e, r));
+    e->scale[row] = one.scale;
+    for (size_t b = 0; b < n_blocks; b++)
+        panel[b * MEMO_PANEL + row % MEMO_PANEL] = one.multipliers[b];
+}
+
 static size_t encode_int4(memo_encoder *e, const float *x, size_t row, size_t n_rows)
 {
-    const memo_slot *slot = e->slot;
-    size_t n = slot->n_cols, n_blocks = memo_slot_n_blocks(slot);
-    uint8_t *panel = e->multiplier + row / MEMO_PANEL * n_blocks * MEMO_PANEL;
+    encode_strip strip = {.e = e, .x = x, .row = row, .n_rows = n_rows, .share = 1};
+    size_t done = encode_parts(&strip, encode_int4_row);
 
-    for (size_t r = 0; r < n_rows; r++) {
-        memo_int4_row one = {(uint8_t *)e->rows + r * n, e->row_side, 0};
-        if (!memo_int4_quantize_row(n, slot->format.grain, x + r * n, encode_importance(e), &one))
-            return r;
-        if (e->feeds)
-            memo_int4_feedback_row(&e->feedback, slot->format.grain, x + r * n, &one);
-        e->scale[row + r] = one.scale;
-        for (size_t b = 0; b < n_blocks; b++)
-            panel[b * MEMO_PANEL + r] = e->row_side[b];
-    }
-    encode_sum_codes(e, row, n_rows);
-    return n_rows;
+    if (done == n_rows)
+        encode_sum_codes(e, row, n_rows);
+    return done;
 }
 
 /* Palettes are stored for each 8 rows, whatever shares them; half a panel without rows repeats the
@@ -284,61 +324,88 @@ static void encode_put_palette(memo_encoder *e, size_t row, size_t n_rows, const
         memcpy(e->palette + row / 8 * MEMO_PALETTE_SIZE, palette, MEMO_PALETTE_SIZE);
 }
 
-/* Rows under the palette of the whole weight. */
-static size_t encode_in_palette(memo_encoder *e, const float *x, size_t row, size_t n_rows)
+/* A row of a strip, once it has a palette, a scale and codes. */
+static void encode_lut4_feedback(const encode_strip *strip, size_t r, const int8_t *palette)
 {
-    const float *importance = encode_importance(e);
+    memo_encoder *e = strip->e;
     size_t n = e->slot->n_cols;
+    memo_lut4_row row = {
+        .palette = palette,
+        .scale = &e->scale[strip->row + r],
+        .keep_scale = encode_shares_scale(e),
+        .codes = (uint8_t *)e->rows + r * n,
+    };
 
-    for (size_t r = 0; r < n_rows; r++) {
-        uint8_t *codes = (uint8_t *)e->rows + r * n;
-        float *scale = &e->scale[row + r];
-        *scale = e->tensor_scale;
-        int ok = encode_shares_scale(e)
-                     ? memo_lut4_quantize_row_at(n, x + r * n, e->tensor_palette, *scale, codes)
-                     : memo_lut4_start_scale(n, x + r * n, importance, scale) &&
-                           memo_lut4_quantize_row(n, x + r * n, importance, e->tensor_palette,
-                                                  scale, codes);
-        if (!ok)
-            return r;
-        if (e->feeds)
-            memo_lut4_feedback_row(&e->feedback, x + r * n, e->tensor_palette, *scale, codes);
-    }
-    encode_put_palette(e, row, n_rows, e->tensor_palette);
-    return n_rows;
+    if (e->feeds)
+        memo_lut4_feedback_row(&e->feedback, strip->x + r * n, &row, encode_room(e, r));
+}
+
+/* A row under the palette of the whole weight. */
+static void encode_lut4_row(void *user, size_t r, unsigned worker)
+{
+    encode_strip *strip = user;
+    memo_encoder *e = strip->e;
+    const float *importance = encode_importance(e), *x = strip->x + r * e->slot->n_cols;
+    size_t n = e->slot->n_cols;
+    uint8_t *codes = (uint8_t *)e->rows + r * n;
+    float *scale = &e->scale[strip->row + r];
+
+    (void)worker;
+    *scale = e->tensor_scale;
+    int ok = encode_shares_scale(e)
+                 ? memo_lut4_quantize_row_at(n, x, e->tensor_palette, *scale, codes)
+                 : memo_lut4_start_scale(n, x, importance, scale) &&
+                       memo_lut4_quantize_row(n, x, importance, e->tensor_palette, scale, codes);
+    strip->refused[r] = ok ? strip->n_rows : r;
+    if (ok)
+        encode_lut4_feedback(strip, r, e->tensor_palette);
+}
+
+/* The rows that share a palette. */
+static void encode_lut4_group(void *user, size_t part, unsigned worker)
+{
+    encode_strip *strip = user;
+    memo_encoder *e = strip->e;
+    size_t n = e->slot->n_cols, first = part * strip->share, left = strip->n_rows - first;
+    memo_lut4_group group = {
+        .n_rows = left < strip->share ? left : strip->share,
+        .n_in = n,
+        .x = strip->x + first * n,
+        .importance = encode_importance(e),
+        .uniform = e->options->palette == MEMO_PALETTE_UNIFORM,
+        .keep_scales = encode_shares_scale(e),
+        .scales = e->scale + strip->row + first,
+        .codes = (uint8_t *)e->rows + first * n,
+    };
+
+    (void)worker;
+    for (size_t r = 0; r < group.n_rows; r++)
+        group.scales[r] = e->tensor_scale;
+    size_t done = memo_lut4_quantize_group(&group);
+    strip->refused[part] = done < group.n_rows ? first + done : strip->n_rows;
+    if (done < group.n_rows)
+        return;
+    for (size_t r = 0; r < group.n_rows; r++)
+        encode_lut4_feedback(strip, first + r, group.palette);
+    encode_put_palette(e, strip->row + first, group.n_rows, group.palette);
 }
 
 static size_t encode_lut4(memo_encoder *e, const float *x, size_t row, size_t n_rows)
 {
-    size_t n = e->slot->n_cols, share = e->slot->format.grain;
+    int one_palette = e->slot->format.grain == MEMO_GRAIN_TENSOR;
+    encode_strip strip = {
+        .e = e,
+        .x = x,
+        .row = row,
+        .n_rows = n_rows,
+        .share = one_palette ? 1 : e->slot->format.grain,
+    };
+    size_t done = encode_parts(&strip, one_palette ? encode_lut4_row : encode_lut4_group);
 
-    if (share == MEMO_GRAIN_TENSOR) {
-        size_t done = encode_in_palette(e, x, row, n_rows);
-        if (done == n_rows)
-            encode_sum_codes(e, row, n_rows);
+    if (done < n_rows)
         return done;
-    }
-    for (size_t first = 0; first < n_rows; first += share) {
-        memo_lut4_group group = {
-            .n_rows = n_rows - first < share ? n_rows - first : share,
-            .n_in = n,
-            .x = x + first * n,
-            .importance = encode_importance(e),
-            .uniform = e->options->palette == MEMO_PALETTE_UNIFORM,
-            .keep_scales = encode_shares_scale(e),
-            .scales = e->scale + row + first,
-            .codes = (uint8_t *)e->rows + first * n,
-        };
-        for (size_t r = 0; r < group.n_rows; r++)
-            group.scales[r] = e->tensor_scale;
-        size_t done = memo_lut4_quantize_group(&group);
-        if (done < group.n_rows)
-            return first + done;
-        for (size_t r = 0; r < group.n_rows && e->feeds; r++)
-            memo_lut4_feedback_row(&e->feedback, group.x + r * n, group.palette, group.scales[r],
-                                   group.codes + r * n);
-        encode_put_palette(e, row + first, group.n_rows, group.palette);
-    }
+    if (one_palette)
+        encode_put_palette(e, row, n_rows, e->tensor_palette);
     encode_sum_codes(e, row, n_rows);
     return n_rows;
 }

@@ -9,10 +9,12 @@
  *
  * Memory: a strip of 32 rows of the widest weight; the scales, sums and multipliers of the largest, at
  * most 1/4 byte for each of its values; and for feedback n_cols^2 floats of the widest 4-bit matrix
- * that is not wider than MEMO_ENCODER_FEEDBACK. */
+ * that is not wider than MEMO_ENCODER_FEEDBACK, and 96 of its rows. Neither bits nor memory depend on
+ * the number of threads. */
 #ifndef MEMO_MODEL_ENCODE_H
 #define MEMO_MODEL_ENCODE_H
 
+#include "base/pool.h"
 #include "model/layout.h"
 #include "quant/feedback.h"
 #include "quant/palette.h"
@@ -28,17 +30,19 @@ typedef struct memo_input_range {
 } memo_input_range;
 
 typedef struct memo_encoder {
-    const memo_compile_options *options; /* borrowed */
-    const memo_slot *slot;               /* of the weight at hand */
-    const memo_input_range *input;       /* of the weight at hand, or NULL */
-    float largest, tensor_scale;         /* over the whole weight */
+    const memo_compile_options *options; /* borrowed, as the pool */
+    memo_pool *pool;
+    const memo_slot *slot;         /* of the weight at hand */
+    const memo_input_range *input; /* of the weight at hand, or NULL */
+    float largest, tensor_scale;   /* over the whole weight */
     memo_palette_sums *palette_sums;
     memo_feedback feedback; /* of the weight at hand, when `feeds` */
     int feeds;
     int8_t tensor_palette[MEMO_PALETTE_SIZE];
     void *rows;        /* [32, widest] logical rows of the strip; owns the block */
     int8_t *bytes;     /* [32, widest] what codes stand for */
-    uint8_t *row_side; /* [most blocks] multipliers of a row */
+    uint8_t *row_side; /* [32, most blocks] multipliers of the rows */
+    float *room;       /* [32] times what refine.h wants for one */
     float *scale;      /* the side tensors as they are stored */
     int32_t *sum;
     uint8_t *multiplier;
@@ -59,7 +63,8 @@ void memo_encoder_begin(memo_encoder *encoder, const memo_slot *slot,
                         const memo_input_range *input);
 size_t memo_encoder_n_surveys(const memo_encoder *encoder);
 
-/* Rows that are encoded together: 32 under a palette for as many, else 16. */
+/* Rows that are encoded together: 32 of the classes that are worth a search on all threads (and may
+ * share a palette), else 16. */
 size_t memo_encoder_strip(const memo_encoder *encoder);
 
 /* Both return n_rows, or the index of the first row that the format cannot store: it holds NaN, an
