@@ -132,6 +132,7 @@ typedef struct memo_model_info {
     uint64_t n_parameters;
     uint64_t file_bytes;
     const char *recipe_json;  /* every recipe field with its value and origin */
+    const char *report_json;  /* what the classes cost, see memo_model_get_report(); NULL: none */
     const char *tool_version; /* of the memolith that compiled it */
     char source_hash[65];     /* SHA-256 of the files it was compiled from, hex; "": not recorded */
 } memo_model_info;
@@ -324,6 +325,8 @@ typedef struct memo_compile_options {
 
     size_t layers_average; /* mean of the states of the last N layers, then pooling; 0: the last */
     size_t dims;           /* only the first N dimensions (Matryoshka), renormalized; 0: all */
+
+    int no_report; /* non-zero: what the classes cost is not measured */
 } memo_compile_options;
 
 /* What compiling did; strings are valid until memo_compile_report_free(). */
@@ -345,6 +348,10 @@ typedef struct memo_compile_report {
  *            either the old file, the new one, or none is there, never a part
  *   report   out or NULL; free with memo_compile_report_free()
  *
+ * In every class but f32 the result is measured beside class f32, a temporary file in the folder of
+ * `out`, and carries the report: see memo_model_get_report(). Left out with no_report, with
+ * allow_nonfinite, and above a billion parameters.
+ *
  * Nothing in the source is trusted and nothing is executed. Peak memory does not grow with the
  * weights: they are read 16 output rows at a time. */
 MEMO_API memo_status memo_model_compile(memo_ctx *ctx, const char *source, const char *out,
@@ -360,7 +367,7 @@ MEMO_API void memo_compile_report_free(memo_compile_report *report);
  * Recipe and tokenizer are the source's (max_tokens, pooling, layers_average and dims are
  * MEMO_ERR_USAGE), the weights get the class of the options; each must come from a class that is
  * more exact, or from the same (MEMO_ERR_UNSUPPORTED). From class f32 the result has the
- * fingerprint that compiling the folder would give. */
+ * fingerprint that compiling the folder would give. The report is beside the source. */
 MEMO_API memo_status memo_model_compress(memo_ctx *ctx, const char *source, const char *out,
                                          const memo_compile_options *options,
                                          memo_compile_report **report, memo_err *err);
@@ -464,6 +471,8 @@ typedef struct memo_fidelity_report {
     size_t n_layer_texts;                /* over which they were measured */
     memo_texts_fidelity against;         /* beside the reference's vectors */
     memo_texts_fidelity golden;          /* beside the golden ones */
+    char reference[65];                  /* fingerprint of the reference; "": none */
+    memo_class reference_class;
 } memo_fidelity_report;
 
 typedef struct memo_fidelity_options {
@@ -498,6 +507,15 @@ typedef struct memo_fidelity_options {
 MEMO_API memo_status memo_model_fidelity(memo_model *model, const memo_fidelity_options *options,
                                          memo_fidelity_report **report, memo_err *err);
 MEMO_API void memo_fidelity_free(memo_fidelity_report *report);
+
+/* memo_model_get_report() -- the report that a model carries since it was compiled or compressed.
+ *
+ *   report  out; free with memo_fidelity_free(). NULL: it carries none
+ *
+ * What memo_model_fidelity() measured beside the model that it was made from (reference), over 64
+ * texts of our own. It is no part of the fingerprint, and its figures are shown, never used. */
+MEMO_API memo_status memo_model_get_report(const memo_model *model, memo_fidelity_report **report,
+                                           memo_err *err);
 
 /* memo_fidelity_gate() -- hold one figure of a report against the least that is wanted.
  *

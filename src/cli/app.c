@@ -102,10 +102,19 @@ static memo_status app_find_model(cli_app *app, const char **path, memo_err *err
     return MEMO_OK; /* opening it says that it is not there */
 }
 
+memo_model_options cli_app_model_options(const cli_app *app)
+{
+    return (memo_model_options){
+        .size = sizeof(memo_model_options),
+        .portable = app->settings.values[OPT_PORTABLE].number == 1, /* "no|yes" */
+    };
+}
+
 static memo_status app_open_model(cli_app *app, const char *path, memo_err *err)
 {
     const char *cache = app->settings.values[OPT_CACHE_DIR].text;
-    memo_status status = memo_model_open(app->ctx, path, NULL, &app->model, err);
+    const memo_model_options options = cli_app_model_options(app);
+    memo_status status = memo_model_open(app->ctx, path, &options, &app->model, err);
 
     if (status == MEMO_ERR_IO && cache && !strchr(path, '/') && !memo_path_exists(path))
         memo_hint(err, status, "name a file, or a model of %s/models", cache);

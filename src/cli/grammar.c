@@ -15,7 +15,7 @@ const cli_option cli_options[CLI_N_OPTIONS] = {CLI_SETTINGS(GRAMMAR_SETTING)
 
 /* Settings of a verb that computes, of one that also keeps, and what every verb has. */
 #define GRAMMAR_COMPUTE OPT_CPU, OPT_THREADS, OPT_MEM_LIMIT, OPT_LOG
-#define GRAMMAR_MODEL   OPT_MODEL, OPT_CACHE_DIR, GRAMMAR_COMPUTE
+#define GRAMMAR_MODEL   OPT_MODEL, OPT_CACHE_DIR, OPT_PORTABLE, GRAMMAR_COMPUTE
 #define GRAMMAR_STORE   OPT_DB, OPT_NS
 #define GRAMMAR_COMMON  OPT_FORMAT, OPT_HELP
 /* How weights are stored. */
@@ -158,7 +158,7 @@ const cli_verb cli_verbs[] = {
      "int8/tensor, int8/64, int4/32, lut4/16, lut4/tensor, each of the integer ones also with\n"
      ":dynamic, :none or :static. Names of weights: memolith model show.",
      {OPT_OUT, OPT_CLASS, GRAMMAR_FORMATS, OPT_NAME, OPT_MAX_TOKENS, OPT_MAX_LENGTH, OPT_POOLING,
-      OPT_LAYERS_AVERAGE, OPT_DIMS, OPT_ALLOW_NONFINITE, OPT_FORCE, GRAMMAR_COMPUTE,
+      OPT_LAYERS_AVERAGE, OPT_DIMS, OPT_ALLOW_NONFINITE, OPT_NO_REPORT, OPT_FORCE, GRAMMAR_COMPUTE,
       OPT_FORMAT_LONG, OPT_HELP}},
     {"model compress",
      cli_verb_model_compress,
@@ -171,8 +171,8 @@ const cli_verb cli_verbs[] = {
      "turn a compiled model into a smaller one",
      "Recipe and tokenizer stay, the fingerprint is new. From class f32 the result is that of\n"
      "model compile. A weight that has lost bits already goes to fewer only.",
-     {OPT_OUT, OPT_CLASS, GRAMMAR_FORMATS, OPT_NAME, OPT_FORCE, GRAMMAR_COMPUTE, OPT_FORMAT_LONG,
-      OPT_HELP}},
+     {OPT_OUT, OPT_CLASS, GRAMMAR_FORMATS, OPT_NAME, OPT_NO_REPORT, OPT_FORCE, GRAMMAR_COMPUTE,
+      OPT_FORMAT_LONG, OPT_HELP}},
     {"model show",
      cli_verb_model_show,
      "[FILE]",
@@ -181,8 +181,9 @@ const cli_verb cli_verbs[] = {
      1,
      0,
      "memolith model show minilm.f32.safetensors",
-     "show a compiled model: recipe with origins, tensors, fingerprint",
-     NULL,
+     "show a compiled model: recipe with origins, weights, report, tensors, fingerprint",
+     "The report says what the class costs, measured when the model was compiled: as model verify\n"
+     "--against writes it, on 64 texts of our own.",
      {OPT_SOURCE_FOLDER, GRAMMAR_MODEL, GRAMMAR_COMMON}},
     {"model inspect",
      cli_verb_model_inspect,

@@ -110,3 +110,9 @@ void cli_json_put_u64(memo_buf *out, const char *key, uint64_t value)
     cli_json_key(out, key);
     cli_json_u64(out, value);
 }
+
+void cli_json_put_double(memo_buf *out, const char *key, double value)
+{
+    cli_json_key(out, key);
+    cli_json_double(out, value, 9);
+}

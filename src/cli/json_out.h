@@ -30,5 +30,6 @@ void cli_json_strings(memo_buf *out, const char *const *strings, size_t n); /* a
 /* "key": value in one call */
 void cli_json_put_string(memo_buf *out, const char *key, const char *value);
 void cli_json_put_u64(memo_buf *out, const char *key, uint64_t value);
+void cli_json_put_double(memo_buf *out, const char *key, double value); /* 9 digits */
 
 #endif

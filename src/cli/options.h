@@ -46,6 +46,9 @@ typedef enum cli_kind {
     X(MEM_LIMIT, "mem-limit", 0, CLI_SIZE, "SIZE", 1 << 20, UINT64_C(1) << 46,                     \
       "half of what is available",                                                                 \
       "largest working memory that one call may plan; bounds SQLite and the process too")          \
+    X(PORTABLE, "portable", 0, CLI_CHOICE, "no|yes", 0, 0, "`no`",                                 \
+      "attention in f32 in every class: the same vectors on every CPU from avx2 on, at some cost " \
+      "in speed (class bf16: where products of bf16 are equal)")                                   \
     X(LOG, "log", 0, CLI_CHOICE, "error|warn|info|debug", 0, 0, "`warn`",                          \
       "least severe message that is written to stderr")
 
@@ -155,6 +158,8 @@ typedef enum cli_kind {
       "how token states become one vector (default auto: the publisher's)")                        \
     X(ALLOW_NONFINITE, "allow-nonfinite", 0, CLI_FLAG, 0, "", 0, 0,                                \
       "keep weights that are NaN or infinite")                                                     \
+    X(NO_REPORT, "no-report", 0, CLI_FLAG, 0, "", 0, 0,                                            \
+      "do not measure what the class costs (every class but f32 carries a report: `model show`)")  \
     X(AGAINST, "against", 0, CLI_PATH, 0, "FILE|FOLDER", 0, 0,                                     \
       "a compiled model, or the published folder, to measure tensors, layers and vectors against") \
     X(GOLDEN, "golden", 0, CLI_PATH, 0, "FOLDER", 0, 0,                                            \

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "model/verify/fidelity_json.h"
 
 const memo_st_spec memo_extra_specs[MEMO_EXTRAS] = {
     {"memolith.tokenizer", MEMO_DTYPE_U8, 1, NULL},
@@ -16,6 +17,7 @@ const memo_st_spec memo_extra_specs[MEMO_EXTRAS] = {
     {"memolith.probe.cu_seqlens", MEMO_DTYPE_U32, 1, NULL},
     {"memolith.probe.ids", MEMO_DTYPE_U32, 1, NULL},
     {"memolith.probe.vectors", MEMO_DTYPE_F32, 2, NULL},
+    {"memolith.report", MEMO_DTYPE_U8, 1, NULL},
     {"memolith.checksums", MEMO_DTYPE_U64, 1, NULL},
 };
 
@@ -288,6 +290,8 @@ static memo_status compiled_find_extras(memo_compiled *c, const char *what, memo
             wanted.shape = vectors;
         if (i == MEMO_EXTRA_PROBE_CU_SEQLENS)
             wanted.shape = &seqlens;
+        if (i == MEMO_EXTRA_REPORT && !memo_safetensors_find(c->st, wanted.name))
+            continue;
         memo_status status = compiled_find(c, wanted, what, &c->extra[i], err);
         if (status)
             return status;
@@ -318,6 +322,29 @@ static memo_status compiled_check_probes(const memo_compiled *c, const char *wha
     return MEMO_OK;
 }
 
+/* It is shown as it stands, so it must be what it says it is. */
+static memo_status compiled_read_report(memo_compiled *c, const char *what, memo_err *err)
+{
+    const memo_st_tensor *tensor = c->extra[MEMO_EXTRA_REPORT];
+    memo_fidelity_report *report = NULL;
+    memo_err why = {0};
+
+    if (!tensor)
+        return MEMO_OK;
+    const char *text = memo_compiled_data(c, tensor);
+    if (!tensor->n_values || text[tensor->n_values - 1])
+        return memo_fail(err, MEMO_ERR_FORMAT, "%s: memolith.report does not end with a NUL", what);
+    if (!*text) /* it is to be measured on this very file */
+        return MEMO_OK;
+    memo_status status = memo_fidelity_read(text, &c->layout, c->recipe.n_layers, &report, &why);
+    memo_fidelity_free(report);
+    if (status)
+        return memo_fail(err, status == MEMO_ERR_NOMEM ? status : MEMO_ERR_FORMAT, "%s: %s", what,
+                         why.message);
+    c->report_json = text;
+    return MEMO_OK;
+}
+
 memo_status memo_compiled_open(memo_compiled *c, const void *bytes, size_t n_bytes,
                                const char *what, memo_err *err)
 {
@@ -333,9 +360,12 @@ memo_status memo_compiled_open(memo_compiled *c, const void *bytes, size_t n_byt
         (status = compiled_check_sums(c, what, err)))
         return status;
     for (size_t i = 0; i < MEMO_EXTRA_CHECKSUMS; i++)
-        if ((status = memo_compiled_check(c, c->extra[i]->begin, c->extra[i]->end, err)))
+        if (c->extra[i] &&
+            (status = memo_compiled_check(c, c->extra[i]->begin, c->extra[i]->end, err)))
             return status;
-    return compiled_check_probes(c, what, err);
+    if ((status = compiled_check_probes(c, what, err)))
+        return status;
+    return compiled_read_report(c, what, err);
 }
 
 void memo_compiled_close(memo_compiled *c)

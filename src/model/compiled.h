@@ -21,6 +21,8 @@
  *   memolith.probe.cu_seqlens   U32 [9] where the ids of each text begin
  *   memolith.probe.ids          U32 ids, special tokens included
  *   memolith.probe.vectors      F32 [8, dim] as computed when it was compiled
+ *   memolith.report             U8  JSON, model/verify/fidelity_json.h: what the classes cost, then NULs,
+ *                                   at least one. May be missing, or empty
  *   memolith.checksums          U64 [n_blocks + 1], the last tensor
  *
  * Every tensor starts on a multiple of 64 bytes. Against damage: checksums[i] is XXH64 (seed i) of
@@ -66,6 +68,7 @@ typedef enum memo_extra {
     MEMO_EXTRA_PROBE_CU_SEQLENS,
     MEMO_EXTRA_PROBE_IDS,
     MEMO_EXTRA_PROBE_VECTORS,
+    MEMO_EXTRA_REPORT,
     MEMO_EXTRA_CHECKSUMS,
     MEMO_EXTRAS
 } memo_extra;
@@ -81,11 +84,12 @@ typedef struct memo_compiled {
     memo_class cls;
     memo_recipe recipe;
     memo_layout layout;
-    const memo_st_tensor **tensors; /* [layout.n_stored] */
-    const memo_st_tensor *extra[MEMO_EXTRAS];
+    const memo_st_tensor **tensors;                               /* [layout.n_stored] */
+    const memo_st_tensor *extra[MEMO_EXTRAS];                     /* the report's may be NULL */
     const char *metadata_name, *recipe_json, *fingerprint, *tool; /* in st */
     const char *weights_json;                                     /* in st; NULL: layout "1" */
     const char *source;                                           /* in st, or NULL */
+    const char *report_json;                                      /* in bytes, or NULL */
     const uint64_t *sums;                                         /* [n_blocks + 1] in bytes */
     size_t n_blocks;
     atomic_uchar *seen; /* [n_blocks] non-zero once the block's checksum agreed */

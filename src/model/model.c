@@ -177,6 +177,7 @@ void memo_model_get_info(const memo_model *model, memo_model_info *info)
         .n_parameters = file->layout.n_parameters,
         .file_bytes = file->n_bytes,
         .recipe_json = file->recipe_json,
+        .report_json = file->report_json,
         .tool_version = file->tool,
     };
     memcpy(info->fingerprint, file->fingerprint, sizeof info->fingerprint);

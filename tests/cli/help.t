@@ -37,6 +37,7 @@ $ memolith help search
 >   -f, --db FILE               the store, one file
 >       --model FILE|NAME       the compiled model that turns text into vectors, or its name in the cache folder (all-MiniLM-L6-v2.int8)
 >       --cache-dir FOLDER      where models lie; nothing in it is the only copy of anything
+>       --portable no|yes       attention in f32 in every class: the same vectors on every CPU from avx2 on, at some cost in speed (class bf16: where products of bf16 are equal)
 >       --cpu auto|ref|avx2|avx512|avx512vnni|avx512bf16|amx|neon|neon_dot|neon_i8mm
 >                               highest instruction-set level to use
 >       --threads N             threads that compute, the calling one included, 1 to 256
@@ -50,7 +51,7 @@ $ memolith help model
 >
 >   model compile   turn a published model folder into one file that runs
 >   model compress  turn a compiled model into a smaller one
->   model show      show a compiled model: recipe with origins, tensors, fingerprint
+>   model show      show a compiled model: recipe with origins, weights, report, tensors, fingerprint
 >   model inspect   list the tensors of any model file, or name what is wrong with it
 >   model verify    prove a compiled model whole, and measure what its class costs
 >   model bench     measure a compiled model on this machine: speed, latency, load time, memory
@@ -96,6 +97,7 @@ $ memolith help model compile
 >       --layers-average N      mean of the states of the last N layers, then pooling (default 1: the last), 1 to 999
 >       --dims N                keep the first N dimensions of a vector (Matryoshka) and renormalize (default all), 1 to 65,536
 >       --allow-nonfinite       keep weights that are NaN or infinite
+>       --no-report             do not measure what the class costs (every class but f32 carries a report: `model show`)
 >       --force                 replace an existing output
 >       --format text|json|ndjson|quiet
 >                               how the report is written (default text)
@@ -138,7 +140,7 @@ $ memolith help --json | $PYTHON -c 'import json, sys; g = json.load(sys.stdin);
 > doctor
 > help
 > version
-> limit where mode chunks explain queries db ns model cache-dir cpu threads mem-limit log format help
+> limit where mode chunks explain queries db ns model cache-dir portable cpu threads mem-limit log format help
 
 ## version
 $ memolith version | sed 's/[0-9.]*$/N/'

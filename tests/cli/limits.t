@@ -21,7 +21,7 @@ $ memolith
 !   tokenize        show the tokens that the model sees
 !   model compile   turn a published model folder into one file that runs
 !   model compress  turn a compiled model into a smaller one
-!   model show      show a compiled model: recipe with origins, tensors, fingerprint
+!   model show      show a compiled model: recipe with origins, weights, report, tensors, fingerprint
 !   model inspect   list the tensors of any model file, or name what is wrong with it
 !   model verify    prove a compiled model whole, and measure what its class costs
 !   model bench     measure a compiled model on this machine: speed, latency, load time, memory

@@ -45,21 +45,24 @@ $ ls
 $ memolith model compile "$TINY" -o tiny.int8.safetensors --class int8 --name tiny
 > tiny.int8.safetensors
 >   fingerprint  <sha256>
->   size         86.6 kB, 46 tensors, 21,200 parameters
+>   size         89.9 kB, 46 tensors, 21,200 parameters
 >   note         there is no tokenizer.json: the tokenizer is made from vocab.txt, lower case (tokenizer_config.json)
-! compiling <tests>/tiny-model needs about 569.3 kB of disk and 50.3 MB of memory
+! compiling <tests>/tiny-model needs about 707.3 kB of disk and 117.4 MB of memory
 ! licence: there is no LICENSE file in <tests>/tiny-model; the publisher's terms hold for the compiled file too
 $ memolith model show tiny.int8.safetensors | grep -E 'class|fingerprint|word|layer.000.attention.qkv'
 > tiny (bert, class int8, made by memolith <version>)
 >   fingerprint            <sha256>
 >   int8          [158, 32]  5,688 bytes  embeddings.word
 >   int8          [96, 32]  6,912 bytes  layer.000.attention.qkv.weight
->   I8    [158, 32]  5,056 bytes at 15424  embeddings.word
->   F32   [158]  632 bytes at 20480  embeddings.word.scale
->   F32   [96]  384 bytes at 23808  layer.000.attention.qkv.bias
->   I8    [6, 16, 64]  6,144 bytes at 24192  layer.000.attention.qkv.weight
->   F32   [96]  384 bytes at 30336  layer.000.attention.qkv.weight.scale
->   I32   [96]  384 bytes at 30720  layer.000.attention.qkv.weight.sum
+> report against class f32, <sha256>
+>      48.85 dB  error at most 0.00197   of 0.5      int8  [158, 32]  embeddings.word
+>      48.62 dB  error at most 0.00118   of 0.3      int8  [96, 32]  layer.000.attention.qkv.weight
+>   I8    [158, 32]  5,056 bytes at 15616  embeddings.word
+>   F32   [158]  632 bytes at 20672  embeddings.word.scale
+>   F32   [96]  384 bytes at 24000  layer.000.attention.qkv.bias
+>   I8    [6, 16, 64]  6,144 bytes at 24384  layer.000.attention.qkv.weight
+>   F32   [96]  384 bytes at 30528  layer.000.attention.qkv.weight.scale
+>   I32   [96]  384 bytes at 30912  layer.000.attention.qkv.weight.sum
 $ memolith model show tiny.int8.safetensors -o json | $PYTHON -c 'import json, sys; m = json.load(sys.stdin); print(m["class"], m["fingerprint"], {t["dtype"] for t in m["tensors"] if t["name"].endswith(".weight") and len(t["shape"]) == 3})'
 > int8 <sha256> {'I8'}
 $ memolith model verify tiny.int8.safetensors
@@ -83,9 +86,9 @@ $ memolith search tea --model tiny.int8.safetensors
 
 ## classes mixed, and a compiled model made smaller
 $ memolith model compile "$TINY" -o mixed.safetensors --class bf16 --set 'layer.*=int8' --set 'layer.000.ffn.*.weight=lut4/16:none' --set 'embeddings.word=f16' --name tiny --calibrate "$TINY/vocab.txt" | tail -n +3
->   size         89.2 kB, 47 tensors, 21,200 parameters
+>   size         92.4 kB, 47 tensors, 21,200 parameters
 >   note         there is no tokenizer.json: the tokenizer is made from vocab.txt, lower case (tokenizer_config.json)
-! compiling <tests>/tiny-model needs about 800.4 kB of disk and 67.2 MB of memory
+! compiling <tests>/tiny-model needs about 800.4 kB of disk and 117.4 MB of memory
 ! licence: there is no LICENSE file in <tests>/tiny-model; the publisher's terms hold for the compiled file too
 $ memolith model show mixed.safetensors | sed -n '/^weights/,/^tensors/p'
 > weights
@@ -98,19 +101,36 @@ $ memolith model show mixed.safetensors | sed -n '/^weights/,/^tensors/p'
 >   int8          [96, 32]  6,912 bytes  layer.001.attention.qkv.weight
 >   int8          [32, 40]  2,304 bytes  layer.001.ffn.down.weight
 >   int8          [40, 32]  3,392 bytes  layer.001.ffn.up.weight
-> tensors (64)
+> report against class f32, <sha256>
+>   tensors      21 equal in every bit, 8 with loss
+>      48.86 dB  error at most 0.00118   of 0.3      int8  [32, 32]  layer.000.attention.out.weight
+>      48.62 dB  error at most 0.00118   of 0.3      int8  [96, 32]  layer.000.attention.qkv.weight
+>      22.07 dB  error at most 0.0723    of 0.3      lut4  [32, 40]  layer.000.ffn.down.weight
+>      25.79 dB  error at most 0.0411    of 0.3      lut4  [40, 32]  layer.000.ffn.up.weight
+>      48.44 dB  error at most 0.00118   of 0.3      int8  [32, 32]  layer.001.attention.out.weight
+>      48.72 dB  error at most 0.00118   of 0.3      int8  [96, 32]  layer.001.attention.qkv.weight
+>      48.92 dB  error at most 0.00118   of 0.3      int8  [32, 40]  layer.001.ffn.down.weight
+>      48.64 dB  error at most 0.00118   of 0.3      int8  [40, 32]  layer.001.ffn.up.weight
+>   states       of 64 texts
+>     embeddings  cosine 1.00000, least 1.00000, relative error 0.0000
+>     layer 0     cosine 0.99904, least 0.99752, relative error 0.0438
+>     layer 1     cosine 0.99898, least 0.99615, relative error 0.0453
+>   vectors      of 64 texts: cosine 0.99938, 1st percentile 0.99819, least 0.99819
+>     top-10 overlap 0.9641, rank correlation of similarities 0.99933
+>     worst text 48: "Ключи от подвала лежат в синей ко"
+> tensors (66)
 $ memolith model show mixed.safetensors -o json | $PYTHON -c 'import json, sys; w = json.load(sys.stdin)["weights"]; print(w[0]["class"], w[3])'
 > f16 {'name': 'layer.000.ffn.down.weight', 'format': 'lut4/16:none', 'class': 'lut4', 'activations': 'none', 'rows': 32, 'columns': 40, 'bytes': 1344}
 $ memolith model compile "$TINY" -o tiny.safetensors --name tiny >tiny.out 2>&1; memolith model compile "$TINY" -o tiny.int8.safetensors --class int8 --name tiny >>tiny.out 2>&1
 $ memolith model compress tiny.safetensors -o small.safetensors --class int8
 > small.safetensors
 >   fingerprint  <sha256>
->   size         86.6 kB, 46 tensors, 21,200 parameters
-! compressing tiny.safetensors needs about 213.9 kB of disk and 33.6 MB of memory
+>   size         89.9 kB, 46 tensors, 21,200 parameters
+! compressing tiny.safetensors needs about 213.9 kB of disk and 100.7 MB of memory
 $ memolith model show small.safetensors | grep fingerprint >a; memolith model show tiny.int8.safetensors | grep fingerprint >b; cmp a b && echo equal
 > equal
 $ memolith model compress small.safetensors -o again.safetensors --class f16
-! compressing small.safetensors needs about 245.5 kB of disk and 33.6 MB of memory
+! compressing small.safetensors needs about 248.8 kB of disk and 100.7 MB of memory
 ! error[UNSUPPORTED]: embeddings.word is stored as int8, from which class f16 cannot be made without a second loss
 !   fix: from the published folder: memolith model compile FOLDER --class f16
 ? 1
@@ -122,23 +142,23 @@ $ memolith model compress small.safetensors -o again.safetensors
 !   fix: memolith model compress minilm.f32.safetensors -o minilm.lut4.safetensors --class lut4
 ? 2
 $ memolith model compile "$TINY" -o x.safetensors --force --set 'layer.9*=int8'
-! compiling <tests>/tiny-model needs about 800.4 kB of disk and 67.2 MB of memory
+! compiling <tests>/tiny-model needs about 800.4 kB of disk and 117.4 MB of memory
 ! error[USAGE]: the rule "layer.9*=int8" fits no weight
 !   fix: names are like layer.000.attention.qkv.weight, layer.005.ffn.down.weight and embeddings.word
 ? 2
 $ memolith model compile "$TINY" -o x.safetensors --force --set 'layer.*=int5'
-! compiling <tests>/tiny-model needs about 800.4 kB of disk and 67.2 MB of memory
+! compiling <tests>/tiny-model needs about 800.4 kB of disk and 117.4 MB of memory
 ! error[UNSUPPORTED]: the rule "layer.*=int5": "int5" is not supported; supported are f32, f16, bf16, int8, int8/tensor, int8/32, int8/64, int8/128, int4/32, int4/64, int4/128, lut4/8, lut4/16, lut4/32 and lut4/tensor, the integer ones also with :none or :static
 ? 1
 $ memolith model compile "$TINY" -o x.safetensors --force --class int8 --palette kmeans --palette-group 8
-! compiling <tests>/tiny-model needs about 569.3 kB of disk and 50.3 MB of memory
+! compiling <tests>/tiny-model needs about 707.3 kB of disk and 117.4 MB of memory
 ! error[USAGE]: palette-group is for class lut4, and no weight gets that
 ? 2
 $ memolith model compile "$TINY" -o x.safetensors --force --class lut4 --palette-bits 6
 ! error[USAGE]: --palette-bits is "6"; allowed is 4
 ? 2
 $ memolith model compile "$TINY" -o x.safetensors --force --class int8 --activations static
-! compiling <tests>/tiny-model needs about 569.3 kB of disk and 50.3 MB of memory
+! compiling <tests>/tiny-model needs about 707.3 kB of disk and 117.4 MB of memory
 ! error[USAGE]: static activations need texts on which they are calibrated
 !   fix: --calibrate FILE, one text a line
 ? 2
@@ -189,6 +209,7 @@ $ memolith model show
 >   f32           [96, 32]  24,576 bytes  layer.001.attention.qkv.weight
 >   f32           [32, 40]  8,192 bytes  layer.001.ffn.down.weight
 >   f32           [40, 32]  12,288 bytes  layer.001.ffn.up.weight
+> report: none
 > tensors (41)
 >   F32   [32]  128 bytes at 4864  embeddings.norm.bias
 >   F32   [32]  128 bytes at 4992  embeddings.norm.weight
@@ -232,7 +253,7 @@ $ memolith model show
 >   F32   [8, 32]  1,024 bytes at 174784  memolith.probe.vectors
 >   U64   [4]  32 bytes at 175808  memolith.checksums
 $ memolith model show -o json | $PYTHON -c 'import json, sys; m = json.load(sys.stdin); print(sorted(m)); print(m["dim"], m["layers"], len(m["tensors"]), m["recipe"]["pooling"])'
-> ['architecture', 'bytes', 'class', 'dim', 'fingerprint', 'format', 'hidden_size', 'layers', 'made_by', 'max_tokens', 'metadata', 'name', 'parameters', 'recipe', 'source', 'special_tokens', 'tensors', 'weights']
+> ['architecture', 'bytes', 'class', 'dim', 'fingerprint', 'format', 'hidden_size', 'layers', 'made_by', 'max_tokens', 'metadata', 'name', 'parameters', 'recipe', 'report', 'source', 'special_tokens', 'tensors', 'weights']
 > 32 2 41 {'value': 'mean', 'origin': '1_Pooling/config.json'}
 $ memolith model inspect "$TINY/model.safetensors" | head -4
 > <tests>/tiny-model/model.safetensors: safetensors, 37 tensors

@@ -644,6 +644,7 @@ static memo_status compile_static_lut4(void *user, memo_err *err)
     o.cls = MEMO_CLASS_LUT4;
     o.palette_group = MEMO_PALETTE_GROUP_TENSOR;
     o.activations = MEMO_ACTIVATIONS_STATIC;
+    o.no_report = 1; /* has a sweep of its own */
     o.calibrate = write_texts(e, "the cat\n", 8);
     return memo_model_compile(e->ctx, e->source, e->other, &o, NULL, err);
 }
@@ -653,6 +654,7 @@ static memo_status compress_int4(void *user, memo_err *err)
     class_env *e = user;
     memo_compile_options o = defaults();
     o.cls = MEMO_CLASS_INT4;
+    o.no_report = 1; /* has a sweep of its own */
     o.calibrate = write_texts(e, "the cat\n", 8);
     return memo_model_compress(e->ctx, e->out, e->other, &o, NULL, err);
 }

@@ -93,6 +93,7 @@ memo_status cli_compile_options(cli_app *app, memo_compile_options *options, con
         .layers_average = (size_t)cli_args_number(args, OPT_LAYERS_AVERAGE, 0),
         .dims = (size_t)cli_args_number(args, OPT_DIMS, 0),
         .allow_nonfinite = cli_args_has(args, OPT_ALLOW_NONFINITE),
+        .no_report = cli_args_has(args, OPT_NO_REPORT),
         .overwrite = cli_args_has(args, OPT_FORCE),
         .progress = cli_progress_call,
         .progress_user = &app->progress,
@@ -150,19 +151,19 @@ uint64_t cli_compile_bytes(const memo_compile_options *o, const cli_compile_valu
     return values->n_matrix * of_matrix / 16 + values->n_word * of_word / 16 + 4 * values->n_other;
 }
 
-/* Measuring runs the model in class f32, from a temporary unless the source is compiled; auto also
- * makes one copy in each class to choose from. Rounding to 4 bits keeps second moments of the inputs
+/* Measuring runs the model in class f32, from a temporary unless the source is compiled, for the report
+ * too (model/compile/compile_report.c); auto also makes one copy in each class to choose from. Rounding to 4 bits keeps second moments of the inputs
  * in memory and a factor of them: see model/fit/calibrate.h and model/compile/encode.h. */
 cli_compile_needs cli_compile_measuring(const memo_compile_options *o,
                                         const cli_compile_values *values, int from_model)
 {
-    enum { MOMENTS = 96 << 20, TEXTS = 16 << 20 };
+    enum { MOMENTS = 96 << 20, TEXTS = 16 << 20, REPORT = 64 << 20, MOST_REPORTED = 1000000000 };
     uint64_t moments = 4 * values->n_moments, factor = 4 * values->widest * values->widest;
     uint64_t n = values->n_matrix + values->n_word + values->n_other;
     int rules = o->n_set > 0; /* they may ask for anything */
     int four_bits = o->cls == MEMO_CLASS_INT4 || o->cls == MEMO_CLASS_LUT4;
     cli_compile_needs needs = {0};
-
+    int report = !o->no_report && !o->allow_nonfinite && n <= MOST_REPORTED;
     if (o->auto_class || o->calibrate || four_bits || rules) {
         needs.disk = from_model ? 0 : 4 * n;
         needs.memory = TEXTS;
@@ -174,6 +175,10 @@ cli_compile_needs cli_compile_measuring(const memo_compile_options *o,
                         factor;
     if (o->auto_class)
         needs.disk += 2 * n + 2 * (n + n / 16);
+    if (report && (o->auto_class || rules || o->cls != MEMO_CLASS_F32)) { /* when that is over */
+        needs.disk = needs.disk || from_model ? needs.disk : 4 * n;
+        needs.memory = needs.memory > REPORT ? needs.memory : REPORT;
+    }
     return needs;
 }
 

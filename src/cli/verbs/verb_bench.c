@@ -353,11 +353,12 @@ static memo_status bench_load(bench_run *run, const char **path, memo_err *err)
  * comes last: two models at once are more memory than one. */
 static memo_status bench_load_again(bench_run *run, const char *path, memo_err *err)
 {
+    const memo_model_options options = cli_app_model_options(run->app);
     double opens[BENCH_REOPENS], firsts[BENCH_REOPENS];
     for (size_t i = 0; i < BENCH_REOPENS; i++) {
         memo_model *again = NULL;
         double start = memo_monotonic_ms();
-        memo_status status = memo_model_open(run->app->ctx, path, NULL, &again, err);
+        memo_status status = memo_model_open(run->app->ctx, path, &options, &again, err);
         opens[i] = memo_monotonic_ms() - start;
         if (status == MEMO_OK)
             status = bench_first(again, run->vectors, &firsts[i], err);

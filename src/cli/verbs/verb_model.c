@@ -9,6 +9,7 @@
 #include "cli/app.h"
 #include "cli/json_out.h"
 #include "cli/values.h"
+#include "cli/verbs/fidelity_out.h"
 #include "cli/verbs/verbs.h"
 
 /* ---- tensors ------------------------------------------------------------------------------- */
@@ -172,6 +173,25 @@ static void model_put_json_weights(memo_buf *out, const memo_model *model)
     cli_json_close(out, ']');
 }
 
+/* What the classes cost, as measured when it was compiled. */
+static memo_status model_put_report(memo_buf *out, const memo_model *model, memo_err *err)
+{
+    memo_fidelity_report *report = NULL;
+    memo_status status = memo_model_get_report(model, &report, err);
+
+    if (status)
+        return status;
+    if (report) {
+        memo_buf_printf(out, "report against class %s, %s\n",
+                        memo_class_name(report->reference_class), report->reference);
+        cli_fidelity_put(out, report);
+    } else {
+        memo_buf_puts(out, "report: none\n");
+    }
+    memo_fidelity_free(report);
+    return MEMO_OK;
+}
+
 static memo_status model_put_text(memo_buf *out, const memo_model *model,
                                   const memo_model_info *info, const memo_tensor_list *list,
                                   memo_err *err)
@@ -191,6 +211,8 @@ static memo_status model_put_text(memo_buf *out, const memo_model *model,
     memo_buf_puts(out, " bytes\n");
     memo_status status = model_put_recipe(out, info->recipe_json, err);
     model_put_weights(out, model);
+    if (status == MEMO_OK)
+        status = model_put_report(out, model, err);
     memo_buf_printf(out, "tensors (%zu)\n", list->n);
     model_put_tensors(out, list);
     return status;
@@ -216,6 +238,8 @@ static void model_put_json(memo_buf *out, const memo_model *model, const memo_mo
     cli_json_key(out, "recipe");
     cli_json_raw(out, info->recipe_json);
     model_put_json_weights(out, model);
+    cli_json_key(out, "report");
+    cli_json_raw(out, info->report_json);
     model_put_json_list(out, list);
     memo_buf_puts(out, "}\n");
 }

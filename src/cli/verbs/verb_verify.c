@@ -15,6 +15,7 @@
 #include "cli/app.h"
 #include "cli/json_out.h"
 #include "cli/values.h"
+#include "cli/verbs/fidelity_out.h"
 #include "cli/verbs/verbs.h"
 
 /* One --gate. */
@@ -178,13 +179,14 @@ static memo_status verify_open_folder(cli_app *app, verify_run *run, memo_err *e
 
 static memo_status verify_open_against(cli_app *app, verify_run *run, memo_err *err)
 {
+    const memo_model_options options = cli_app_model_options(app);
     struct stat st;
 
     if (!run->against_path)
         return MEMO_OK;
     if (stat(run->against_path, &st) == 0 && S_ISDIR(st.st_mode))
         return verify_open_folder(app, run, err);
-    return memo_model_open(app->ctx, run->against_path, NULL, &run->against, err);
+    return memo_model_open(app->ctx, run->against_path, &options, &run->against, err);
 }
 
 /* ---- text ---------------------------------------------------------------------------------- */
@@ -203,43 +205,6 @@ static void verify_put_whole(memo_buf *out, const verify_run *run)
                     r->n_probes, r->n_probe_ids_differ, r->probe_max_abs_diff, r->probe_min_cosine);
 }
 
-static void verify_put_tensors(memo_buf *out, const memo_fidelity_report *r)
-{
-    memo_buf_printf(out, "  tensors      %zu equal in every bit, %zu with loss\n", r->n_equal,
-                    r->n_tensors);
-    for (size_t i = 0; i < r->n_tensors; i++) {
-        const memo_tensor_fidelity *t = &r->tensors[i];
-        memo_buf_printf(out, "    %6.2f dB  error at most %-9.3g of %-8.3g %-5s [%zu, %zu]  %s\n",
-                        t->snr_db, t->max_abs_error, t->largest, memo_class_name(t->cls), t->n_rows,
-                        t->n_cols, t->name);
-    }
-}
-
-static void verify_put_layers(memo_buf *out, const memo_fidelity_report *r)
-{
-    memo_buf_printf(out, "  states       of %zu texts\n", r->n_layer_texts);
-    for (size_t i = 0; i < r->n_layers; i++) {
-        const memo_layer_fidelity *layer = &r->layers[i];
-        char name[32] = "embeddings";
-        if (i)
-            snprintf(name, sizeof name, "layer %zu", i - 1);
-        memo_buf_printf(out, "    %-11s cosine %.5f, least %.5f, relative error %.4f\n", name,
-                        layer->cosine_mean, layer->cosine_min, layer->relative_error);
-    }
-}
-
-static void verify_put_texts(memo_buf *out, const memo_texts_fidelity *t)
-{
-    memo_buf_printf(out,
-                    "  vectors      of %zu texts: cosine %.5f, 1st percentile %.5f, least %.5f\n"
-                    "    top-10 overlap %.4f, rank correlation of similarities %.5f\n"
-                    "    worst text %zu: ",
-                    t->n_texts, t->cosine_mean, t->cosine_p01, t->cosine_min, t->top10_overlap,
-                    t->spearman, t->worst);
-    memo_buf_put_json(out, t->worst_text, strlen(t->worst_text));
-    memo_buf_putc(out, '\n');
-}
-
 static void verify_put_text(memo_buf *out, const verify_run *run)
 {
     const memo_fidelity_report *r = run->fidelity;
@@ -247,13 +212,11 @@ static void verify_put_text(memo_buf *out, const verify_run *run)
     verify_put_whole(out, run);
     if (r && r->n_layers) {
         memo_buf_printf(out, "against %s\n", run->against_path);
-        verify_put_tensors(out, r);
-        verify_put_layers(out, r);
-        verify_put_texts(out, &r->against);
+        cli_fidelity_put(out, r);
     }
     if (r && r->golden.n_texts) {
         memo_buf_printf(out, "golden %s\n", run->golden_path);
-        verify_put_texts(out, &r->golden);
+        cli_fidelity_put_texts(out, &r->golden);
     }
     for (size_t i = 0; r && i < run->n_gates; i++)
         memo_buf_printf(out, "gate %-9s %.9g, at least %.9g: %s\n", run->gates[i].name,
@@ -263,12 +226,6 @@ static void verify_put_text(memo_buf *out, const verify_run *run)
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
-static void verify_json_number(memo_buf *out, const char *key, double value)
-{
-    cli_json_key(out, key);
-    cli_json_double(out, value, 9);
-}
-
 static void verify_json_whole(memo_buf *out, const memo_verify_report *r)
 {
     cli_json_put_u64(out, "blocks_checked", r->n_blocks_checked);
@@ -276,61 +233,9 @@ static void verify_json_whole(memo_buf *out, const memo_verify_report *r)
     cli_json_bool(out, r->fingerprint_matches);
     cli_json_put_u64(out, "probes", r->n_probes);
     cli_json_put_u64(out, "probe_ids_differ", r->n_probe_ids_differ);
-    verify_json_number(out, "probe_max_abs_diff", r->probe_max_abs_diff);
+    cli_json_put_double(out, "probe_max_abs_diff", r->probe_max_abs_diff);
     cli_json_key(out, "probe_min_cosine");
     cli_json_double(out, r->probe_min_cosine, 12);
-}
-
-static void verify_json_tensors(memo_buf *out, const memo_fidelity_report *r)
-{
-    cli_json_put_u64(out, "tensors_equal", r->n_equal);
-    cli_json_key(out, "tensors");
-    cli_json_open(out, '[');
-    for (size_t i = 0; i < r->n_tensors; i++) {
-        const memo_tensor_fidelity *t = &r->tensors[i];
-        cli_json_open(out, '{');
-        cli_json_put_string(out, "name", t->name);
-        cli_json_put_string(out, "class", memo_class_name(t->cls));
-        cli_json_put_u64(out, "rows", t->n_rows);
-        cli_json_put_u64(out, "columns", t->n_cols);
-        verify_json_number(out, "snr_db", t->snr_db);
-        verify_json_number(out, "max_abs_error", t->max_abs_error);
-        verify_json_number(out, "largest", t->largest);
-        cli_json_close(out, '}');
-    }
-    cli_json_close(out, ']');
-}
-
-static void verify_json_layers(memo_buf *out, const memo_fidelity_report *r)
-{
-    cli_json_put_u64(out, "layer_texts", r->n_layer_texts);
-    cli_json_key(out, "layers");
-    cli_json_open(out, '[');
-    for (size_t i = 0; i < r->n_layers; i++) {
-        cli_json_open(out, '{');
-        verify_json_number(out, "cosine_mean", r->layers[i].cosine_mean);
-        verify_json_number(out, "cosine_min", r->layers[i].cosine_min);
-        verify_json_number(out, "relative_error", r->layers[i].relative_error);
-        cli_json_close(out, '}');
-    }
-    cli_json_close(out, ']');
-}
-
-static void verify_json_texts(memo_buf *out, const char *key, const char *path,
-                              const memo_texts_fidelity *t)
-{
-    cli_json_key(out, key);
-    cli_json_open(out, '{');
-    cli_json_put_string(out, "path", path);
-    cli_json_put_u64(out, "texts", t->n_texts);
-    verify_json_number(out, "cosine_mean", t->cosine_mean);
-    verify_json_number(out, "cosine_p01", t->cosine_p01);
-    verify_json_number(out, "cosine_min", t->cosine_min);
-    cli_json_put_u64(out, "worst", t->worst);
-    cli_json_put_string(out, "worst_text", t->worst_text);
-    verify_json_number(out, "top10_overlap", t->top10_overlap);
-    verify_json_number(out, "spearman", t->spearman);
-    cli_json_close(out, '}');
 }
 
 static void verify_json_gates(memo_buf *out, const verify_run *run)
@@ -340,8 +245,8 @@ static void verify_json_gates(memo_buf *out, const verify_run *run)
     for (size_t i = 0; i < run->n_gates; i++) {
         cli_json_open(out, '{');
         cli_json_put_string(out, "figure", run->gates[i].name);
-        verify_json_number(out, "found", run->gates[i].found);
-        verify_json_number(out, "least", run->gates[i].least);
+        cli_json_put_double(out, "found", run->gates[i].found);
+        cli_json_put_double(out, "least", run->gates[i].least);
         cli_json_key(out, "passed");
         cli_json_bool(out, !run->gates[i].failed);
         cli_json_close(out, '}');
@@ -356,12 +261,11 @@ static void verify_put_json(memo_buf *out, const verify_run *run)
     cli_json_open(out, '{');
     verify_json_whole(out, &run->whole);
     if (r && r->n_layers) {
-        verify_json_tensors(out, r);
-        verify_json_layers(out, r);
-        verify_json_texts(out, "against", run->against_path, &r->against);
+        cli_fidelity_json(out, r);
+        cli_fidelity_json_texts(out, "against", run->against_path, &r->against);
     }
     if (r && r->golden.n_texts)
-        verify_json_texts(out, "golden", run->golden_path, &r->golden);
+        cli_fidelity_json_texts(out, "golden", run->golden_path, &r->golden);
     if (r)
         verify_json_gates(out, run);
     memo_buf_puts(out, "}\n");

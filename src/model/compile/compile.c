@@ -2,7 +2,8 @@
 /* Compile: stream a published model into the container of model/compiled.h.
  *
  * One pass over the weights, 16 output rows at a time; then the tokenizer, then the probes, which
- * run on the weights just written, and at last the header. Nothing grows with the weights. */
+ * run on the weights just written, and the header; at last the report, measured on the finished file.
+ * Nothing grows with the weights. */
 #include <memolith/model.h>
 
 #include <stdio.h>
@@ -219,6 +220,20 @@ void memo_compile_report_free(memo_compile_report *report)
     memo_free(result);
 }
 
+/* Zeros where the report will be. */
+static memo_status compile_keep_room(memo_compile_job *job, memo_err *err)
+{
+    if (!job->report_room)
+        return MEMO_OK;
+    void *zeros = memo_calloc(1, job->report_room);
+    if (!zeros)
+        return memo_fail_nomem(err, "the report", job->report_room);
+    memo_status status = memo_compile_append(job, memo_compile_extra(job, MEMO_EXTRA_REPORT), zeros,
+                                             job->report_room, err);
+    memo_free(zeros);
+    return status;
+}
+
 /* Write the whole file, under its temporary name. */
 static memo_status compile_write(memo_compile_job *job, const char *out, memo_err *err)
 {
@@ -227,7 +242,7 @@ static memo_status compile_write(memo_compile_job *job, const char *out, memo_er
     if ((status = memo_compile_begin(job, out, err)) || (status = memo_compile_weights(job, err)) ||
         (status = memo_compile_append(job, job->layout.n_stored + MEMO_EXTRA_TOKENIZER, job->tables,
                                       job->n_tables, err)) ||
-        (status = memo_compile_probes(job, err)))
+        (status = memo_compile_probes(job, err)) || (status = compile_keep_room(job, err)))
         return status;
     return memo_compile_finish(job, err);
 }
@@ -239,8 +254,11 @@ static memo_status compile_run(memo_compile_job *job, const char *out, memo_comp
     memo_compile_report *made = NULL;
     memo_status status;
 
-    if ((status = compile_prepare(job, out, err)) || (status = compile_report(job, &made, err)) ||
-        (status = compile_write(job, out, err)) || (status = memo_replace_commit(&job->out, err)))
+    if ((status = compile_prepare(job, out, err)) ||
+        (status = memo_compile_plan_report(job, err)) ||
+        (status = compile_report(job, &made, err)) || (status = compile_write(job, out, err)) ||
+        (status = memo_compile_measure(job, out, err)) ||
+        (status = memo_replace_commit(&job->out, err)))
         goto done;
     memcpy(made->fingerprint, job->fingerprint, sizeof made->fingerprint);
     made->file_bytes = job->out.n_bytes; /* commit keeps it */

@@ -37,6 +37,11 @@ static void compile_sum(memo_compile_job *job, const unsigned char *bytes, uint6
     }
 }
 
+size_t memo_compile_extra(const memo_compile_job *job, memo_extra extra)
+{
+    return job->layout.n_stored + extra - (!job->report_room && extra > MEMO_EXTRA_REPORT);
+}
+
 uint64_t memo_compile_offset(const memo_compile_job *job, size_t spec)
 {
     return memo_st_writer_offset(job->writer, spec) - memo_st_writer_offset(job->writer, 0);
@@ -69,6 +74,7 @@ static void compile_extra_shapes(const memo_compile_job *job, uint64_t shapes[ME
     shapes[MEMO_EXTRA_PROBE_IDS][0] = job->probe.ids.n / sizeof(uint32_t);
     shapes[MEMO_EXTRA_PROBE_VECTORS][0] = MEMO_COMPILED_PROBES;
     shapes[MEMO_EXTRA_PROBE_VECTORS][1] = memo_recipe_dim(job->recipe);
+    shapes[MEMO_EXTRA_REPORT][0] = job->report_room;
     for (size_t i = 0; i < job->layout.n_stored; i++)
         n_data += (job->layout.stored[i].n_bytes + 63) / 64 * 64;
     for (size_t i = 0; i < MEMO_EXTRA_CHECKSUMS; i++) {
@@ -143,14 +149,15 @@ memo_status memo_compile_begin(memo_compile_job *job, const char *path, memo_err
     }
     compile_extra_shapes(job, shapes);
     for (size_t i = 0; i < MEMO_EXTRAS; i++) {
-        specs[n_stored + i] = memo_extra_specs[i];
-        specs[n_stored + i].shape = shapes[i];
+        size_t at = memo_compile_extra(job, (memo_extra)i);
+        specs[at] = memo_extra_specs[i]; /* without a report the next takes its place */
+        specs[at].shape = shapes[i];
     }
     size_t n_pairs = compile_metadata(job, pairs);
     if (!(status = compile_metadata_room(pairs, n_pairs, &room, err)) &&
         !(status = memo_replace_begin(&job->out, path, job->options.overwrite, err)))
-        status =
-            memo_st_writer_new(&job->out, specs, n_stored + MEMO_EXTRAS, room, &job->writer, err);
+        status = memo_st_writer_new(&job->out, specs, memo_compile_extra(job, MEMO_EXTRAS), room,
+                                    &job->writer, err);
     memo_free(specs);
     return status;
 }
@@ -182,7 +189,7 @@ static memo_status compile_sign_header(memo_compile_job *job, memo_err *err)
 
 memo_status memo_compile_finish(memo_compile_job *job, memo_err *err)
 {
-    size_t spec = job->layout.n_stored + MEMO_EXTRA_CHECKSUMS;
+    size_t spec = memo_compile_extra(job, MEMO_EXTRA_CHECKSUMS);
     const char *pairs[COMPILE_PAIRS][2];
     uint64_t begin = memo_compile_offset(job, spec);
     memo_status status;
@@ -207,4 +214,45 @@ memo_status memo_compile_finish(memo_compile_job *job, memo_err *err)
     if ((status = memo_st_writer_finish(job->writer, err)))
         return status;
     return compile_sign_header(job, err);
+}
+
+/* ---- the report ---------------------------------------------------------------------------- */
+
+/* Sum the blocks of [begin, end) of the data again, as they lie in the file, and write the sums. */
+static memo_status compile_sum_again(memo_compile_job *job, uint64_t begin, uint64_t end,
+                                     memo_err *err)
+{
+    uint64_t data = memo_st_writer_offset(job->writer, 0);
+    uint64_t checksums = memo_compile_offset(job, memo_compile_extra(job, MEMO_EXTRA_CHECKSUMS));
+    uint64_t *sums = (uint64_t *)(void *)job->sums.data;
+    size_t n_blocks = job->sums.n / sizeof *sums - 1;
+    memo_file file = {0};
+    memo_status status = memo_file_open(&file, job->out.tmp_path, err);
+
+    for (uint64_t at = begin / MEMO_COMPILED_BLOCK * MEMO_COMPILED_BLOCK;
+         at < end && status == MEMO_OK; at += MEMO_COMPILED_BLOCK) {
+        uint64_t left = checksums - at, n = left < MEMO_COMPILED_BLOCK ? left : MEMO_COMPILED_BLOCK;
+        uint64_t block = at / MEMO_COMPILED_BLOCK;
+        status = memo_file_read(&file, data + at, job->block, (size_t)n, err);
+        if (status == MEMO_OK)
+            sums[block] = memo_xxh64(job->block, (size_t)n, block);
+    }
+    memo_file_close(&file);
+    if (status)
+        return status;
+    sums[n_blocks] = memo_xxh64(sums, n_blocks * sizeof *sums, n_blocks);
+    return memo_replace_write_at(&job->out, data + checksums, sums, job->sums.n, err);
+}
+
+memo_status memo_compile_put_report(memo_compile_job *job, const char *json, memo_err *err)
+{
+    uint64_t begin = memo_compile_offset(job, memo_compile_extra(job, MEMO_EXTRA_REPORT));
+    size_t n = strlen(json);
+
+    if (n >= job->report_room)
+        return memo_fail(err, MEMO_ERR_LIMIT, "a report of %zu bytes, room for %zu", n,
+                         job->report_room - 1);
+    memo_status status = memo_replace_write_at(
+        &job->out, memo_st_writer_offset(job->writer, 0) + begin, json, n, err);
+    return status ? status : compile_sum_again(job, begin, begin + job->report_room, err);
 }

@@ -168,17 +168,27 @@ static int fit_wants_inputs(const memo_compile_job *job)
 memo_status memo_compile_fit(memo_compile_job *job, const char *out, memo_err *err)
 {
     compile_fit fit = {.job = job, .out = out, .reference = job->from};
-    memo_status status = MEMO_OK;
+    memo_status status;
 
     if (!fit_wants_inputs(job))
         return MEMO_OK;
-    if (!fit.reference) {
-        memo_compile_options options = fit_options(&fit, MEMO_CLASS_F32);
-        status = fit_make(&fit, &options, &fit.reference, err);
-    }
-    if (status == MEMO_OK)
+    if (!(status = memo_compile_reference(job, out, &fit.reference, err)))
         status = memo_calibrate(fit.reference, job->options.calibrate, &job->options,
                                 &job->calibration, err);
     job->owns_calibration = 1;
     return status == MEMO_OK && job->options.auto_class ? fit_auto(&fit, err) : status;
+}
+
+memo_status memo_compile_reference(memo_compile_job *job, const char *out, memo_model **reference,
+                                   memo_err *err)
+{
+    compile_fit fit = {.job = job, .out = out, .reference = job->from};
+    memo_status status = MEMO_OK;
+
+    if (!job->from && !job->reference) {
+        memo_compile_options options = fit_options(&fit, MEMO_CLASS_F32);
+        status = fit_make(&fit, &options, &job->reference, err);
+    }
+    *reference = job->from ? job->from : job->reference;
+    return status;
 }

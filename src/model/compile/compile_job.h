@@ -8,7 +8,10 @@
  *   memo_compile_weights   append, 16 rows at a time
  *   memo_compile_append    the tokenizer
  *   memo_compile_probes    run on the weights just written, append
- *   memo_compile_finish    checksums, fingerprint, header, rename */
+ *   memo_compile_finish    checksums, fingerprint, header
+ *   memo_compile_measure   the report, measured on the finished file, into the room kept for it
+ *
+ * and the rename ends it. */
 #ifndef MEMO_MODEL_COMPILE_JOB_H
 #define MEMO_MODEL_COMPILE_JOB_H
 
@@ -39,11 +42,13 @@ typedef struct memo_compile_job {
     int owns_calibration;
     memo_model *made[MEMO_AUTO_MODELS + 1]; /* temporaries, open until the end */
     size_t n_made;
+    memo_model *reference; /* one of these, of class f32, or NULL */
     memo_tokenizer *tokenizer;
     memo_probe_ids probe;
     memo_buf probe_texts;
     memo_replace out;
     memo_st_writer *writer;
+    size_t report_room; /* bytes kept for the report; 0: there will be none */
     memo_fingerprint identity;
     memo_buf sums;        /* uint64_t values */
     unsigned char *block; /* [MEMO_COMPILED_BLOCK] of the data section, hashed when full */
@@ -58,10 +63,15 @@ memo_status memo_compile_begin(memo_compile_job *job, const char *path, memo_err
 /* The next bytes of the data, under the checksums; specs in their order. */
 memo_status memo_compile_append(memo_compile_job *job, size_t spec, const void *bytes,
                                 size_t n_bytes, memo_err *err);
+/* Where a tensor after the weights is among the specs; they are one less without a report. */
+size_t memo_compile_extra(const memo_compile_job *job, memo_extra extra);
 /* Offset of a spec in the data section. */
 uint64_t memo_compile_offset(const memo_compile_job *job, size_t spec);
-/* All but the rename: job->out is to be committed. */
+/* A file that is whole but for its report: job->out is to be committed. */
 memo_status memo_compile_finish(memo_compile_job *job, memo_err *err);
+
+/* Put the report (at most report_room bytes, NUL included) into the finished file. */
+memo_status memo_compile_put_report(memo_compile_job *job, const char *json, memo_err *err);
 
 memo_status memo_compile_weights(memo_compile_job *job, memo_err *err);
 
@@ -77,6 +87,15 @@ memo_status memo_compile_temporary(memo_ctx *ctx, const char *folder, memo_model
 /* Calibrate, and choose classes, when the options ask for it: after the formats are known, before
  * memo_layout_store(). */
 memo_status memo_compile_fit(memo_compile_job *job, const char *out, memo_err *err);
+
+/* The model that the options start from: the compiled source, or a temporary of class f32 beside `out`,
+ * made when there is none yet. Lives as long as the job. */
+memo_status memo_compile_reference(memo_compile_job *job, const char *out, memo_model **reference,
+                                   memo_err *err);
+
+/* Decide whether there will be a report, and how much room it takes: after memo_layout_store(). */
+memo_status memo_compile_plan_report(memo_compile_job *job, memo_err *err);
+memo_status memo_compile_measure(memo_compile_job *job, const char *out, memo_err *err);
 
 /* The tokenizer as it will be read, and the probes' ids, whose number fixes the file's layout: before
  * memo_compile_begin(). */

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/utf8.h"
+#include "model/verify/fidelity_json.h"
 
 /* Of the worst text, for messages. */
 #define FIDELITY_TEXT_BYTES 60
@@ -20,6 +21,20 @@ void memo_fidelity_free(memo_fidelity_report *report)
         return;
     memo_arena_fini(&job->arena);
     memo_free(job);
+}
+
+memo_status memo_model_get_report(const memo_model *model, memo_fidelity_report **report,
+                                  memo_err *err)
+{
+    if (!model || !report)
+        return memo_fail(err, MEMO_ERR_USAGE,
+                         "memo_model_get_report: model and report must not be NULL");
+    const memo_compiled *file = &model->file;
+    if (file->report_json)
+        return memo_fidelity_read(file->report_json, &file->layout, file->recipe.n_layers, report,
+                                  err);
+    *report = NULL;
+    return MEMO_OK;
 }
 
 /* Every block of the file agrees with its checksum. */
@@ -99,6 +114,11 @@ static memo_status fidelity_run(memo_fidelity_job *job, memo_model *model,
     else if ((status =
                   memo_text_set_load(set, o->golden, memo_recipe_dim(&model->file.recipe), err)))
         return status;
+    if (o->against) {
+        const memo_compiled *reference = &o->against->file;
+        memcpy(job->report.reference, reference->fingerprint, sizeof job->report.reference);
+        job->report.reference_class = reference->cls;
+    }
     if (o->against && ((status = memo_fidelity_tensors(job, model, o->against, err)) ||
                        (status = memo_fidelity_layers(job, model, o->against, set, err))))
         return status;
