@@ -35,6 +35,50 @@ $ memolith model verify tiny.int8.safetensors --against tiny.int8.safetensors --
 >   tensors      29 equal in every bit, 0 with loss
 > gate snr       inf, at least 30: ok
 
+## the report that a model carries
+$ memolith model compile "$TINY" -o tiny.int8.safetensors --class int8 --name tiny --format quiet
+$ memolith model show tiny.int8.safetensors | sed -n '/^report/,/^tensors/p' | sed -E 's/-?[0-9]+\.[0-9]+(e-[0-9]+)?/N/g; s/N +/N /g; s/worst text.*/worst text/'
+> report against class f32, <sha256>
+>   tensors      20 equal in every bit, 9 with loss
+>      N dB  error at most N of N int8  [158, 32]  embeddings.word
+>      N dB  error at most N of N int8  [32, 32]  layer.000.attention.out.weight
+>      N dB  error at most N of N int8  [96, 32]  layer.000.attention.qkv.weight
+>      N dB  error at most N of N int8  [32, 40]  layer.000.ffn.down.weight
+>      N dB  error at most N of N int8  [40, 32]  layer.000.ffn.up.weight
+>      N dB  error at most N of N int8  [32, 32]  layer.001.attention.out.weight
+>      N dB  error at most N of N int8  [96, 32]  layer.001.attention.qkv.weight
+>      N dB  error at most N of N int8  [32, 40]  layer.001.ffn.down.weight
+>      N dB  error at most N of N int8  [40, 32]  layer.001.ffn.up.weight
+>   states       of 64 texts
+>     embeddings  cosine N, least N, relative error N
+>     layer 0     cosine N, least N, relative error N
+>     layer 1     cosine N, least N, relative error N
+>   vectors      of 64 texts: cosine N, 1st percentile N, least N
+>     top-10 overlap N, rank correlation of similarities N
+>     worst text
+> tensors (65)
+$ memolith model show tiny.int8.safetensors -o json >shown; memolith model verify tiny.int8.safetensors --against "$TINY" --portable yes -o json >measured; $PYTHON -c 'import json; a = json.load(open("shown"))["report"]; b = json.load(open("measured")); print(sorted(a), a["reference_class"]); c = b["against"]; near = lambda x, y: abs(x - y) <= 1e-8 * abs(y); print(all(near(a["against"][k], c[k]) for k in c if k not in ("path", "worst_text"))); print(all(near(x["snr_db"], y["snr_db"]) and x["name"] == y["name"] for x, y in zip(a["tensors"], b["tensors"])), len(a["tensors"]) == len(b["tensors"]))'
+> ['against', 'layer_texts', 'layers', 'reference', 'reference_class', 'tensors', 'tensors_equal', 'version'] f32
+> True
+> True True
+$ memolith model compile "$TINY" -o plain.safetensors --class int8 --name tiny --no-report --format quiet; memolith model show plain.safetensors | grep -E '^report'; memolith model show plain.safetensors -o json | grep -o '"report":null'
+> report: none
+> "report":null
+$ memolith model show plain.safetensors | grep fingerprint >a; memolith model show tiny.int8.safetensors | grep fingerprint >b; cmp a b && echo equal
+> equal
+$ memolith model compress model.safetensors -o small.safetensors --class bf16 --format quiet; memolith model show small.safetensors | grep -E '^report|equal'
+> report against class f32, <sha256>
+>   tensors      21 equal in every bit, 8 with loss
+
+## vectors that are equal on every level
+$ memolith model compile "$TINY" -o tiny.int8.safetensors --class int8 --name tiny --format quiet
+$ for level in avx2 auto; do memolith embed 'a cat sat down' 'tea' --model tiny.int8.safetensors --portable yes --cpu $level -o npy >$level.npy || echo no level $level; done; [ ! -s avx2.npy ] || cmp avx2.npy auto.npy
+$ MEMOLITH_PORTABLE=maybe memolith embed tea
+! error[USAGE]: MEMOLITH_PORTABLE is "maybe"; allowed is no|yes
+? 2
+$ memolith doctor --env --portable yes | grep PORTABLE
+> MEMOLITH_PORTABLE    yes  (flag)
+
 ## against the published folder, with gates
 $ memolith model compile "$TINY" -o tiny.int8.safetensors --class int8 --name tiny --format quiet
 $ memolith model verify tiny.int8.safetensors --against "$TINY" --gate cos=0.99 --gate snr=30 | grep -E '^gate' | sed -E 's/ [0-9]+\.[0-9]+,/ N,/'
