@@ -10,12 +10,13 @@ from interleave import say
 LEAST_PERCENT = 0.7  # functions below it are in their stage only
 
 STAGES = (  # the first that matches
-    ("attention", r"attention|softmax|pack_panels"),
-    ("quantizing activations", r"quantize|int8_row"),
-    ("norm, activation, residual", r"layer_norm|norm_f32|gelu|add_f32|erf|exp_f32|tanh"),
-    ("matrix products", r"gemm|tile|vnni|unpack|dot_"),
+    ("waiting for work", r"^pool_"),
+    ("attention", r"attention|softmax|pack_panels|pack_inputs|rows_to_bf16|scale_rows"),
+    ("quantizing activations", r"_quantize_(row|static)|linear_prepare"),
+    ("norm, activation, residual", r"layer_norm|transformer_norm|gelu|add_f32|erf|exp_f32|tanh"),
+    ("matrix products", r"gemm|tile|vnni|unpack|dot_|f16_to_f32"),
     ("tokenizer", r"token|wordpiece|trie|bert_norm|utf8|words|chars|encode"),
-    ("embeddings, pooling", r"embed|gather|pool|transformer|scale_rows"),
+    ("embeddings, pooling", r"embed|gather|pool|transformer|dequantize_row"),
     ("checksums", r"XXH|xxh|checksum"),
 )
 

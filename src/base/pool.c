@@ -32,6 +32,7 @@
 #include "base/alloc.h"
 #include "base/ctx.h"
 #include "base/error.h"
+#include "base/fpmode.h"
 
 enum { POOL_STACK_BYTES = 1 << 20, POOL_MAX_PLACES = 0xFFFF };
 
@@ -194,6 +195,7 @@ static void *pool_worker_main(void *arg)
     memo_pool *pool = arg;
     uint32_t seen = 0;
     double spin_ms = POOL_SPIN_SHORT_MS;
+    fesetenv(FE_DFL_ENV); /* it came with the mode of who made the pool */
     while (!atomic_load(&pool->stop)) {
         double since_ms = memo_monotonic_ms();
         if (pool_is_crowded(pool) || !pool_spin(pool, pool_has_job, seen, since_ms + spin_ms))
@@ -245,6 +247,7 @@ memo_status memo_pool_new(unsigned n_workers, memo_pool **out, memo_err *err)
     memo_pool *pool = memo_calloc(1, n_bytes);
     if (!pool)
         return memo_fail_nomem(err, "a thread pool", n_bytes);
+    atomic_init(&pool->caller_cpu, -1);
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pthread_cond_init(&pool->idle, NULL);

@@ -6,7 +6,8 @@
  * are done. Which worker runs a task is not fixed, so a task's result must not depend on `worker`
  * (below n_workers, one thread each: that is for scratch), and no task may wait for another. Two
  * threads may use one pool: the second runs its tasks alone on its own thread, as worker 0, rather
- * than wait; so does a run inside a task. Workers block all signals.
+ * than wait; so does a run inside a task. Workers block all signals but
+ * those of faults, and compute in the default floating-point mode.
  *
  * Cost of a run beside its tasks: about 2 microseconds when the run before was less than 50
  * microseconds ago, else a wake-up, 5 to 50. While a neighbour keeps the workers from their

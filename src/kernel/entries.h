@@ -10,8 +10,8 @@ void V(memo_unpack_4bit)(const memo_unpack *unpack, size_t panel, size_t k, cons
                          int8_t *to);
 void V(memo_quantize_row_int8)(size_t n, size_t n_pad, const float *x, uint8_t *q,
                                memo_int8_row *row);
-void V(memo_quantize_static_int8)(size_t n, size_t n_pad, const float *x, memo_int8_row row,
-                                  uint8_t *q);
+void V(memo_quantize_static_int8)(size_t n, size_t n_pad, const float *x, uint8_t *q,
+                                  memo_int8_row *row);
 void V(memo_gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile);
 void V(memo_f16_to_f32)(size_t n, const uint16_t *h, float *y);
 void V(memo_exp_f32)(size_t n, const float *x, float *y);

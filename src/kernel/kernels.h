@@ -47,6 +47,7 @@ typedef enum memo_epilogue {
      * below a step of bytes, with half the operations. */
     MEMO_EPILOGUE_GELU_ERF_FAST,
 } memo_epilogue;
+#define MEMO_EPILOGUES (MEMO_EPILOGUE_GELU_ERF_FAST + 1)
 
 /* What the bytes q of a row of activations stand for: x = scale * q + offset. The offset is the
  * middle of the row's range, so that an outlier on one side of zero does not cost the other side
@@ -102,9 +103,9 @@ typedef struct memo_gemm {
     const void *w;              /* packed panels, 64-byte aligned */
     size_t panel_stride;        /* bytes from one panel to the next */
     const memo_unpack *unpack;  /* NULL: the panels are as the kind wants them */
-    void *unpacked;             /* 64-byte aligned room for two panels of k_pad bytes; 4-bit only */
-    size_t group;               /* 0: all of k */
-    const float *scale;         /* [k / group rounded up, n] W8 and INT8 */
+    void *unpacked;       /* 4-bit only: 64-byte aligned room for MEMO_TILE_COLS * k_pad bytes */
+    size_t group;         /* 0: all of k */
+    const float *scale;   /* [k / group rounded up, n] W8 and INT8 */
     const int32_t *w_sum; /* [k / group rounded up, n] INT8: sums of the bytes of each group */
     const float *bias;    /* [n] or NULL */
     float *c;             /* [m, ldc]; columns n.. are not written */
@@ -190,9 +191,10 @@ typedef struct memo_kernels {
     void (*quantize_row_int8)(size_t n, size_t n_pad, const float *x, uint8_t *q,
                               memo_int8_row *row);
     /* The same with the scale and the offset of `row`, which are given: q = (x - offset) / scale to
-     * the nearest integer, ties to even, and no less than -127 and no more than 127 (a NaN: -127). */
-    void (*quantize_static_int8)(size_t n, size_t n_pad, const float *x, memo_int8_row row,
-                                 uint8_t *q);
+     * the nearest integer, ties to even, and no less than -127 and no more than 127. A row with a NaN
+     * or an infinity has scale NaN afterwards, and any bytes. */
+    void (*quantize_static_int8)(size_t n, size_t n_pad, const float *x, uint8_t *q,
+                                 memo_int8_row *row);
     /* y = the halves h as floats, exactly. */
     void (*f16_to_f32)(size_t n, const uint16_t *h, float *y);
 

@@ -43,6 +43,11 @@ extern const memo_kernels *const memo_kernels_neon_i8mm;            /* + i8mm */
     .layer_norm_f32 = memo_layer_norm_f32_##level, .dot_f32 = memo_dot_f32_##level,                \
     .dot_rows_f32 = memo_dot_rows_f32_##level, .pack_panels_f32 = memo_pack_panels_f32_##level
 
+/* ... what makes bytes: of a level whose tile takes them in the same form. */
+#define KERNEL_BYTE_ENTRIES(level)                                                                 \
+    .quantize_row_int8 = memo_quantize_row_int8_##level,                                           \
+    .quantize_static_int8 = memo_quantize_static_int8_##level
+
 /* ... and what a level with bf16_inputs has beside its tile. */
 #define KERNEL_BF16_ENTRIES(level)                                                                 \
     .bf16_inputs = 1, .softmax_tile_bf16 = memo_softmax_tile_bf16_##level,                         \

@@ -137,12 +137,16 @@ static void ref_quantize_row_int8(size_t n, size_t n_pad, const float *x, uint8_
         q[i] = (uint8_t)(int8_t)nearbyintf((x[i] - row->offset) * factor);
 }
 
-static void ref_quantize_static_int8(size_t n, size_t n_pad, const float *x, memo_int8_row row,
-                                     uint8_t *q)
+static void ref_quantize_static_int8(size_t n, size_t n_pad, const float *x, uint8_t *q,
+                                     memo_int8_row *row)
 {
     memset(q, 0, n_pad);
     for (size_t i = 0; i < n; i++) {
-        float v = nearbyintf((x[i] - row.offset) / row.scale);
+        if (!isfinite(x[i])) {
+            row->scale = NAN;
+            return;
+        }
+        float v = nearbyintf((x[i] - row->offset) / row->scale);
         q[i] = (uint8_t)(int8_t)(v >= 127.0f ? 127 : v > -127.0f ? (int)v : -127);
     }
 }

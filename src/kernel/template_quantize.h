@@ -53,16 +53,19 @@ void V(memo_quantize_row_int8)(size_t n, size_t n_pad, const float *x, uint8_t *
     memset(q + i, INT8_ZERO, n_pad - i);
 }
 
-void V(memo_quantize_static_int8)(size_t n, size_t n_pad, const float *x, memo_int8_row row,
-                                  uint8_t *q)
+void V(memo_quantize_static_int8)(size_t n, size_t n_pad, const float *x, uint8_t *q,
+                                  memo_int8_row *row)
 {
     size_t tail = n % VEC_LANES, whole = n - tail, i = 0;
-    V(f32) scale = V(set1)(row.scale), offset = V(set1)(row.offset);
-    V(f32) low = V(set1)(-127.0f), high = V(set1)(127.0f);
+    V(f32) scale = V(set1)(row->scale), offset = V(set1)(row->offset), none = V(set1)(0.0f);
+    V(f32) low = V(set1)(-127.0f), high = V(set1)(127.0f), odd = none;
     for (; i < n; i += VEC_LANES) {
         V(f32) v = i < whole ? V(load)(x + i) : V(load_part)(x + i, tail);
+        odd = V(fma)(v, none, odd);
         v = V(div)(V(sub)(v, offset), scale);
         V(store_bytes)(q + i, V(min)(V(max)(v, low), high));
     }
     memset(q + n, INT8_ZERO, n_pad - n);
+    if (V(sum)(odd) != 0.0f)
+        row->scale = NAN;
 }

@@ -16,6 +16,7 @@
 #include "base/checked.h"
 #include "base/ctx.h"
 #include "base/error.h"
+#include "base/fpmode.h"
 #include "base/utf8.h"
 #include "model/model_handle.h"
 #include "nn/pooling.h"
@@ -584,6 +585,7 @@ memo_status memo_model_embed(memo_model *model, const memo_embed_options *option
 {
     embed_job job = {.model = model, .texts = texts, .n_texts = n_texts};
     memo_status status;
+    fenv_t mode;
 
     if (!model || (n_texts && (!texts || !vectors)))
         return memo_fail(err, MEMO_ERR_USAGE,
@@ -592,6 +594,7 @@ memo_status memo_model_embed(memo_model *model, const memo_embed_options *option
         return status;
     job.dim = memo_transformer_dim(&model->transformer.config);
     job.deadline = memo_deadline_in(job.o.deadline_ms);
+    memo_fp_default(&mode);
     if ((status = embed_begin(&job, err)) || !n_texts || (status = embed_allocate(&job, err)) ||
         (status = memo_model_check_weights(model, err)) || (status = embed_all(&job, err)))
         goto done;
@@ -599,6 +602,7 @@ memo_status memo_model_embed(memo_model *model, const memo_embed_options *option
     if (results)
         memcpy(results, job.results, n_texts * sizeof *results);
 done:
+    memo_fp_restore(&mode);
     embed_fini(&job);
     return status;
 }

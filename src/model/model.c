@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/checked.h"
 #include "base/error.h"
 #include "model/model_handle.h"
 #include "model/slot_rows.h"
+#include "quant/int4.h"
 
 /* ---- open ---------------------------------------------------------------------------------- */
 
@@ -225,6 +227,23 @@ const char *memo_model_token(const memo_model *model, uint32_t id, size_t *n_byt
 
 /* ---- first use of weights ------------------------------------------------------------------ */
 
+/* Whether the multipliers of an int4 weight are what the format allows: beyond, the levels differ. */
+static memo_status model_check_multipliers(const memo_compiled *file, const memo_slot *slot,
+                                           memo_err *err)
+{
+    const void *data[MEMO_STORED_KINDS];
+    size_t n = memo_round_up(slot->n_rows, MEMO_PANEL) * memo_slot_n_blocks(slot);
+    int odd = 0;
+
+    memo_compiled_slot(file, slot, data);
+    const uint8_t *multipliers = data[MEMO_STORED_MULTIPLIER];
+    for (size_t i = 0; i < n; i++)
+        odd |= multipliers[i] < 1 || multipliers[i] > MEMO_INT4_MAX_MULTIPLIER;
+    return odd ? memo_fail(err, MEMO_ERR_FORMAT, "%s has a multiplier outside 1 to %d", slot->name,
+                           MEMO_INT4_MAX_MULTIPLIER)
+               : MEMO_OK;
+}
+
 /* Tensors that follow one another in the file are checked as one range, so that the threads share
  * much work a few times rather than little many times: half of the time to the first vector is spent
  * here. */
@@ -251,6 +270,10 @@ memo_status memo_model_check_weights(memo_model *model, memo_err *err)
     }
     if (status == MEMO_OK)
         status = memo_compiled_check_all(file, begin, end, model->ctx->pool, 0, err);
+    for (size_t i = 0; i < file->layout.n_slots && status == MEMO_OK; i++) {
+        if (file->layout.slots[i].format.cls == MEMO_CLASS_INT4)
+            status = model_check_multipliers(file, &file->layout.slots[i], err);
+    }
     if (status == MEMO_OK)
         atomic_store_explicit(&model->weights_checked, 1, memory_order_release);
     return status;

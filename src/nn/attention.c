@@ -6,7 +6,8 @@
 
 #include "base/checked.h"
 
-/* Keys whose scores a tile of rows has at once: with 12 rows, 24 KiB of a first-level cache. */
+/* Keys whose scores a tile of rows has at once: with 12 rows, 24 KiB of a first-level cache; with
+ * ATTENTION_ROWS of them, as AMX takes, of a second-level one. */
 #define ATTENTION_KEYS ((size_t)512)
 
 /* Rows that go through a block of keys before the next one is fetched: a multiple of the GEMM tiles'

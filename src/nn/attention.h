@@ -9,7 +9,7 @@
  *
  * K and V of a head are packed as GEMM panels once, for all query heads that share them. Then a tile
  * of query rows at a time: scores of up to 512 keys, their exponentials, and those times V, all in
- * the first-level cache. More keys are more such blocks, each of which rescales what the rows have
+ * a near cache. More keys are more such blocks, each of which rescales what the rows have
  * gathered so far to the greatest score met (Milakov and Gimelshein, 2018; Dao et al., 2022); the
  * row is divided by the sum of its weights once, at the end. So scratch grows with the longest
  * sequence, for K and V, and never with its square.

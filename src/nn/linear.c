@@ -63,7 +63,7 @@ void memo_linear_prepare(const memo_kernels *kernels, const memo_linear *linear,
         return;
     if (linear->activations == MEMO_ACTIVATIONS_STATIC) {
         room.rows[row] = (memo_int8_row){linear->input[0], linear->input[1]};
-        kernels->quantize_static_int8(linear->n_in, n_pad, x, room.rows[row], to);
+        kernels->quantize_static_int8(linear->n_in, n_pad, x, to, &room.rows[row]);
     } else {
         kernels->quantize_row_int8(linear->n_in, n_pad, x, to, &room.rows[row]);
     }

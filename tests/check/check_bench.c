@@ -23,6 +23,8 @@
 #define BENCH_ROW_GAP      64 /* bytes between rows, as in the model: see nn/transformer.c */
 #define BENCH_MAX_N        4096
 
+typedef void (*bench_map_fn)(size_t n, const float *x, float *y);
+
 /* What one call does; `turn` counts the calls. */
 typedef struct bench_work {
     void (*call)(const struct bench_work *work, size_t turn);
@@ -35,6 +37,7 @@ typedef struct bench_work {
     size_t weight_bytes;  /* of one of them */
     const char *epilogue; /* "", "gelu" */
     float *x, *y, *z;
+    bench_map_fn map; /* y = map(x) of n values */
 } bench_work;
 
 /* Medians. */
@@ -160,7 +163,7 @@ static const struct {
     memo_epilogue epilogue;
 } bench_shapes[] = {
     {1152, 384, MEMO_EPILOGUE_NONE}, {384, 384, MEMO_EPILOGUE_ADD},
-    {1536, 384, MEMO_EPILOGUE_NONE}, {1536, 384, MEMO_EPILOGUE_GELU_ERF},
+    {1536, 384, MEMO_EPILOGUE_NONE}, {1536, 384, MEMO_EPILOGUE_GELU_ERF}, /* fast before bytes */
     {384, 1536, MEMO_EPILOGUE_ADD},  {4096, 1024, MEMO_EPILOGUE_NONE},
     {1024, 2048, MEMO_EPILOGUE_ADD}, {3072, 1024, MEMO_EPILOGUE_NONE},
     {1024, 3072, MEMO_EPILOGUE_ADD},
@@ -190,7 +193,7 @@ static bench_arrays *bench_arrays_new(void)
     arrays->a = bench_array(BENCH_MAX_M * (BENCH_MAX_K + BENCH_ROW_GAP / sizeof(float)));
     arrays->c = bench_array(BENCH_MAX_M * BENCH_MAX_N);
     arrays->side = bench_array(BENCH_MAX_N);
-    arrays->unpacked = (uint8_t *)bench_array(2 * MEMO_PANEL * BENCH_MAX_K / sizeof(float));
+    arrays->unpacked = (uint8_t *)bench_array(MEMO_TILE_COLS * BENCH_MAX_K / sizeof(float));
     memset(arrays->multiplier, 3, sizeof arrays->multiplier);
     memset(arrays->palette, 17, sizeof arrays->palette);
     return arrays;
@@ -213,10 +216,24 @@ static void bench_call_gemm(const bench_work *work, size_t turn)
     memo_gemm_run(work->kernels, &g);
 }
 
+/* As the model runs it: what goes on to bytes needs no more than the fast form. */
+static memo_epilogue bench_epilogue(const bench_class *cls, memo_epilogue epilogue)
+{
+    return cls->kind == MEMO_GEMM_INT8 && epilogue == MEMO_EPILOGUE_GELU_ERF
+               ? MEMO_EPILOGUE_GELU_ERF_FAST
+               : epilogue;
+}
+
 static void bench_one_gemm(const bench_class *cls, size_t shape, bench_work *work,
                            bench_arrays *arrays, const bench_options *options)
 {
-    static const char *const epilogues[] = {"", "gelu", "gelu", "residual"};
+    static const char *const epilogues[MEMO_EPILOGUES] = {
+        [MEMO_EPILOGUE_NONE] = "",
+        [MEMO_EPILOGUE_GELU_ERF] = "gelu",
+        [MEMO_EPILOGUE_GELU_TANH] = "gelu",
+        [MEMO_EPILOGUE_ADD] = "residual",
+        [MEMO_EPILOGUE_GELU_ERF_FAST] = "gelu",
+    };
     size_t m = work->gemm.m, n = bench_shapes[shape].n, k = bench_shapes[shape].k;
     memo_unpack unpack = {.multiplier = cls->multiplier ? arrays->multiplier : NULL,
                           .block = 32,
@@ -242,7 +259,7 @@ static void bench_one_gemm(const bench_class *cls, size_t shape, bench_work *wor
         .bias = arrays->side,
         .c = arrays->c,
         .ldc = n,
-        .epilogue = bench_shapes[shape].epilogue,
+        .epilogue = bench_epilogue(cls, bench_shapes[shape].epilogue),
         .residual = arrays->c,
         .ld_residual = n,
     };
@@ -294,30 +311,57 @@ void bench_gemm(const memo_kernels *kernels, const char *kernel, const bench_opt
     bench_arrays_free(arrays);
 }
 
+static void bench_call_add(const bench_work *work, size_t turn)
+{
+    (void)turn;
+    work->kernels->add_f32(work->n, work->x, work->z, work->y);
+}
+
+static void bench_call_scale(const bench_work *work, size_t turn)
+{
+    (void)turn;
+    work->kernels->scale_rows_f32(1, work->n, work->z, work->x, work->n, work->y, work->n);
+}
+
 static void bench_call_map(const bench_work *work, size_t turn)
 {
-    const memo_kernels *kernels = work->kernels;
-    const char *name = work->kernel;
     (void)turn;
-    if (!strcmp(name, "add_f32"))
-        kernels->add_f32(work->n, work->x, work->z, work->y);
-    else if (!strcmp(name, "scale_rows_f32"))
-        kernels->scale_rows_f32(1, work->n, work->z, work->x, work->n, work->y, work->n);
-    else if (!strcmp(name, "exp_f32"))
-        kernels->exp_f32(work->n, work->x, work->y);
-    else if (!strcmp(name, "erf_f32"))
-        kernels->erf_f32(work->n, work->x, work->y);
-    else if (!strcmp(name, "tanh_f32"))
-        kernels->tanh_f32(work->n, work->x, work->y);
-    else if (!strcmp(name, "gelu_erf_f32"))
-        kernels->gelu_erf_f32(work->n, work->x, work->y);
-    else
-        kernels->gelu_tanh_f32(work->n, work->x, work->y);
+    work->map(work->n, work->x, work->y);
+}
+
+/* The function of one variable that has this name, or NULL. */
+static bench_map_fn bench_map_named(const memo_kernels *kernels, const char *name)
+{
+    const struct {
+        const char *name;
+        bench_map_fn fn;
+    } maps[] = {
+        {"exp_f32", kernels->exp_f32},
+        {"erf_f32", kernels->erf_f32},
+        {"tanh_f32", kernels->tanh_f32},
+        {"gelu_erf_f32", kernels->gelu_erf_f32},
+        {"gelu_tanh_f32", kernels->gelu_tanh_f32},
+        {"gelu_erf_fast_f32", kernels->gelu_erf_fast_f32},
+    };
+    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
+        if (!strcmp(maps[i].name, name))
+            return maps[i].fn;
+    }
+    return NULL;
 }
 
 void bench_map(const memo_kernels *kernels, const char *kernel, const bench_options *options)
 {
     bench_work work = {.call = bench_call_map, .kernels = kernels, .kernel = kernel, .n = 1536};
+    work.map = bench_map_named(kernels, kernel);
+    if (!strcmp(kernel, "add_f32"))
+        work.call = bench_call_add;
+    else if (!strcmp(kernel, "scale_rows_f32"))
+        work.call = bench_call_scale;
+    else if (!work.map) {
+        fprintf(stderr, "memo_check: no benchmark of %s\n", kernel);
+        exit(2);
+    }
     work.x = bench_array(work.n);
     work.y = bench_array(work.n);
     work.z = bench_array(work.n);

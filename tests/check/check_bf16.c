@@ -192,13 +192,15 @@ static void bf16_check_pieces(check *c, const memo_gemm_tile *sums, size_t rows,
     tile.ldc = n;
     tile.residual = residual;
     tile.ld_residual = n;
-    for (int epilogue = MEMO_EPILOGUE_GELU_ERF; epilogue <= MEMO_EPILOGUE_ADD; epilogue++) {
+    for (int epilogue = MEMO_EPILOGUE_NONE + 1; epilogue < MEMO_EPILOGUES; epilogue++) {
         tile.epilogue = (memo_epilogue)epilogue;
         kernels->gemm[MEMO_GEMM_BF16].run(rows, n_panels, &tile);
         if (epilogue == MEMO_EPILOGUE_GELU_ERF)
             kernels->gelu_erf_f32(n, from, want);
         else if (epilogue == MEMO_EPILOGUE_GELU_TANH)
             kernels->gelu_tanh_f32(n, from, want);
+        else if (epilogue == MEMO_EPILOGUE_GELU_ERF_FAST)
+            kernels->gelu_erf_fast_f32(n, from, want);
         else
             kernels->add_f32(n, from, residual + row * n, want);
         check_bits(c, "epilogue", room + row * n, want, n);

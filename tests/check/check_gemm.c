@@ -221,7 +221,7 @@ size_t check_gemm_groups(check *c, memo_gemm *g)
 /* An epilogue with what it needs. */
 void check_gemm_epilogue(check *c, memo_gemm *g, check_values values)
 {
-    g->epilogue = (memo_epilogue)memo_rng_below(&c->rng, 5);
+    g->epilogue = (memo_epilogue)memo_rng_below(&c->rng, MEMO_EPILOGUES);
     g->ld_residual = g->n + memo_rng_below(&c->rng, 4);
     if (g->epilogue == MEMO_EPILOGUE_ADD)
         g->residual = check_new_values(c, g->m ? (g->m - 1) * g->ld_residual + g->n : 0, values);

@@ -112,7 +112,8 @@ void check_quantize_row_int8(check *c)
     }
 }
 
-/* The scale and the offset are given: what is beyond their range goes to its ends. */
+/* The scale and the offset are given: what is beyond their range goes to its ends, but no row with a
+ * NaN or an infinity may look sound. */
 void check_quantize_static_int8(check *c)
 {
     for (int i = 0; i < INT8_ROW_CASES && !c->failed; i++) {
@@ -120,10 +121,21 @@ void check_quantize_static_int8(check *c)
         size_t n = check_size(c, INT8_ROW_MOST);
         size_t n_pad = (n + MEMO_INT8_INPUTS - 1) / MEMO_INT8_INPUTS * MEMO_INT8_INPUTS;
         float *x = check_new_values(c, n, (check_values)(i % CHECK_N_VALUES));
+        if (n && memo_rng_below(&c->rng, 4) == 0)
+            x[memo_rng_below(&c->rng, n)] = memo_rng_below(&c->rng, 2) ? NAN : -INFINITY;
         memo_int8_row row = {ldexpf(1.0f + (float)memo_rng_unit(&c->rng), -(int)(i % 12)),
                              (float)memo_rng_unit(&c->rng) - 0.5f};
+        memo_int8_row given = row;
         uint8_t *q = check_new_bytes(c, n_pad), zero = int8_zero(c);
-        c->kernels->quantize_static_int8(n, n_pad, x, row, q);
+        c->kernels->quantize_static_int8(n, n_pad, x, q, &row);
+        int odd = 0;
+        for (size_t j = 0; j < n; j++)
+            odd |= !isfinite(x[j]);
+        if (odd ? !isnan(row.scale) : memcmp(&row, &given, sizeof row) != 0)
+            check_fail(c, "%zu values, %s: the scale became %a", n,
+                       odd ? "not all finite" : "finite", (double)row.scale);
+        if (odd)
+            continue;
         for (size_t j = 0; j < n_pad && !c->failed; j++) {
             float quotient = j < n ? (x[j] - row.offset) / row.scale : 0.0f;
             double nearest = int8_nearest_even((double)quotient);
@@ -292,9 +304,28 @@ void check_gemm_int8_tile(check *c)
         int8_check_tile(c, most < 3 ? most : 3, panels, MEMO_INT8_MAX_K, (int8_values)values);
 }
 
+/* A product of no inputs is the bias. */
+static void int8_check_no_inputs(check *c)
+{
+    enum { M = 9, N = 40 };
+    static const int32_t sums[N];
+    check_begin(c);
+    memo_gemm g = {.kind = MEMO_GEMM_INT8, .m = M, .n = N, .ldc = N, .w_sum = sums};
+    g.a = check_new_bytes(c, 0);
+    g.a_row = (const memo_int8_row *)(void *)check_new_values(c, (size_t)2 * M, CHECK_NORMAL);
+    g.w = check_new_panels(c, 0);
+    g.scale = check_new_values(c, N, CHECK_NORMAL);
+    g.bias = check_new_values(c, N, CHECK_NORMAL);
+    g.c = check_new(c, (size_t)M * N);
+    memo_gemm_run(c->kernels, &g);
+    for (size_t r = 0; r < M; r++)
+        check_bits(c, "no inputs", g.c + r * N, g.bias, N);
+}
+
 void check_gemm_int8(check *c)
 {
     uint8_t zero = int8_zero(c);
+    int8_check_no_inputs(c);
     for (int i = 0; i < INT8_DRIVER_CASES && !c->failed; i++) {
         check_begin(c);
         size_t m = check_size(c, i % 20 ? 90 : 600), n = check_size(c, 130);

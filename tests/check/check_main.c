@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/cpu.h"
+#include "kernel/levels.h"
 
 typedef enum check_group {
     GROUP_F32,
@@ -74,8 +75,9 @@ static const check_test tests[] = {
 };
 #define N_TESTS (sizeof tests / sizeof *tests)
 
-/* The level that is no entry of the list. */
-#define EMULATED MEMO_CPU_COUNT
+/* Levels that are no entries of the list: AMX in emulation, and the table of avx512bf16 that
+ * memo_kernels_for() leaves to CPUs of another family. */
+enum { EMULATED = MEMO_CPU_COUNT, UNFAVOURED, LEVELS };
 
 typedef struct options {
     const char *level, *kernel; /* NULL: all */
@@ -90,12 +92,21 @@ typedef struct tally {
 
 static const char *level_name(int level)
 {
-    return level == EMULATED ? "amx-emulated" : memo_cpu_name((memo_cpu)level);
+    return level == EMULATED     ? "amx-emulated"
+           : level == UNFAVOURED ? "avx512bf16-unfavoured"
+                                 : memo_cpu_name((memo_cpu)level);
 }
 
 static const memo_kernels *level_kernels(int level)
 {
-    return level == EMULATED ? check_amx_emulated() : memo_kernels_for((memo_cpu)level);
+    if (level < EMULATED)
+        return memo_kernels_for((memo_cpu)level);
+    if (level == EMULATED)
+        return check_amx_emulated();
+    const memo_kernels *favoured = memo_kernels_for(MEMO_CPU_AVX512BF16);
+    return !favoured                             ? NULL
+           : favoured == memo_kernels_avx512bf16 ? memo_kernels_avx512bf16_on_floats
+                                                 : memo_kernels_avx512bf16;
 }
 
 /* The emulated level has products of its own and nothing else. */
@@ -160,7 +171,7 @@ static int is_new(const options *o, int level, check_group group)
                                             : other->exp_f32 == kernels->exp_f32))
             return 0;
     }
-    return level != EMULATED;
+    return level < EMULATED;
 }
 
 static tally run_level(const options *o, int level)
@@ -175,7 +186,7 @@ static tally run_level(const options *o, int level)
             continue;
         if (!o->bench)
             run_test(o, level, i, &t);
-        else if (tests[i].bench == bench_gemm ? level != EMULATED
+        else if (tests[i].bench == bench_gemm ? level < EMULATED
                                               : tests[i].bench && is_new(o, level, tests[i].group))
             tests[i].bench(level_kernels(level), tests[i].kernel, &o->bench_options);
     }
@@ -184,20 +195,20 @@ static tally run_level(const options *o, int level)
 
 static void print_level(int level, const tally *t)
 {
-    printf("%-14s ", level_name(level));
+    printf("%-21s ", level_name(level));
     if (t->skipped)
         printf("SKIPPED: this %s lacks the level\n",
-               memo_cpu_has((memo_cpu)level) ? "build" : "CPU");
+               level < EMULATED && memo_cpu_has((memo_cpu)level) ? "build" : "CPU");
     else
         printf("%u passed, %u failed\n", t->passed, t->failed);
 }
 
 static int run_levels(const options *o)
 {
-    tally each[EMULATED + 1], t = {0};
+    tally each[LEVELS], t = {0};
     if (!o->bench)
         printf("seed %" PRIu64 "\n", o->seed);
-    for (int i = MEMO_CPU_REF; i <= EMULATED; i++) {
+    for (int i = MEMO_CPU_REF; i < LEVELS; i++) {
         if (!chosen(o->level, level_name(i)))
             continue;
         each[i] = run_level(o, i);
@@ -205,7 +216,7 @@ static int run_levels(const options *o)
         t.failed += each[i].failed;
         t.skipped += each[i].skipped;
     }
-    for (int i = MEMO_CPU_REF; !o->bench && i <= EMULATED; i++) {
+    for (int i = MEMO_CPU_REF; !o->bench && i < LEVELS; i++) {
         if (chosen(o->level, level_name(i)))
             print_level(i, &each[i]);
     }
@@ -234,7 +245,7 @@ static int run_exhaustive(const options *o)
 static int known(const options *o)
 {
     int level = !o->level, kernel = !o->kernel;
-    for (int i = MEMO_CPU_REF; i <= EMULATED; i++)
+    for (int i = MEMO_CPU_REF; i < LEVELS; i++)
         level |= o->level && !strcmp(o->level, level_name(i));
     for (size_t i = 0; i < N_TESTS; i++)
         kernel |= o->kernel && !strcmp(o->kernel, tests[i].kernel);

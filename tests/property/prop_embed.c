@@ -9,6 +9,8 @@
  * an eighth of them. */
 #include "unit/memo_test.h"
 
+#include <fenv.h>
+
 #include <memolith/memolith.h>
 
 #include "kernel/kernels.h"
@@ -143,6 +145,16 @@ static void check_run(prop_level *l, const prop_env *e, size_t batch, unsigned n
     l->n_runs++;
 }
 
+/* Of a caller that rounds up: the workers do not know of it, and the vectors are none the worse. */
+static void check_rounding_of_caller(prop_level *l, const prop_env *e)
+{
+    assert_int_equal(fesetround(FE_UPWARD), 0);
+    check_run(l, e, 32, 1, NULL);
+    check_run(l, e, 32, 4, NULL);
+    assert_int_equal(fegetround(), FE_UPWARD); /* as it was */
+    fesetround(FE_TONEAREST);
+}
+
 /* Do two levels promise the same bits? Where attention is portable; class bf16, where both multiply
  * the same way. */
 static int same_arithmetic(const prop_level *best, memo_cpu cpu)
@@ -200,6 +212,7 @@ static void check_level(const prop_env *e, const prop_level *best, const char *p
     memo_rng_init(&rng, e->seed + 2);
     check_run(&l, e, 32, 4, NULL);
     check_run(&l, e, 7, 2, &rng);
+    check_rounding_of_caller(&l, e);
     if (!same_arithmetic(best, cpu)) {
         check_near(best, &l);
     } else {

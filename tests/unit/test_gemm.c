@@ -43,7 +43,9 @@ static void test_kernels_tables_are_complete(void **state)
     (void)state;
     const memo_kernels *const levels[] = {
         memo_kernels_ref,        memo_kernels_avx2,       memo_kernels_avx512,
-        memo_kernels_avx512vnni, memo_kernels_avx512bf16, memo_kernels_amx,
+        memo_kernels_avx512vnni, memo_kernels_avx512bf16, memo_kernels_avx512bf16_on_floats,
+        memo_kernels_amx,        memo_kernels_neon,       memo_kernels_neon_dot,
+        memo_kernels_neon_i8mm,
     };
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
         if (!levels[i])

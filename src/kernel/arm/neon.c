@@ -131,8 +131,7 @@ static const memo_kernels V(table) = {
                                                                    {INT8_ROWS, INT8_PANELS,
                                                                     V(memo_gemm_int8_tile)}},
     .unpack_4bit = memo_unpack_4bit_neon,
-    .quantize_row_int8 = V(memo_quantize_row_int8),
-    .quantize_static_int8 = V(memo_quantize_static_int8),
+    KERNEL_BYTE_ENTRIES(neon),
     KERNEL_F32_ENTRIES(neon),
 };
 

@@ -68,8 +68,7 @@ static const memo_kernels V(table) = {
     .gemm = {KERNEL_FLOAT_TILES(neon, MEMO_NEON_TILE_ROWS, MEMO_NEON_TILE_PANELS),
              [MEMO_GEMM_INT8] = {INT8_ROWS, INT8_PANELS, V(memo_gemm_int8_tile)}},
     .unpack_4bit = memo_unpack_4bit_neon,
-    .quantize_row_int8 = memo_quantize_row_int8_neon,
-    .quantize_static_int8 = memo_quantize_static_int8_neon,
+    KERNEL_BYTE_ENTRIES(neon),
     KERNEL_F32_ENTRIES(neon),
 };
 

@@ -60,8 +60,7 @@ static const memo_kernels amx_table = {
              [MEMO_GEMM_INT8] = {AMX_ROWS, AMX_PANELS, V(gemm_int8_tile)}},
     KERNEL_BF16_ENTRIES(avx512bf16),
     .unpack_4bit = memo_unpack_4bit_avx512,
-    .quantize_row_int8 = memo_quantize_row_int8_avx512,
-    .quantize_static_int8 = memo_quantize_static_int8_avx512,
+    KERNEL_BYTE_ENTRIES(avx512),
     KERNEL_F32_ENTRIES(avx512),
 };
 

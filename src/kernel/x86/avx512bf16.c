@@ -446,8 +446,7 @@ static const memo_kernels avx512bf16_table = {
     .gemm_4bit = {MEMO_VNNI_TILE_ROWS, MEMO_VNNI_TILE_PANELS, memo_gemm_4bit_tile_avx512vnni},
     KERNEL_BF16_ENTRIES(avx512bf16),
     .unpack_4bit = memo_unpack_4bit_avx512,
-    .quantize_row_int8 = memo_quantize_row_int8_avx512vnni,
-    .quantize_static_int8 = memo_quantize_static_int8_avx512vnni,
+    KERNEL_BYTE_ENTRIES(avx512vnni),
     KERNEL_F32_ENTRIES(avx512),
 };
 
@@ -459,7 +458,7 @@ static const memo_kernels avx512bf16_on_floats = {
                                  memo_gemm_int8_tile_avx512vnni}},
     .gemm_4bit = {MEMO_VNNI_TILE_ROWS, MEMO_VNNI_TILE_PANELS, memo_gemm_4bit_tile_avx512vnni},
     .unpack_4bit = memo_unpack_4bit_avx512,
-    .quantize_row_int8 = memo_quantize_row_int8_avx512vnni,
+    KERNEL_BYTE_ENTRIES(avx512vnni),
     KERNEL_F32_ENTRIES(avx512),
 };
 

@@ -100,6 +100,8 @@ KERNEL_INLINE void vnni_finish(const size_t rows, const size_t p, __m512i (*sum)
         __asm__ volatile(                                                                          \
             VNNI_ZERO(0) VNNI_ZERO(1) VNNI_ZERO(2) VNNI_ZERO(3)                                    \
             VNNI_ZERO(4) VNNI_ZERO(5) VNNI_ZERO(6) VNNI_ZERO(7)                                    \
+            "testq %[left], %[left]\n\t"                                                           \
+            "jz 2f\n"                                                                              \
             ".p2align 4\n"                                                                         \
             "1:\n\t"                                                                               \
             VNNI_STEP(rows, "0", "0")                                                              \
@@ -108,7 +110,8 @@ KERNEL_INLINE void vnni_finish(const size_t rows, const size_t p, __m512i (*sum)
             "addq $8, %[a5]\n\t"                                                                   \
             "addq $128, %[w]\n\t"                                                                  \
             "decq %[left]\n\t"                                                                     \
-            "jnz 1b"                                                                               \
+            "jnz 1b\n"                                                                             \
+            "2:"                                                                                   \
             : VNNI_SUM(0), VNNI_SUM(1), VNNI_SUM(2), VNNI_SUM(3), VNNI_SUM(4), VNNI_SUM(5),        \
               VNNI_SUM(6), VNNI_SUM(7), [a] "+r"(a), [a5] "+r"(a5), [w] "+r"(w), [left] "+r"(left) \
             : [lda] "r"(t->lda), [lda3] "r"(3 * t->lda), [stride] "r"(stride),                     \
@@ -159,8 +162,7 @@ static const memo_kernels avx512vnni_table = {
              [MEMO_GEMM_INT8] = {MEMO_VNNI_CALL_ROWS, INT8_PANELS, V(memo_gemm_int8_tile)}},
     .gemm_4bit = {INT8_ROWS, INT8_PANELS, V(memo_gemm_4bit_tile)},
     .unpack_4bit = memo_unpack_4bit_avx512,
-    .quantize_row_int8 = V(memo_quantize_row_int8),
-    .quantize_static_int8 = V(memo_quantize_static_int8),
+    KERNEL_BYTE_ENTRIES(avx512vnni),
     KERNEL_F32_ENTRIES(avx512),
 };
 
