@@ -5,7 +5,7 @@
 
 #include "base/checked.h"
 
-#define FEEDBACK_DAMPING 0.01
+#define FEEDBACK_DAMPING 0.03
 #define FEEDBACK_STRIP   32 /* rows of the factor that are taken off the rest together */
 #define FEEDBACK_LANES   8
 

@@ -32,7 +32,7 @@ typedef struct memo_feedback {
  *   moments   [n, n] symmetric: sums or means of x[i] * x[j]; they stay borrowed
  *   feedback  n and the storage are set; the rest is filled
  *
- * M gets a hundredth of its mean diagonal added on the diagonal: a few thousand rows of activations
+ * M gets 0.03 of its mean diagonal added on the diagonal: a few thousand rows of activations
  * are never all there is. Returns 0 when a moment is not finite or the diagonal is all zero. Cost:
  * n^3 / 6 multiplications. */
 int memo_feedback_factor(memo_feedback *feedback, const float *moments);

@@ -7,6 +7,7 @@
 
 #include <memolith/model.h>
 
+#include "base/cpu.h"
 #include "bert_source.h"
 #include "model/model_handle.h"
 #include "model/slot_rows.h"
@@ -462,6 +463,49 @@ static void test_classes_compress_equals_compile(void **state)
     }
 }
 
+/* The fingerprint of a format that was compiled on one level by some threads; the caller frees it. */
+static memo_compile_report *compile_on(class_env *e, const memo_compile_options *o, memo_cpu cpu,
+                                       unsigned n_threads)
+{
+    const memo_ctx_options options = {.size = sizeof options, .cpu = cpu, .n_threads = n_threads};
+    memo_compile_report *report = NULL;
+    memo_ctx *ctx = NULL;
+    memo_err err = {0};
+
+    assert_memo_ok(memo_ctx_new(&options, &ctx, &err), err);
+    assert_memo_ok(memo_model_compile(ctx, e->source, e->out, o, &report, &err), err);
+    memo_ctx_free(ctx);
+    return report;
+}
+
+/* What texts decide does not depend on the level that ran them, but for the reference, which rounds
+ * otherwise; nor on the number of threads. Other texts decide otherwise. */
+static void test_classes_calibrate_alike_on_all_levels(void **state)
+{
+    static const char *const formats[] = {"*=int4/32", "*=int4/128",    "*=lut4/8",
+                                          "*=lut4/32", "*=lut4/tensor", "*=int8:static"};
+    static const char others[] = "a river of tea\nthe mat sat on the key\n";
+    class_env *e = *state;
+
+    for (size_t f = 0; f < sizeof formats / sizeof *formats; f++) {
+        memo_compile_options o = one_format(e, &formats[f]);
+        memo_compile_report *first = compile_on(e, &o, memo_cpu_best(), 1);
+        for (int cpu = MEMO_CPU_REF + 1; cpu < MEMO_CPU_COUNT; cpu++) {
+            if (!memo_cpu_has((memo_cpu)cpu))
+                continue;
+            memo_compile_report *same = compile_on(e, &o, (memo_cpu)cpu, 3);
+            if (strcmp(first->fingerprint, same->fingerprint) != 0)
+                fail_msg("%s: another model on level %s", formats[f], memo_cpu_name((memo_cpu)cpu));
+            memo_compile_report_free(same);
+        }
+        o.calibrate = write_texts(e, others, sizeof others - 1);
+        memo_compile_report *other = compile_on(e, &o, memo_cpu_best(), 1);
+        assert_string_not_equal(first->fingerprint, other->fingerprint);
+        memo_compile_report_free(other);
+        memo_compile_report_free(first);
+    }
+}
+
 static void test_classes_compress_only_loses(void **state)
 {
     static const struct {
@@ -681,6 +725,7 @@ int main(void)
         IN_ENV(test_classes_mixed_by_pattern),
         IN_ENV(test_classes_dims_and_layers),
         IN_ENV(test_classes_compress_equals_compile),
+        IN_ENV(test_classes_calibrate_alike_on_all_levels),
         IN_ENV(test_classes_compress_only_loses),
         IN_ENV(test_classes_compress_keeps_the_recipe),
         IN_ENV(test_classes_static_ranges),

@@ -55,7 +55,7 @@ static double ordered_moment(const feedback_case *c, size_t t, size_t u)
     for (size_t i = 0; i < c->n; i++)
         trace += (double)c->moments[i * c->n + i];
     return (double)c->moments[c->order[t] * c->n + c->order[u]] +
-           (t == u ? trace / (double)c->n / 100 : 0);
+           (t == u ? trace / (double)c->n * 0.03 : 0);
 }
 
 /* error' M error */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Many texts from few words: who, what, and where or when, in groups of eight whose parts fit each
- * other. Sentence i of a group takes parts a, b and (a + b) mod 8, so that no two sentences share more
- * than one of the three. Written for this, like own_texts.c. */
+ * other; then what is no sentence: code, logs, figures, scraps and other scripts, whose inputs are
+ * unlike those of prose. In turn t = 0..3 sentence a of a group takes parts a, (a + 2 t) mod 8 and
+ * (a + t) mod 8, so that no two share more than one of the three. Written for this, like own_texts.c. */
 #include "model/verify/fidelity.h"
 
 #include <stdio.h>
@@ -81,11 +82,43 @@ static const sentence_group sentence_groups[] = {
      {"cerca de la estación.", "desde ayer por la noche.", "por culpa de la lluvia.",
       "en la cocina pequeña.", "a pesar del frío.", "después de comer.", "sin decir una palabra.",
       "a la orilla del río."}},
+    {{"int find_key(const char *name,", "def parse_line(text):", "const total =", "for i in",
+      "SELECT id, sum(price)", "if (!file || errno)", "let mut rows =", "printf(\"%d %s\\n\","},
+     {"return x[i] * 0.5f;", "list.append(row[3:7])", "FROM orders AS o", "size_t n = 0x7fff;",
+      "{ \"id\": 17, \"ok\": true }", "values.map(v => v + 1);", "buffer[--end] = '\\0';",
+      "self.cache[key] = None"},
+     {"// never NULL", "WHERE day < '2031-02-28';", "} else { break; }", "# see below",
+      "&& count <= 64)", "/* 3 bytes left */", "except KeyError: pass", "<br/></td>"}},
+    {{"https://example.org/a/b?q=7", "error: line 214, column 9:", "C:\\Users\\jo\\notes.txt",
+      "[2029-11-03 04:05:06]", "$ tar -xzf backup-3.tar.gz", "GET /api/v2/items/88",
+      "From: kim@example.com", "WARN worker-12"},
+     {"404 not found", "(exit status 127)", "--dry-run --jobs=8", "took 35.2 ms",
+      "192.168.0.44:8080", "sha1=9f3c27d0e1", "%20and%20more", "UTF-8, LF"},
+     {"| grep -v tmp", "at main.c:88", "[retry 2/5]", "#section-4_1", "@ 3.4 GHz", "~ 1.7 GB free",
+      "=> ok", "<jo@example.net>"}},
+    {{"12.50", "Invoice 2023/0417:", "3/4", "1,204,000", "+49 30 555 0199", "Room 4B,", "Total",
+      "17 kg"},
+     {"x 3 = 37.50", "EUR", "(= 0.75)", "per cent", "7:45 am", "2 x 250 ml", "no. 66", "-12.8 C"},
+     {"5 6 7 8 9", "due 01.02.2027", "1st, 2nd, 3rd", "60/40", "+/- 0.3", "IV. XII. 1899",
+      "100 m above sea level", "a) b) c)"}},
+    {{"OK", "WAIT!!", "hmm...", "NO", "Re:", "P.S.", "ugh,", "#1"},
+     {"see you", "NOT TODAY", "(maybe)", "😀 👍", "asap", "<none>", "100%", "q w e r t y"},
+     {"?", "...", "!!!", ";-)", "[draft]", "\"so-called\"", "- - -", "a b c"}},
+    {{"Мой брат", "Старый врач", "Η μητέρα", "Ο γείτονας", "Наша учительница", "Сусідка",
+      "Ο οδηγός", "Водитель"},
+     {"читает письмо", "ждёт ответа", "διαβάζει", "потерял ключи", "ψάχνει το σκύλο", "варить суп",
+      "купил хлеб", "γράφει"},
+     {"на кухне.", "στο σπίτι.", "вчера.", "у моря.", "το πρωί.", "без слов.", "в 7 утра.",
+      "κοντά στη θάλασσα."}},
+    {{"我的朋友", "老师", "私の母は", "우리 형은", "मेरा भाई", "أخي", "הרופא", "เพื่อน"},
+     {"在看书", "本を読む", "책을 읽는다", "किताब पढ़ता है", "يقرأ كتابا", "קורא ספר", "等电话",
+      "駅で待つ"},
+     {"在家里。", "今朝。", "어제.", "घर में।", "في البيت.", "בבית.", "ที่บ้าน", "2026年3月。"}},
 };
 
 #define SENTENCE_GROUPS (sizeof sentence_groups / sizeof *sentence_groups)
-/* Pairs (a, b) of a group: b runs over all parts but the last. */
-#define SENTENCES_OF_GROUP ((size_t)SENTENCE_PARTS * (SENTENCE_PARTS - 1))
+/* Four sentences for each a: see sentence_make(). */
+#define SENTENCES_OF_GROUP ((size_t)SENTENCE_PARTS * 4)
 
 _Static_assert(MEMO_OWN_TEXTS + SENTENCE_GROUPS * SENTENCES_OF_GROUP == MEMO_ALL_TEXTS,
                "the number of our texts");
@@ -93,9 +126,9 @@ _Static_assert(MEMO_OWN_TEXTS + SENTENCE_GROUPS * SENTENCES_OF_GROUP == MEMO_ALL
 static char *sentence_make(memo_arena *arena, size_t i)
 {
     const sentence_group *group = &sentence_groups[i / SENTENCES_OF_GROUP];
-    size_t a = i % SENTENCE_PARTS, b = i % SENTENCES_OF_GROUP / SENTENCE_PARTS;
-    const char *who = group->who[a], *what = group->what[b];
-    const char *where = group->where[(a + b) % SENTENCE_PARTS];
+    size_t a = i % SENTENCE_PARTS, turn = i % SENTENCES_OF_GROUP / SENTENCE_PARTS;
+    const char *who = group->who[a], *what = group->what[(a + 2 * turn) % SENTENCE_PARTS];
+    const char *where = group->where[(a + turn) % SENTENCE_PARTS];
     size_t n = strlen(who) + strlen(what) + strlen(where) + 3;
     char *text = memo_arena_alloc(arena, n);
 
