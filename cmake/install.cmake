@@ -10,9 +10,20 @@ string(JOIN " " MEMO_PC_LIBS -lm ${CMAKE_THREAD_LIBS_INIT})
 set_target_properties(memolith_static PROPERTIES EXPORT_NAME static)
 set_target_properties(memolith_shared PROPERTIES EXPORT_NAME shared)
 
+# The debug information stays behind: it is most of a file (33 MB of the command, 1.7 MB without).
+option(MEMO_INSTALL_STRIP "install without debug information" ON)
+if(MEMO_INSTALL_STRIP)
+    install(CODE "set(CMAKE_INSTALL_DO_STRIP 1)") # as `cmake --install --strip`; no archive is touched
+endif()
+
 install(TARGETS memolith_static memolith_shared EXPORT memolithTargets)
 if(TARGET memolith)
     install(TARGETS memolith)
+endif()
+if(MEMO_INSTALL_STRIP AND CMAKE_STRIP)
+    # Symbols stay, for the linker needs them.
+    install(CODE "execute_process(COMMAND \"${CMAKE_STRIP}\" -S
+        \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/$<TARGET_FILE_NAME:memolith_static>\")")
 endif()
 install(DIRECTORY include/memolith DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 install(EXPORT memolithTargets NAMESPACE memolith:: DESTINATION ${MEMO_CMAKE_DIR})

@@ -20,8 +20,37 @@ bench_sources() {
     source=$(python3 tools/fetch_model.py) || exit 1
 }
 
+bench_usage() {
+    cat <<'USAGE'
+usage: ./dev bench [NAME] [ARGUMENTS]
+  kernels     every kernel of every CPU level, alone (default)
+  embed       whole models, beside onnxruntime and openvino (installs them: several GB)
+  tokenizer   the tokenizer, beside other tokenizers (installs them)
+  soak        a million short texts through one process
+./dev bench NAME --help lists the arguments of one, where it has any.
+USAGE
+}
+
 name=${1:-kernels}
 [ $# -eq 0 ] || shift
+case $name in
+kernels | embed | tokenizer | soak) ;;
+-h | --help | help)
+    bench_usage
+    exit 0
+    ;;
+*)
+    say "no benchmark '$name'; known: kernels, embed, tokenizer, soak"
+    exit 2
+    ;;
+esac
+case "$name $* " in
+kernels\ *--help* | embed\ *--help* | tokenizer\ *--help*)
+    install_packages python3
+    python3 "$(ls bench/"$name"/run.py bench/"$name"/"$name"_bench.py 2>/dev/null | head -n 1)" --help
+    exit 0
+    ;;
+esac
 install_packages $need_check
 case $name in
 kernels)
@@ -56,5 +85,4 @@ soak) # a million short texts; ./dev check soak is its first five thousand
     default_model int8
     build/tests/soak_points "$model" --texts 1000000 "$@"
     ;;
-*) die "no benchmark '$name'; known: kernels, embed, tokenizer, soak" ;;
 esac

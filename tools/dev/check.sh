@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # ./dev check [--quick] [SUITE...]: run suites, print seconds and counts of each, and the sum last.
 # A suite is tools/dev/suites/NAME.sh; its output goes to build/logs/check-NAME.log.
-quick_suites="format layout build-gcc symbols headers docs tests golden-tokenizer golden-attention examples fault process stress power kill alloc flips damage"
-all_suites="format layout build-gcc symbols headers docs tests golden-tokenizer golden-attention golden-models examples
+quick_suites="format layout build-gcc symbols headers docs tests golden-tokenizer golden-attention examples demo fault process stress power kill alloc flips damage"
+all_suites="format layout build-gcc symbols headers docs tests golden-tokenizer golden-attention golden-models examples demo
 arm fault process stress power kill alloc flips damage soak build-clang fuzz amalgamation install asan tsan valgrind tidy"
 
 suites=$all_suites

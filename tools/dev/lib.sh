@@ -60,6 +60,15 @@ is_pinned() {
     return 1
 }
 
+# Say how far the build that writes log $1 is, every few seconds, until killed. Nothing of it holds
+# the caller's descriptors but stderr, and it ends with the caller.
+watch_build() {
+    while sleep 5 </dev/null >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+        step=$(sed -n 's|^\[\([0-9]*/[0-9]*\)\] .*|\1|p' "$1" | tail -n 1)
+        say "building: ${step:-configuring}"
+    done
+}
+
 # configure and build one preset: build_preset NAME [TARGET...]
 build_preset() {
     preset=$1
@@ -68,7 +77,14 @@ build_preset() {
     [ "$preset" = release ] && dir=build
     [ "$preset" = fuzz ] && dir=build/libfuzzer # build/fuzz holds the replay programs of release
     mkdir -p build/logs
-    if ! { cmake --preset "$preset" && cmake --build "$dir" ${1:+--target "$@"}; } >"build/logs/$preset.log" 2>&1; then
+    : >"build/logs/$preset.log"
+    watch_build "build/logs/$preset.log" >/dev/null &
+    watcher=$!
+    built=0
+    { cmake --preset "$preset" && cmake --build "$dir" ${1:+--target "$@"}; } >"build/logs/$preset.log" 2>&1 || built=$?
+    kill "$watcher" 2>/dev/null || true
+    wait "$watcher" 2>/dev/null || true
+    if [ "$built" -ne 0 ]; then
         grep -E -A12 'error:|warning:|FAILED|CMake Error' "build/logs/$preset.log" | head -n 60 >&2
         die "build of '$preset' failed; the whole log is build/logs/$preset.log"
     fi
@@ -107,7 +123,8 @@ cache_dir() {
     elif [ -n "${XDG_CACHE_HOME:-}" ]; then
         echo "$XDG_CACHE_HOME/memolith"
     else
-        echo "${HOME:?HOME is not set; set MEMOLITH_CACHE_DIR}/.cache/memolith"
+        [ -n "${HOME:-}" ] || die "HOME is not set, so there is no folder for models: set MEMOLITH_CACHE_DIR"
+        echo "$HOME/.cache/memolith"
     fi
 }
 
@@ -132,14 +149,24 @@ use_build() {
 
 model_classes="f32 f16 bf16 int8 int4 lut4 auto"
 
+check_class() {
+    case " $model_classes " in
+    *" $1 "*) ;;
+    *)
+        say "there is no model class '$1'; known: $model_classes"
+        exit 2
+        ;;
+    esac
+}
+
 # Compile the default model to class $1 unless that is done, set $model to its path. Made again when
 # this build cannot read it, or is newer.
 default_model() {
-    case " $model_classes " in
-    *" $1 "*) ;;
-    *) die "model class '$1' is not known; known: $model_classes" ;;
-    esac
-    [ -n "$models" ] || models=$(cache_dir)/models
+    check_class "$1"
+    if [ -z "$models" ]; then
+        models=$(cache_dir) || exit 1
+        models=$models/models
+    fi
     model=$models/all-MiniLM-L6-v2.$1.safetensors
     if [ -n "$(find "$model" -newer "$memolith" 2>/dev/null)" ] && "$memolith" model show "$model" >/dev/null 2>&1; then
         return 0
