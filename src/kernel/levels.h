@@ -59,6 +59,7 @@ extern const memo_kernels *const memo_kernels_neon_i8mm;            /* + i8mm */
 #define MEMO_AVX512_TILE_PANELS 2
 #define MEMO_VNNI_TILE_ROWS     8   /* of the int8 tile */
 #define MEMO_VNNI_CALL_ROWS     256 /* of a call: several tiles */
+#define MEMO_VNNI_4BIT_ROWS     16  /* of a GEMM whose weights stay as they are */
 #define MEMO_VNNI_TILE_PANELS   2
 #define V(name)                 name##_avx512
 #include "kernel/entries.h"

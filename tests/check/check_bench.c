@@ -191,7 +191,7 @@ static bench_arrays *bench_arrays_new(void)
     for (size_t i = 0; i < BENCH_WEIGHT_BYTES / sizeof *halves; i++)
         halves[i] = (uint16_t)((halves[i] & 0x81FF) | 0x3C00);
     arrays->a = bench_array(BENCH_MAX_M * (BENCH_MAX_K + BENCH_ROW_GAP / sizeof(float)));
-    arrays->c = bench_array(BENCH_MAX_M * BENCH_MAX_N);
+    arrays->c = bench_array(BENCH_MAX_M * (BENCH_MAX_N + BENCH_ROW_GAP / sizeof(float)));
     arrays->side = bench_array(BENCH_MAX_N);
     arrays->unpacked = (uint8_t *)bench_array(MEMO_TILE_COLS * BENCH_MAX_K / sizeof(float));
     memset(arrays->multiplier, 3, sizeof arrays->multiplier);
@@ -258,10 +258,10 @@ static void bench_one_gemm(const bench_class *cls, size_t shape, bench_work *wor
         .w_sum = (const int32_t *)(const void *)arrays->side,
         .bias = arrays->side,
         .c = arrays->c,
-        .ldc = n,
+        .ldc = n + BENCH_ROW_GAP / sizeof(float),
         .epilogue = bench_epilogue(cls, bench_shapes[shape].epilogue),
         .residual = arrays->c,
-        .ld_residual = n,
+        .ld_residual = n + BENCH_ROW_GAP / sizeof(float),
     };
     work->epilogue = epilogues[bench_shapes[shape].epilogue];
     work->ops = 2.0 * (double)m * (double)n * (double)k;

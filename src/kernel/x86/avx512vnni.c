@@ -132,13 +132,14 @@ static void (*const vnni_tiles[INT8_ROWS])(size_t, const memo_gemm_tile *) = {
 // clang-format on
 
 /* Many rows at once, as equal as can be: what stands around a tile then costs little beside it. */
-void V(memo_gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
+KERNEL_INLINE void vnni_run_tiles(void (*const *tiles)(size_t, const memo_gemm_tile *), size_t rows,
+                                  size_t n_panels, const memo_gemm_tile *tile)
 {
     size_t n_tiles = (rows + INT8_ROWS - 1) / INT8_ROWS, step = (rows + n_tiles - 1) / n_tiles;
     memo_gemm_tile t = *tile;
     for (size_t row = 0; row < rows; row += step) {
         size_t n = rows - row < step ? rows - row : step;
-        vnni_tiles[n - 1](n_panels, &t);
+        tiles[n - 1](n_panels, &t);
         t.a = (const uint8_t *)t.a + n * t.lda;
         t.a_row += n;
         t.c += n * t.ldc;
@@ -146,6 +147,11 @@ void V(memo_gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *
             t.residual += n * t.ld_residual;
         t.w_next = NULL; /* the first tile has fetched them */
     }
+}
+
+void V(memo_gemm_int8_tile)(size_t rows, size_t n_panels, const memo_gemm_tile *tile)
+{
+    vnni_run_tiles(vnni_tiles, rows, n_panels, tile);
 }
 
 #include "kernel/x86/template_vnni_4bit.h"
@@ -160,7 +166,7 @@ static const memo_kernels avx512vnni_table = {
     .cpu = MEMO_CPU_AVX512VNNI,
     .gemm = {KERNEL_FLOAT_TILES(avx512, MEMO_AVX512_TILE_ROWS, MEMO_AVX512_TILE_PANELS),
              [MEMO_GEMM_INT8] = {MEMO_VNNI_CALL_ROWS, INT8_PANELS, V(memo_gemm_int8_tile)}},
-    .gemm_4bit = {INT8_ROWS, INT8_PANELS, V(memo_gemm_4bit_tile)},
+    .gemm_4bit = {MEMO_VNNI_4BIT_ROWS, INT8_PANELS, V(memo_gemm_4bit_tile)},
     .unpack_4bit = memo_unpack_4bit_avx512,
     KERNEL_BYTE_ENTRIES(avx512vnni),
     KERNEL_F32_ENTRIES(avx512),
