@@ -35,6 +35,14 @@ $ memolith model verify tiny.int8.safetensors --against tiny.int8.safetensors --
 >   tensors      29 equal in every bit, 0 with loss
 > gate snr       inf, at least 30: ok
 
+## against a model of other dimensions
+$ memolith model compile "$TINY" -o short.safetensors --dims 8 --name tiny --format quiet
+$ memolith model verify short.safetensors --against model.safetensors --gate cos=0.999999 -o json | $PYTHON -c 'import json, sys; r = json.load(sys.stdin); print(r["against"]["texts"], r["against"]["top10_overlap"], r["gates"][0]["passed"])'
+> 64 1 True
+$ memolith model verify --against short.safetensors -o quiet
+! error[MISMATCH]: the reference's vectors have 8 dimensions, the model's have 32
+? 4
+
 ## the report that a model carries
 $ memolith model compile "$TINY" -o tiny.int8.safetensors --class int8 --name tiny --format quiet
 $ memolith model show tiny.int8.safetensors | sed -n '/^report/,/^tensors/p' | sed -E 's/-?[0-9]+\.[0-9]+(e-[0-9]+)?/N/g; s/N +/N /g; s/worst text.*/worst text/'

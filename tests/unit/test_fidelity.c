@@ -302,6 +302,40 @@ static void test_fidelity_refuses_another_network(void **state)
     assert_null(r);
 }
 
+/* The good model of class f32 with the first `dims` dimensions. */
+static memo_model *make_shorter(const fidelity_env *e, size_t dims)
+{
+    memo_compile_options o = {.size = sizeof o, .dims = dims, .overwrite = 1};
+    memo_model *model = NULL;
+    memo_err err = {0};
+    char path[400];
+
+    snprintf(path, sizeof path, "%s/dims.%zu.safetensors", e->dir, dims);
+    assert_memo_ok(memo_model_compile(e->ctx, e->source, path, &o, NULL, &err), err);
+    assert_memo_ok(memo_model_open(e->ctx, path, NULL, &model, &err), err);
+    return model;
+}
+
+/* The first dimensions of the reference are what a model of fewer dimensions keeps: same weights,
+ * same vectors. The other way round there is nothing to compare the rest with. */
+static void test_fidelity_of_fewer_dimensions(void **state)
+{
+    fidelity_env *e = *state;
+    memo_model *shorter = make_shorter(e, 8);
+    memo_fidelity_options o = {.size = sizeof o, .against = shorter};
+    memo_fidelity_report *r = measure(shorter, e->f32, NULL);
+    memo_err err = {0};
+
+    assert_true(fabs(r->against.cosine_min - 1) < 1e-6);
+    assert_true(r->against.top10_overlap == 1 && r->against.spearman > 1 - 1e-6);
+    memo_fidelity_free(r);
+    r = NULL;
+    assert_memo_status(memo_model_fidelity(e->f32, &o, &r, &err), MEMO_ERR_MISMATCH, err);
+    assert_contains(err.message, "reference's vectors have 8 dimensions, the model's have 20");
+    assert_null(r);
+    memo_model_close(shorter);
+}
+
 /* ---- vectors ------------------------------------------------------------------------------- */
 
 static double naive_cosine(const float *a, const float *b, size_t n)
@@ -633,6 +667,7 @@ int main(void)
         IN_ENV(test_fidelity_gates_fail_for_a_poor_model),
         cmocka_unit_test(test_fidelity_gate_names),
         IN_ENV(test_fidelity_refuses_another_network),
+        IN_ENV(test_fidelity_of_fewer_dimensions),
         cmocka_unit_test(test_fidelity_vectors_equal_definitions),
         cmocka_unit_test(test_fidelity_first_percentile),
         IN_ENV(test_fidelity_golden),

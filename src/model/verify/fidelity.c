@@ -47,6 +47,14 @@ static memo_status fidelity_check(memo_model *model, memo_err *err)
                                    err);
 }
 
+/* Keep the first `dim` values of each vector of `from`. Figures of vectors are cosines, so that no
+ * vector needs its length back. */
+static void fidelity_first_dims(float *vectors, size_t n, size_t from, size_t dim)
+{
+    for (size_t i = 0; i < n && from > dim; i++)
+        memmove(vectors + i * dim, vectors + i * from, dim * sizeof *vectors);
+}
+
 static memo_status fidelity_embed(memo_model *model, const memo_fidelity_options *o,
                                   const memo_text_set *set, float **vectors, memo_err *err)
 {
@@ -90,8 +98,10 @@ static memo_status fidelity_end_to_end(memo_fidelity_job *job, memo_model *model
 
     if (status == MEMO_OK && o->against)
         status = fidelity_embed(o->against, o, set, &theirs, err);
-    if (status == MEMO_OK && o->against)
+    if (status == MEMO_OK && o->against) {
+        fidelity_first_dims(theirs, set->n, memo_recipe_dim(&o->against->file.recipe), dim);
         status = fidelity_put(job, set, dim, ours, theirs, &job->report.against, err);
+    }
     if (status == MEMO_OK && set->vectors)
         status = fidelity_put(job, set, dim, ours, set->vectors, &job->report.golden, err);
     memo_free(ours);

@@ -39,7 +39,8 @@ memo_status memo_text_set_all(memo_text_set *set, memo_err *err);
 memo_status memo_text_set_load(memo_text_set *set, const char *folder, size_t dim, memo_err *err);
 void memo_text_set_fini(memo_text_set *set);
 
-/* MEMO_ERR_MISMATCH naming what differs: extents of a weight, or the tokenizer. */
+/* MEMO_ERR_MISMATCH naming what differs: extents of a weight, the tokenizer, or that the reference's
+ * vectors are shorter. Longer ones are compared by their first values. */
 memo_status memo_fidelity_same_network(const memo_model *model, const memo_model *against,
                                        memo_err *err);
 

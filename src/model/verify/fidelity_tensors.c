@@ -15,6 +15,7 @@ memo_status memo_fidelity_same_network(const memo_model *model, const memo_model
     const memo_compiled *a = &model->file, *b = &against->file;
     const memo_st_tensor *x = a->extra[MEMO_EXTRA_TOKENIZER], *y = b->extra[MEMO_EXTRA_TOKENIZER];
     size_t n = a->layout.n_slots < b->layout.n_slots ? a->layout.n_slots : b->layout.n_slots;
+    size_t dim = memo_recipe_dim(&a->recipe), reference_dim = memo_recipe_dim(&b->recipe);
 
     for (size_t i = 0; i < n; i++) {
         const memo_slot *p = &a->layout.slots[i], *q = &b->layout.slots[i];
@@ -28,6 +29,10 @@ memo_status memo_fidelity_same_network(const memo_model *model, const memo_model
         return memo_fail(err, MEMO_ERR_MISMATCH,
                          "the reference is another network: %zu layers, the model has %zu",
                          b->recipe.n_layers, a->recipe.n_layers);
+    if (dim > reference_dim) /* fewer are the first of the reference's */
+        return memo_fail(err, MEMO_ERR_MISMATCH,
+                         "the reference's vectors have %zu dimensions, the model's have %zu",
+                         reference_dim, dim);
     if (x->end - x->begin != y->end - y->begin ||
         memcmp(memo_compiled_data(a, x), memo_compiled_data(b, y), (size_t)(x->end - x->begin)))
         return memo_fail(err, MEMO_ERR_MISMATCH,
