@@ -9,6 +9,7 @@
 #include "format/safetensors.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -457,6 +458,29 @@ static memo_status st_extent(const st_scan *scan, memo_st_tensor *tensor, uint64
     return MEMO_OK;
 }
 
+#define ST_CUT_HINT                                                                                \
+    "copy or download the file again; a model that was compiled can be compiled again"
+
+/* A tensor that reaches beyond the data. Behind a sound header that is what a copy that was broken
+ * off looks like. */
+static memo_status st_beyond(const st_scan *scan, const memo_st_tensor *tensor, uint64_t data_bytes)
+{
+    const st_object *st = scan->st;
+    uint64_t begin = st->base.data_begin, last = st->tensors[st->base.n_tensors - 1].end;
+    char cut[96] = "";
+
+    if (tensor->end >= tensor->begin && memo_add_u64(last, begin, &last))
+        snprintf(cut, sizeof cut,
+                 ": the file is cut short, %" PRIu64 " of at least %" PRIu64 " bytes",
+                 begin + data_bytes, last);
+    memo_fail(scan->err, MEMO_ERR_FORMAT,
+              "%s: tensor '%.*s': data_offsets [%" PRIu64 ", %" PRIu64 "] do not lie in the "
+              "%" PRIu64 " bytes of data%s",
+              scan->what, st_shown(tensor->name), tensor->name, tensor->begin, tensor->end,
+              data_bytes, cut);
+    return cut[0] ? memo_hint(scan->err, MEMO_ERR_FORMAT, "%s", ST_CUT_HINT) : MEMO_ERR_FORMAT;
+}
+
 /* Prove that the extents, sorted, tile [0, data_bytes). Makes offsets absolute. */
 static memo_status st_check_extents(const st_scan *scan, uint64_t data_bytes)
 {
@@ -467,11 +491,7 @@ static memo_status st_check_extents(const st_scan *scan, uint64_t data_bytes)
         memo_st_tensor *tensor = &st->tensors[i];
         uint64_t begin = tensor->begin, end = tensor->end, needed = 0;
         if (end < begin || end > data_bytes)
-            return memo_fail(scan->err, MEMO_ERR_FORMAT,
-                             "%s: tensor '%.*s': data_offsets [%" PRIu64 ", %" PRIu64
-                             "] do not lie in the %" PRIu64 " bytes of data",
-                             scan->what, st_shown(tensor->name), tensor->name, begin, end,
-                             data_bytes);
+            return st_beyond(scan, tensor, data_bytes);
         if (begin != next)
             return memo_fail(
                 scan->err, MEMO_ERR_FORMAT,
@@ -583,11 +603,15 @@ static memo_status st_check_length(const unsigned char bytes[8], uint64_t file_b
 
     for (int i = 7; i >= 0; i--)
         length = length << 8 | bytes[i];
-    if (length > file_bytes - 8)
-        return memo_fail(err, MEMO_ERR_FORMAT,
-                         "%s: header length %" PRIu64 " at byte 0, but the file has %" PRIu64
-                         " bytes after it",
-                         what, length, file_bytes - 8);
+    if (length > file_bytes - 8) {
+        memo_fail(err, MEMO_ERR_FORMAT,
+                  "%s: header length %" PRIu64 " at byte 0, but the file has %" PRIu64
+                  " bytes after it",
+                  what, length, file_bytes - 8);
+        if (length <= MEMO_SAFETENSORS_MAX_HEADER) /* else it is hardly such a file */
+            memo_hint(err, MEMO_ERR_FORMAT, "if it was cut short: %s", ST_CUT_HINT);
+        return MEMO_ERR_FORMAT;
+    }
     if (length > MEMO_SAFETENSORS_MAX_HEADER)
         return memo_fail(err, MEMO_ERR_LIMIT, "%s: header of %" PRIu64 " bytes, allowed %u", what,
                          length, MEMO_SAFETENSORS_MAX_HEADER);

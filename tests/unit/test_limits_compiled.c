@@ -122,6 +122,7 @@ static void test_limits_108_cut_before_it_is_mapped(void **state)
     memo_model *model = NULL;
     memo_err err = {0};
     struct stat st;
+    char cut[128];
 
     memo_model_close(e->model);
     e->model = NULL;
@@ -131,6 +132,13 @@ static void test_limits_108_cut_before_it_is_mapped(void **state)
     assert_memo_status(memo_model_open(e->ctx, e->path, NULL, &model, &err), MEMO_ERR_FORMAT, err);
     limits_end(g, "a file cut in half");
     assert_contains(err.message, e->path);
+    snprintf(cut, sizeof cut, "the file is cut short, %lld of at least %lld bytes",
+             (long long)st.st_size / 2, (long long)st.st_size);
+    assert_contains(err.message, cut);
+    assert_contains(err.hint, "compiled again");
+    assert_int_equal(truncate(e->path, 100), 0); /* within the header */
+    assert_memo_status(memo_model_open(e->ctx, e->path, NULL, &model, &err), MEMO_ERR_FORMAT, err);
+    assert_contains(err.hint, "cut short");
     assert_int_equal(truncate(e->path, 0), 0);
     assert_memo_status(memo_model_open(e->ctx, e->path, NULL, &model, &err), MEMO_ERR_FORMAT, err);
 }
