@@ -179,14 +179,18 @@ typedef struct memo_embed_options {
     size_t size;
     memo_role role;
     memo_overlong overlong;
-    size_t max_tokens;         /* lower the model's maximum; 0: the model's */
-    size_t chunk_overlap;      /* tokens shared by neighbours under MEMO_OVERLONG_CHUNK; 0: 15 % */
-    int replace_invalid_utf8;  /* non-zero: U+FFFD instead of MEMO_ERR_VALUE with the offset */
-    int safe_specials;         /* non-zero: special tokens typed in a text are read as plain text */
-    unsigned n_threads;        /* 0: the context's */
-    int64_t deadline_ms;       /* from now, 0: none; MEMO_ERR_DEADLINE when it passes */
-    memo_progress_fn progress; /* per shard; non-zero cancels */
+    size_t max_tokens;        /* lower the model's maximum; 0: the model's */
+    size_t chunk_overlap;     /* tokens shared by neighbours under MEMO_OVERLONG_CHUNK; 0: 15 % */
+    int replace_invalid_utf8; /* non-zero: U+FFFD instead of MEMO_ERR_VALUE with the offset */
+    int safe_specials;        /* non-zero: special tokens typed in a text are read as plain text */
+    unsigned n_threads;       /* 0: the context's */
+    int64_t deadline_ms;      /* from now, 0: none; MEMO_ERR_DEADLINE when it passes */
+    /* `done` of `total` texts; non-zero cancels (MEMO_ERR_CANCELLED). Called on the calling thread
+     * before each layer of some hundred tokens, also inside one long text: at least every 100 ms. */
+    memo_progress_fn progress;
     void *progress_user;
+    size_t *failed; /* out, or NULL: the text that a failure is about, counted from 0, which the
+                       message calls "text N"; SIZE_MAX: none, or a failure that is about no text */
 } memo_embed_options;
 
 typedef struct memo_embed_result {

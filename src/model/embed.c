@@ -90,6 +90,7 @@ typedef struct embed_job {
     float *vectors; /* [window_seqs, dim] */
     double *sum;    /* [dim] of the chunks of one text */
     double sum_weight;
+    size_t failed; /* the text that an error is about; SIZE_MAX: none */
     /* shared by the workers */
     atomic_size_t n_done; /* texts */
     atomic_int stop;      /* a memo_status */
@@ -235,7 +236,8 @@ static size_t embed_cut(embed_job *job)
     return n_shards;
 }
 
-/* Called by every worker before a shard; the progress function only on the caller's thread. */
+/* Called by every worker before a shard and each layer of it, as a text may be one long shard or many
+ * shards; the progress function only on the caller's thread. */
 static int embed_may_go_on(embed_job *job, unsigned worker)
 {
     if (atomic_load(&job->stop))
@@ -250,6 +252,18 @@ static int embed_may_go_on(embed_job *job, unsigned worker)
         return 0;
     }
     return 1;
+}
+
+/* A worker within a shard. */
+typedef struct embed_layers {
+    embed_job *job;
+    unsigned worker;
+} embed_layers;
+
+static int embed_layer_may_go_on(void *user)
+{
+    const embed_layers *at = user;
+    return embed_may_go_on(at->job, at->worker);
 }
 
 static void embed_run_shard(void *user, size_t task, unsigned worker)
@@ -268,7 +282,9 @@ static void embed_run_shard(void *user, size_t task, unsigned worker)
     for (size_t i = 0; i <= shard.n_seqs; i++)
         starts[i] = job->cu[shard.first_seq + i] - begin;
     memo_batch batch = {shard.n_seqs, job->ids + begin, starts};
-    memo_workspace work = {.scratch = scratch, .n_workers = 1};
+    embed_layers layers = {job, worker};
+    memo_workspace work = {
+        .scratch = scratch, .n_workers = 1, .go_on = embed_layer_may_go_on, .go_on_user = &layers};
     if (job->n_shards == 1) { /* which the calling thread runs, outside the pool */
         work.stride = memo_round_up(s->plan.scratch_bytes, 64);
         work.n_workers = memo_transformer_workers(starts[shard.n_seqs], (unsigned)s->n_workers);
@@ -276,13 +292,16 @@ static void embed_run_shard(void *user, size_t task, unsigned worker)
     }
     memo_transformer_run(&job->model->transformer, &s->plan, &batch, work, (memo_tap){0},
                          job->vectors + shard.first_seq * job->dim, job->ok + shard.first_seq);
+    if (atomic_load(&job->stop)) /* perhaps without vectors */
+        return;
     for (size_t i = 0; i < shard.n_seqs; i++)
         n_texts += (size_t)job->seqs[shard.first_seq + i].last;
     atomic_fetch_add(&job->n_done, n_texts);
 }
 
-static memo_status embed_refused(size_t text, memo_err *err)
+static memo_status embed_refused(embed_job *job, size_t text, memo_err *err)
 {
+    job->failed = text;
     return memo_fail(err, MEMO_ERR_VALUE,
                      "text %zu: its vector is not finite or has no length; the model's weights "
                      "cannot represent it",
@@ -306,7 +325,7 @@ static memo_status embed_gather_chunk(embed_job *job, const embed_seq *seq, cons
         job->sum[d] /= job->sum_weight;
     if (!memo_pool_finish(job->sum, job->dim, job->model->transformer.config.normalize,
                           job->staging + seq->text * job->dim))
-        return embed_refused(seq->text, err);
+        return embed_refused(job, seq->text, err);
     return MEMO_OK;
 }
 
@@ -317,7 +336,7 @@ static memo_status embed_gather(embed_job *job, memo_err *err)
         const embed_seq *seq = &job->seqs[i];
         const float *vector = job->vectors + i * job->dim;
         if (!job->ok[i])
-            return embed_refused(seq->text, err);
+            return embed_refused(job, seq->text, err);
         if (seq->first && seq->last) {
             memcpy(job->staging + seq->text * job->dim, vector, job->dim * sizeof *vector);
         } else {
@@ -343,6 +362,7 @@ static memo_status embed_flush(embed_job *job, memo_err *err)
 {
     memo_status status;
 
+    job->failed = SIZE_MAX;
     if (!job->n_seqs)
         return MEMO_OK;
     if ((status = memo_model_check_words(job->model, job->ids, job->n_ids, err)))
@@ -385,6 +405,7 @@ static memo_status embed_put_seq(embed_job *job, embed_seq seq, size_t first, si
         memo_status status = embed_flush(job, err);
         if (status)
             return status;
+        job->failed = seq.text; /* what may go wrong from here on is this text's again */
     }
     seq.weight = n ? n : 1;
     job->cu[job->n_seqs] = job->n_ids;
@@ -421,7 +442,6 @@ static memo_status embed_put_chunks(embed_job *job, size_t text, size_t n_body, 
 static memo_status embed_encode(embed_job *job, size_t index, memo_err *err)
 {
     memo_text text = job->texts[index];
-    memo_status status;
 
     if (!job->o.replace_invalid_utf8) {
         size_t bad = memo_utf8_check(text.bytes, text.n_bytes);
@@ -438,15 +458,15 @@ static memo_status embed_encode(embed_job *job, size_t index, memo_err *err)
         text = (memo_text){job->prompted.data, job->prompted.n};
     }
     job->list.n = 0;
-    status = memo_tokenizer_encode(job->model->tokenizer, text.bytes, text.n_bytes,
-                                   job->encode_flags, &job->list, err);
-    return status;
+    return memo_tokenizer_encode(job->model->tokenizer, text.bytes, text.n_bytes, job->encode_flags,
+                                 &job->list, err);
 }
 
 static memo_status embed_add_text(embed_job *job, size_t index, memo_err *err)
 {
     size_t special = job->n_prefix + job->n_suffix;
     size_t room = job->max_tokens - special - job->n_lead;
+    job->failed = index;
     memo_status status = embed_encode(job, index, err);
 
     if (status)
@@ -461,8 +481,10 @@ static memo_status embed_add_text(embed_job *job, size_t index, memo_err *err)
     } else if (job->o.overlong == MEMO_OVERLONG_CHUNK) {
         status = embed_put_chunks(job, index, n_body, room, err);
     } else if (job->o.overlong == MEMO_OVERLONG_ERROR) {
-        return memo_fail(err, MEMO_ERR_LIMIT, "text %zu has %zu tokens, at most %zu are allowed",
-                         index, total, job->max_tokens);
+        memo_fail(err, MEMO_ERR_LIMIT, "text %zu has %zu tokens, at most %zu are allowed", index,
+                  total, job->max_tokens);
+        return memo_hint(err, MEMO_ERR_LIMIT,
+                         "keep its first or last tokens, or split it (--overlong head|tail|chunk)");
     } else {
         if (job->o.overlong == MEMO_OVERLONG_TAIL)
             first = n_body - room;
@@ -520,9 +542,11 @@ static memo_status embed_allocate(embed_job *job, memo_err *err)
     if (job->n_texts > PTRDIFF_MAX / sizeof *job->texts)
         return memo_fail(err, MEMO_ERR_LIMIT, "%zu texts, more than there can be", job->n_texts);
     for (size_t i = 0; i < job->n_texts; i++) {
-        if (!job->texts[i].bytes && job->texts[i].n_bytes)
+        if (!job->texts[i].bytes && job->texts[i].n_bytes) {
+            job->failed = i;
             return memo_fail(err, MEMO_ERR_USAGE, "text %zu is NULL and has %zu bytes", i,
                              job->texts[i].n_bytes);
+        }
         if (job->texts[i].n_bytes > longest)
             longest = job->texts[i].n_bytes;
     }
@@ -566,6 +590,7 @@ static memo_status embed_all(embed_job *job, memo_err *err)
 
     for (size_t i = 0; i < job->n_texts && status == MEMO_OK; i++) {
         if (memo_deadline_passed(job->deadline)) {
+            job->failed = SIZE_MAX;
             atomic_store(&job->stop, MEMO_ERR_DEADLINE);
             return embed_stopped(job, err);
         }
@@ -583,7 +608,7 @@ memo_status memo_model_embed(memo_model *model, const memo_embed_options *option
                              const memo_text *texts, size_t n_texts, float *vectors,
                              memo_embed_result *results, memo_err *err)
 {
-    embed_job job = {.model = model, .texts = texts, .n_texts = n_texts};
+    embed_job job = {.model = model, .texts = texts, .n_texts = n_texts, .failed = SIZE_MAX};
     memo_status status;
     fenv_t mode;
 
@@ -602,6 +627,8 @@ memo_status memo_model_embed(memo_model *model, const memo_embed_options *option
     if (results)
         memcpy(results, job.results, n_texts * sizeof *results);
 done:
+    if (job.o.failed)
+        *job.o.failed = job.failed;
     memo_fp_restore(&mode);
     embed_fini(&job);
     return status;

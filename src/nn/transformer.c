@@ -368,6 +368,8 @@ void memo_transformer_run(const memo_transformer *model, const memo_transformer_
     if (tap.fn)
         tap.fn(tap.user, 0, s.x, s.n_tokens);
     for (s.layer = 0; s.layer < model->config.n_layers; s.layer++) {
+        if (work.go_on && !work.go_on(work.go_on_user))
+            return;
         transformer_divide(&s, transformer_head_tasks(&s), transformer_attend);
         transformer_divide(&s, s.n_blocks, transformer_block);
         if (tap.fn)

@@ -129,6 +129,10 @@ typedef struct memo_workspace {
     size_t stride;
     memo_pool *pool;
     unsigned n_workers;
+    /* Asked before each layer, on the thread of the call: 0 ends it, and vectors and ok are not
+     * written. NULL: nobody asks. */
+    int (*go_on)(void *user);
+    void *go_on_user;
 } memo_workspace;
 
 /* Workers who can share a call of n_tokens; 1 when it is too small to divide. */

@@ -360,6 +360,90 @@ static void test_model_embed_progress_and_deadline(void **state)
     free(texts);
 }
 
+typedef struct long_watcher {
+    size_t n_calls, cancel_at;
+    uint64_t last;
+} long_watcher;
+
+static int long_watch(void *user, const memo_progress *progress)
+{
+    long_watcher *w = user;
+    assert_int_equal(progress->total, 1);
+    w->last = progress->done;
+    return ++w->n_calls == w->cancel_at;
+}
+
+/* One text can be stopped within: between the shards of its chunks, and between the layers when it is
+ * a single sequence. */
+static void test_model_embed_stops_inside_a_text(void **state)
+{
+    static const unsigned threads[] = {1, 2};
+    embed_env *e = *state;
+    size_t n = (size_t)1 << 20, long_bytes[] = {30, n};
+    char *bytes = malloc(n);
+    float vector[DIM], untouched[DIM];
+    memo_err err = {0};
+
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = "a b c d tea "[i % 12];
+    memset(vector, 0xAB, sizeof vector);
+    memcpy(untouched, vector, sizeof vector);
+    for (size_t t = 0; t < 2; t++)
+        for (size_t i = 0; i < 2; i++) {
+            memo_embed_options o = plain();
+            memo_text text = {bytes, long_bytes[i]};
+            long_watcher w = {.cancel_at = i ? 20 : 2};
+            open_model(e, threads[t], 0);
+            o.overlong = MEMO_OVERLONG_CHUNK;
+            o.progress = long_watch;
+            o.progress_user = &w;
+            assert_memo_status(memo_model_embed(e->model, &o, &text, 1, vector, NULL, &err),
+                               MEMO_ERR_CANCELLED, err);
+            assert_int_equal(w.n_calls, w.cancel_at);
+            assert_int_equal(w.last, 0);
+            assert_contains(err.message, "cancelled after 0 of 1 texts");
+            o = plain();
+            o.overlong = MEMO_OVERLONG_CHUNK;
+            o.deadline_ms = 1;
+            if (i)
+                assert_memo_status(memo_model_embed(e->model, &o, &text, 1, vector, NULL, &err),
+                                   MEMO_ERR_DEADLINE, err);
+            assert_memory_equal(vector, untouched, sizeof vector);
+        }
+    free(bytes);
+}
+
+/* Whose fault it is, also by number. */
+static void test_model_embed_names_the_failed_text(void **state)
+{
+    embed_env *e = *state;
+    char many[4096];
+    float vectors[3 * DIM];
+    size_t failed = 7;
+    memo_err err = {0};
+    memo_embed_options o = plain();
+    memo_text texts[] = {MEMO_TEXT("tea"), MEMO_TEXT("cat"), MEMO_TEXT("\xff")};
+
+    o.failed = &failed;
+    assert_memo_ok(memo_model_embed(e->model, &o, texts, 2, vectors, NULL, &err), err);
+    assert_true(failed == SIZE_MAX);
+    assert_memo_status(memo_model_embed(e->model, &o, texts, 3, vectors, NULL, &err),
+                       MEMO_ERR_VALUE, err);
+    assert_int_equal(failed, 2);
+    words(many, 0, 100);
+    texts[1] = (memo_text){many, strlen(many)};
+    o.overlong = MEMO_OVERLONG_ERROR;
+    assert_memo_status(memo_model_embed(e->model, &o, texts, 2, vectors, NULL, &err),
+                       MEMO_ERR_LIMIT, err);
+    assert_int_equal(failed, 1);
+    assert_contains(err.message, "text 1 has ");
+    assert_contains(err.hint, "--overlong head|tail|chunk");
+    o.n_threads = 1000;
+    assert_memo_status(memo_model_embed(e->model, &o, texts, 1, vectors, NULL, &err),
+                       MEMO_ERR_VALUE, err);
+    assert_true(failed == SIZE_MAX);
+}
+
 /* ---- memory -------------------------------------------------------------------------------- */
 
 /* Bytes that the library holds now, and the most since mark_memory(). */
@@ -570,6 +654,8 @@ int main(void)
         IN_ENV(test_model_embed_special_tokens_in_text),
         IN_ENV(test_model_embed_options_are_checked),
         IN_ENV(test_model_embed_progress_and_deadline),
+        IN_ENV(test_model_embed_stops_inside_a_text),
+        IN_ENV(test_model_embed_names_the_failed_text),
         IN_ENV(test_model_embed_stays_inside_the_plan),
         IN_ENV(test_model_embed_memory_limit),
         IN_ENV(test_model_embed_each_failing_allocation),
