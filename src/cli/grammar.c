@@ -131,7 +131,8 @@ const cli_verb cli_verbs[] = {
      "file,\n"
      "of any length: they are worked through in batches. npy is one array [n, dim] of f32 in the\n"
      "order of the texts.",
-     {OPT_NDJSON, OPT_ROLE, OPT_OVERLONG, OPT_FORMAT_EMBED, GRAMMAR_MODEL, OPT_HELP}},
+     {OPT_NDJSON, OPT_ROLE, OPT_OVERLONG, OPT_REPLACE_INVALID, OPT_SAFE_SPECIALS, OPT_OUT_VECTORS,
+      OPT_FORCE, OPT_FORMAT_EMBED, GRAMMAR_MODEL, OPT_HELP}},
     {"tokenize",
      cli_verb_tokenize,
      "TEXT...",
@@ -143,7 +144,7 @@ const cli_verb cli_verbs[] = {
      "show the tokens that the model sees",
      "Each TEXT is one text; - reads one from stdin. Offsets are byte spans of the text; special\n"
      "tokens have the span [0,0]. Nothing is truncated.",
-     {OPT_NDJSON, GRAMMAR_MODEL, GRAMMAR_COMMON}},
+     {OPT_NDJSON, OPT_REPLACE_INVALID, OPT_SAFE_SPECIALS, GRAMMAR_MODEL, GRAMMAR_COMMON}},
     {"model compile",
      cli_verb_model_compile,
      "FOLDER",

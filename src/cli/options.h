@@ -57,7 +57,8 @@ typedef enum cli_kind {
     X(FORMAT, "format", 'o', CLI_CHOICE, 0, "text|json|ndjson|quiet", 0, 0,                        \
       "how results are written (default text)")                                                    \
     X(FORMAT_EMBED, "format", 'o', CLI_CHOICE, 0, "text|json|ndjson|quiet|npy", 0, 0,              \
-      "how vectors are written: json and ndjson one object a line, npy one array (default text)")  \
+      "how vectors are written: json and ndjson both one object a line with vector, tokens, "      \
+      "total, truncated and, of --ndjson, line; npy one array (default text)")                     \
     X(FORMAT_LONG, "format", 0, CLI_CHOICE, 0, "text|json|ndjson|quiet", 0, 0,                     \
       "how the report is written (default text)")                                                  \
     X(HELP, "help", 'h', CLI_FLAG, 0, "", 0, 0, "explain the verb")                                \
@@ -112,6 +113,12 @@ typedef enum cli_kind {
       "which of the model's prompts is put before the text (default document)")                    \
     X(OVERLONG, "overlong", 0, CLI_CHOICE, 0, "head|tail|error|chunk", 0, 0,                       \
       "what happens to a text longer than the model takes (default head)")                         \
+    X(OUT_VECTORS, "out", 0, CLI_PATH, 0, "FILE", 0, 0,                                            \
+      "write to FILE instead of stdout: the whole result, or no file at all")                      \
+    X(REPLACE_INVALID, "replace-invalid-utf8", 0, CLI_FLAG, 0, "", 0, 0,                           \
+      "read bytes that are not UTF-8 as U+FFFD instead of refusing the text")                      \
+    X(SAFE_SPECIALS, "safe-specials", 0, CLI_FLAG, 0, "", 0, 0,                                    \
+      "read special tokens typed in a text, like [SEP], as plain text")                            \
     X(OUT, "out", 'o', CLI_PATH, 0, "FILE", 0, 0, "the compiled model to write")                   \
     X(CLASS, "class", 0, CLI_CHOICE, 0, "f32|f16|bf16|int8|int4|lut4|auto", 0, 0,                  \
       "how weights are stored (precision, quantization): f32 as published; f16, bf16 half the "    \

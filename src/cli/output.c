@@ -70,9 +70,15 @@ cli_format cli_format_guess(int argc, char *const *argv)
 memo_status cli_out_flush(cli_out *out, memo_err *err)
 {
     size_t done = 0;
+    memo_status status;
     if (out->buf.failed) {
         memo_buf_clear(&out->buf);
         return memo_fail_nomem(err, "the output", 0);
+    }
+    if (out->file) {
+        status = memo_replace_append(out->file, out->buf.data, out->buf.n, err);
+        memo_buf_clear(&out->buf);
+        return status;
     }
     while (done < out->buf.n && out->format != CLI_FORMAT_QUIET) {
         ssize_t n = write(STDOUT_FILENO, out->buf.data + done, out->buf.n - done);
@@ -85,6 +91,7 @@ memo_status cli_out_flush(cli_out *out, memo_err *err)
             return memo_fail_errno(err, e, "stdout", "write");
         }
         done += (size_t)n;
+        out->n_left += (size_t)n;
     }
     memo_buf_clear(&out->buf);
     return MEMO_OK;

@@ -10,6 +10,7 @@
 #include <memolith/status.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "cli/args.h"
 
 /* In the order of the words in options.h. */
@@ -26,8 +27,10 @@ typedef struct cli_out {
     cli_format format;
     int is_terminal; /* stdout */
     int colour;
-    size_t width;    /* of the terminal in columns, 80 when there is none */
-    int reader_gone; /* stdout is a pipe that nobody reads any more: `memolith list | head` */
+    size_t width;       /* of the terminal in columns, 80 when there is none */
+    uint64_t n_left;    /* bytes that have gone out */
+    memo_replace *file; /* borrowed: where results go instead of stdout, or NULL */
+    int reader_gone;    /* stdout is a pipe that nobody reads any more: `memolith list | head` */
 } cli_out;
 
 /* Give the closed ones among descriptors 0, 1 and 2 a stand-in, so that no file opened later takes

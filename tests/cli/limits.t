@@ -765,7 +765,7 @@ $ $PYTHON $HELPERS/on_terminal.py stdin -- memolith tokenize --ndjson -
 ? 2
 $ $PYTHON $HELPERS/on_terminal.py stdout -- memolith embed tea -o npy
 ! error[USAGE]: npy is binary and stdout is a terminal
-!   fix: write > FILE.npy behind the command
+!   fix: --out FILE.npy, or > FILE.npy behind the command
 ? 2
 $ memolith edit x --text - <&-
 ! error[USAGE]: the text would come from stdin, which is closed

@@ -279,11 +279,20 @@ $ memolith embed 'tea' 'the cat' | wc
 >       2      64     815
 $ memolith embed 'tea' -o json | $PYTHON -c 'import json, sys; v = json.loads(sys.stdin.read()); print(sorted(v), len(v["vector"]), v["tokens"], v["total"], v["truncated"], round(sum(x * x for x in v["vector"]), 5))'
 > ['tokens', 'total', 'truncated', 'vector'] 32 3 3 False 1.0
+$ printf 'tea \377' | memolith embed - -o quiet
+! error[VALUE]: text 1: invalid UTF-8 at byte 4 of 5
+? 1
+$ printf 'tea \377' | memolith embed - --replace-invalid-utf8 > a; memolith embed 'tea �' | cmp - a && echo same
+> same
+$ memolith embed '[SEP]' -o json | grep -o '"tokens".*'; memolith embed '[SEP]' -o json --safe-specials | grep -o '"tokens".*'
+> "tokens":3,"total":3,"truncated":false}
+> "tokens":7,"total":7,"truncated":false}
 $ memolith embed "$(seq 100 | tr '\n' ' ')" -o json | grep -o '"tokens".*'
 > "tokens":64,"total":194,"truncated":true}
-! warning: 1 of 1 texts are longer than the model takes and were cut (--overlong)
+! warning: 1 of 1 texts are longer than the model takes and were cut (--overlong), the first in text 1
 $ memolith embed "$(seq 100 | tr '\n' ' ')" --overlong error
-! error[LIMIT]: text 0 has 194 tokens, at most 64 are allowed
+! error[LIMIT]: text 1 has 194 tokens, at most 64 are allowed
+!   fix: keep its first or last tokens, or split it (--overlong head|tail|chunk)
 ? 1
 $ printf 'tea' | memolith embed - > a; memolith embed tea | cmp - a && memolith embed tea --role query | cmp - a && memolith embed tea --threads 1 | cmp - a && echo same
 > same
@@ -332,6 +341,55 @@ $ (printf '{"text":"'; head -c 9000000 /dev/zero | tr '\0' a; printf '"}') | mem
 $ TMPDIR=/nowhere memolith embed --ndjson - -o npy < t.ndjson | wc -c
 > 0
 ! error[IO]: /nowhere: cannot create a temporary file: No such file or directory
+
+## embed names the line of the file, not the place in a batch
+$ for i in $(seq 600); do printf '{"text":"tea"}\n\n'; done > t.ndjson; printf '{"text":"%s"}\n' "$(seq 100 | tr '\n' ' ')" >> t.ndjson
+$ memolith embed --ndjson t.ndjson --overlong error -o quiet
+! error[LIMIT]: t.ndjson: line 1201 has 194 tokens, at most 64 are allowed
+!   fix: keep its first or last tokens, or split it (--overlong head|tail|chunk)
+? 1
+$ memolith embed --ndjson - -o quiet < t.ndjson
+! warning: 1 of 601 texts are longer than the model takes and were cut (--overlong), the first in line 1201
+$ memolith embed --ndjson t.ndjson -o ndjson 2> said | tail -n 2 | grep -o '"tokens".*'
+> "tokens":3,"total":3,"truncated":false,"line":1199}
+> "tokens":64,"total":194,"truncated":true,"line":1201}
+
+## embed --out writes all or nothing
+$ for i in $(seq 2000); do printf '{"text":"tea"}\n'; done > t.ndjson; memolith embed --ndjson t.ndjson -o npy > a.npy; memolith embed --ndjson t.ndjson -o npy --out b.npy; cmp a.npy b.npy && echo same
+> same
+$ memolith embed tea --out b.npy
+! error[USAGE]: b.npy: exists already
+!   fix: --force replaces it
+? 2
+$ memolith embed tea --out b.npy --force; memolith embed tea | cmp - b.npy && echo same
+> same
+$ memolith embed tea --out c -o quiet
+! error[USAGE]: --out wants the vectors and -o quiet none
+? 2
+$ printf '{"text":7}\n' >> t.ndjson; memolith embed --ndjson t.ndjson -o npy --out c.npy
+! error[FORMAT]: t.ndjson: line 2001: "text" is not a string
+? 1
+$ ls -A
+> a.npy
+> b.npy
+> home
+> model.safetensors
+> t.ndjson
+
+## an array that breaks off on stdout is said to be incomplete
+$ for i in $(seq 2000); do printf '{"text":"tea"}\n'; done > t.ndjson; printf '{"text":7}\n' >> t.ndjson; memolith embed --ndjson t.ndjson -o npy > part.npy
+! warning: the array on stdout is incomplete: fewer rows than its header says (--out FILE writes all or nothing)
+! error[FORMAT]: t.ndjson: line 2001: "text" is not a string
+? 1
+$ printf '{"text":7}\n' | memolith embed --ndjson - -o npy | wc -c
+> 0
+! error[FORMAT]: stdin: line 1: "text" is not a string
+
+## embed stops within a text
+$ $PYTHON $HELPERS/stop_embed.py SIGINT
+> still at work
+> exit 1, CANCELLED, 0 bytes of output
+> at once
 
 ## limits 108: a model that is cut short while it is mapped
 $ cp model.safetensors short.safetensors; $PYTHON $HELPERS/cut_model.py short.safetensors
@@ -437,7 +495,7 @@ $ ls
 > model.safetensors
 > source
 $ memolith embed tea --model m.safetensors
-! error[VALUE]: text 0: its vector is not finite or has no length; the model's weights cannot represent it
+! error[VALUE]: text 1: its vector is not finite or has no length; the model's weights cannot represent it
 ? 1
 
 ## bench

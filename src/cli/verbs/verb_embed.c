@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "cli/app.h"
 #include "cli/json_out.h"
 #include "cli/ndjson.h"
@@ -26,6 +27,12 @@ typedef struct embed_source {
     size_t at;        /* next word */
     uint64_t n_texts; /* in all; 0: not known */
 } embed_source;
+
+/* Where the text handed out last stands: its line, or which of the words it is, from 1. */
+static uint64_t embed_source_number(const embed_source *source)
+{
+    return source->ndjson ? source->lines.number : source->at;
+}
 
 static memo_status embed_source_open(embed_source *source, cli_app *app, memo_err *err)
 {
@@ -86,6 +93,7 @@ static memo_status embed_source_next(embed_source *source, memo_text *text, int 
 typedef struct embed_batch {
     memo_buf bytes; /* all texts, one after the other */
     size_t ends[EMBED_BATCH_TEXTS];
+    uint64_t numbers[EMBED_BATCH_TEXTS]; /* embed_source_number() */
     size_t n;
     memo_text texts[EMBED_BATCH_TEXTS];
     memo_embed_result results[EMBED_BATCH_TEXTS];
@@ -93,6 +101,7 @@ typedef struct embed_batch {
     size_t dim;
     uint64_t n_done; /* texts of earlier batches */
     uint64_t n_truncated;
+    uint64_t first_truncated; /* its number */
 } embed_batch;
 
 static memo_status embed_fill(embed_batch *batch, embed_source *source, int *more, memo_err *err)
@@ -107,6 +116,7 @@ static memo_status embed_fill(embed_batch *batch, embed_source *source, int *mor
         if (status || !*more)
             break;
         memo_buf_append(&batch->bytes, text.bytes, text.n_bytes);
+        batch->numbers[batch->n] = embed_source_number(source);
         batch->ends[batch->n++] = batch->bytes.n;
     }
     if (status == MEMO_OK && batch->bytes.failed)
@@ -116,7 +126,8 @@ static memo_status embed_fill(embed_batch *batch, embed_source *source, int *mor
     return status;
 }
 
-static void embed_put_vector(cli_out *out, const embed_batch *batch, size_t i)
+static void embed_put_vector(cli_out *out, const embed_source *source, const embed_batch *batch,
+                             size_t i)
 {
     const float *v = batch->vectors + i * batch->dim;
     const memo_embed_result *result = &batch->results[i];
@@ -135,26 +146,79 @@ static void embed_put_vector(cli_out *out, const embed_batch *batch, size_t i)
         cli_json_put_u64(buf, "total", result->n_tokens_total);
         cli_json_key(buf, "truncated");
         cli_json_bool(buf, result->truncated);
+        if (source->ndjson)
+            cli_json_put_u64(buf, "line", batch->numbers[i]);
         cli_json_close(buf, '}');
     }
     memo_buf_putc(buf, '\n');
 }
 
-static memo_status embed_run_batch(cli_app *app, embed_batch *batch, memo_err *err)
+/* The library's "text 208 has ..." counts within a batch: name the line, or the word, instead. */
+static memo_status embed_name_text(const embed_source *source, const embed_batch *batch,
+                                   size_t failed, memo_err *err)
 {
+    char prefix[32], rest[sizeof err->message];
+    uint64_t number = batch->numbers[failed];
+    size_t n = (size_t)snprintf(prefix, sizeof prefix, "text %zu", failed);
+    const char *message = err->message;
+    if (strncmp(message, prefix, n) == 0 && (message[n] == ' ' || message[n] == ':'))
+        message += n;
+    else
+        n = 0;
+    snprintf(rest, sizeof rest, "%s%s", n ? "" : ": ", message);
+    if (source->ndjson)
+        return memo_fail(err, err->status, "%s: line %" PRIu64 "%s", source->lines.name, number,
+                         rest);
+    return memo_fail(err, err->status, "text %" PRIu64 "%s", number, rest);
+}
+
+/* Progress of all texts, from that of a batch. */
+typedef struct embed_watch {
+    cli_app *app;
+    uint64_t n_done, n_texts;
+} embed_watch;
+
+static int embed_watch_call(void *user, const memo_progress *at)
+{
+    const embed_watch *watch = user;
+    return cli_progress_call(&watch->app->progress,
+                             &(memo_progress){.stage = at->stage,
+                                              .done = watch->n_done + at->done,
+                                              .total = watch->n_texts});
+}
+
+static memo_status embed_run_batch(const embed_source *source, embed_batch *batch, memo_err *err)
+{
+    cli_app *app = source->app;
+    size_t failed = SIZE_MAX;
+    embed_watch watch = {app, batch->n_done, source->n_texts};
     memo_embed_options options = {
         .size = sizeof options,
         /* the words of both options stand in the order of their enums */
         .role = (memo_role)cli_args_number(&app->args, OPT_ROLE, MEMO_ROLE_DOCUMENT),
         .overlong = (memo_overlong)cli_args_number(&app->args, OPT_OVERLONG, MEMO_OVERLONG_HEAD),
+        .replace_invalid_utf8 = cli_args_has(&app->args, OPT_REPLACE_INVALID),
+        .safe_specials = cli_args_has(&app->args, OPT_SAFE_SPECIALS),
+        .progress = embed_watch_call,
+        .progress_user = &watch,
+        .failed = &failed,
     };
     memo_status status = memo_model_embed(app->model, &options, batch->texts, batch->n,
                                           batch->vectors, batch->results, err);
-    if (status && batch->n_done > 0)
-        memo_fail(err, status, "after %" PRIu64 " texts: %s", batch->n_done, err->message);
+    char hint[sizeof err->hint];
+    memcpy(hint, err->hint, sizeof hint);
+    if (status == MEMO_ERR_CANCELLED)
+        memo_fail(err, status, "cancelled after %" PRIu64 " texts", batch->n_done);
+    else if (status && failed < batch->n)
+        memo_hint(err, embed_name_text(source, batch, failed, err), "%s", hint);
+    else if (status && batch->n_done > 0)
+        memo_hint(
+            err, memo_fail(err, status, "after %" PRIu64 " texts: %s", batch->n_done, err->message),
+            "%s", hint);
     for (size_t i = 0; i < batch->n && status == MEMO_OK; i++) {
-        embed_put_vector(&app->out, batch, i);
-        batch->n_truncated += batch->results[i].truncated != 0;
+        embed_put_vector(&app->out, source, batch, i);
+        if (batch->results[i].truncated && batch->n_truncated++ == 0)
+            batch->first_truncated = batch->numbers[i];
         status = cli_out_drain(&app->out, err);
     }
     return status;
@@ -168,10 +232,10 @@ static memo_status embed_put_npy_header(cli_app *app, uint64_t n, size_t dim, me
     char header[HEADER + 1];
     const uint16_t one = 1;
     int little = *(const unsigned char *)&one == 1;
-    if (app->out.is_terminal)
+    if (app->out.is_terminal && !app->out.file)
         return memo_hint(err,
                          memo_fail(err, MEMO_ERR_USAGE, "npy is binary and stdout is a terminal"),
-                         "write > FILE.npy behind the command");
+                         "--out FILE.npy, or > FILE.npy behind the command");
     int used = snprintf(header, sizeof header,
                         "{'descr': '%cf4', 'fortran_order': False, 'shape': (%" PRIu64 ", %zu), }",
                         little ? '<' : '>', n, dim);
@@ -184,28 +248,24 @@ static memo_status embed_put_npy_header(cli_app *app, uint64_t n, size_t dim, me
     return MEMO_OK;
 }
 
-static memo_status embed_all(cli_app *app, embed_source *source, embed_batch *batch, memo_err *err)
+static memo_status embed_all(embed_source *source, embed_batch *batch, memo_err *err)
 {
+    cli_app *app = source->app;
     memo_status status = MEMO_OK;
     int more = 1;
     while (more && status == MEMO_OK) {
         status = embed_fill(batch, source, &more, err);
         if (status == MEMO_OK && batch->n > 0)
-            status = embed_run_batch(app, batch, err);
-        if (status)
-            break;
-        batch->n_done += batch->n;
-        if (more && cli_progress_call(&app->progress, &(memo_progress){.stage = "embed",
-                                                                       .done = batch->n_done,
-                                                                       .total = source->n_texts}))
-            status = memo_fail(err, MEMO_ERR_CANCELLED, "cancelled after %" PRIu64 " texts",
-                               batch->n_done);
+            status = embed_run_batch(source, batch, err);
+        if (status == MEMO_OK)
+            batch->n_done += batch->n;
     }
     cli_progress_clear(&app->progress);
     if (status == MEMO_OK && batch->n_truncated > 0)
         cli_warn("%" PRIu64 " of %" PRIu64 " texts are longer than the model takes and were cut "
-                 "(--overlong)",
-                 batch->n_truncated, batch->n_done);
+                 "(--overlong), the first in %s %" PRIu64,
+                 batch->n_truncated, batch->n_done, source->ndjson ? "line" : "text",
+                 batch->first_truncated);
     if (status == MEMO_OK && app->out.format == CLI_FORMAT_NPY && batch->n_done != source->n_texts)
         status = memo_fail(err, MEMO_ERR_IO,
                            "%s changed while it was read: %" PRIu64 " texts, then "
@@ -214,14 +274,54 @@ static memo_status embed_all(cli_app *app, embed_source *source, embed_batch *ba
     return status;
 }
 
+/* Open --out, before any work. */
+static memo_status embed_out_begin(cli_app *app, memo_replace *file, memo_err *err)
+{
+    const char *path = cli_args_text(&app->args, OPT_OUT_VECTORS);
+    int force = cli_args_has(&app->args, OPT_FORCE);
+    if (!path)
+        return MEMO_OK;
+    if (app->out.format == CLI_FORMAT_QUIET)
+        return memo_fail(err, MEMO_ERR_USAGE, "--out wants the vectors and -o quiet none");
+    memo_status status = memo_replace_begin(file, path, force, err);
+    if (status == MEMO_OK)
+        app->out.file = file;
+    else if (!force && memo_path_exists(path))
+        memo_hint(err, status, "--force replaces it");
+    return status;
+}
+
+/* The file under its name, or nothing. Of an array that breaks off, no reader of stdout could tell. */
+static memo_status embed_out_end(cli_app *app, memo_replace *file, memo_status status,
+                                 memo_err *err)
+{
+    cli_out *out = &app->out;
+    if (out->file) {
+        if (status == MEMO_OK && (status = cli_out_flush(out, err)) == MEMO_OK)
+            status = memo_replace_commit(file, err);
+        memo_buf_clear(&out->buf);
+        memo_replace_fini(file);
+        out->file = NULL;
+    } else if (status && out->format == CLI_FORMAT_NPY) {
+        memo_buf_clear(&out->buf);
+        if (out->n_left > 0 && !out->reader_gone)
+            cli_warn("the array on stdout is incomplete: fewer rows than its header says "
+                     "(--out FILE writes all or nothing)");
+    }
+    return status;
+}
+
 memo_status cli_verb_embed(cli_app *app, memo_err *err)
 {
     embed_source source;
     memo_model_info info = {0};
+    memo_replace file = {.fd = -1};
     embed_batch *batch = memo_calloc(1, sizeof *batch);
     memo_status status = embed_source_open(&source, app, err);
     if (status == MEMO_OK && !batch)
         status = memo_fail_nomem(err, "a batch of texts", sizeof *batch);
+    if (status == MEMO_OK)
+        status = embed_out_begin(app, &file, err);
     if (status == MEMO_OK)
         status = cli_app_model(app, NULL, err);
     if (status == MEMO_OK && source.ndjson &&
@@ -237,8 +337,9 @@ memo_status cli_verb_embed(cli_app *app, memo_err *err)
     else if (app->out.format == CLI_FORMAT_NPY)
         status = embed_put_npy_header(app, source.n_texts, info.dim, err);
     if (status == MEMO_OK)
-        status = embed_all(app, &source, batch, err);
+        status = embed_all(&source, batch, err);
 done:
+    status = embed_out_end(app, &file, status, err);
     embed_source_close(&source);
     if (batch) {
         memo_buf_fini(&batch->bytes);
@@ -284,6 +385,11 @@ memo_status cli_verb_tokenize(cli_app *app, memo_err *err)
 {
     embed_source source;
     int more = 1;
+    memo_tokenize_options options = {
+        .size = sizeof options,
+        .replace_invalid_utf8 = cli_args_has(&app->args, OPT_REPLACE_INVALID),
+        .safe_specials = cli_args_has(&app->args, OPT_SAFE_SPECIALS),
+    };
     memo_status status = embed_source_open(&source, app, err);
     if (status == MEMO_OK)
         status = cli_app_model(app, NULL, err);
@@ -293,7 +399,7 @@ memo_status cli_verb_tokenize(cli_app *app, memo_err *err)
         status = embed_source_next(&source, &text, &more, err);
         if (status || !more)
             break;
-        status = memo_model_tokenize(app->model, text, NULL, &tokens, err);
+        status = memo_model_tokenize(app->model, text, &options, &tokens, err);
         if (status)
             break;
         if (app->out.format == CLI_FORMAT_TEXT) {
