@@ -311,7 +311,8 @@ typedef struct memo_compile_options {
     memo_activations activations;
     /* Text file, one text a line, on which inputs are measured: the ranges of static activations,
      * and which inputs of a matrix matter, for the searches of int8, int4 and lut4. At most 1,024
-     * lines are used. NULL: no static activations; int4 and lut4 measure on 512 texts of our own. */
+     * lines are used. NULL: no static activations; int4 and lut4 measure on 512 texts of our own, in
+     * models of up to a billion parameters. */
     const char *calibrate;
 
     /* Mixed: "PATTERN=FORMAT", FORMAT being CLASS[/GRAIN][:ACTIVATIONS] as memo_model_get_weight()
@@ -330,7 +331,9 @@ typedef struct memo_compile_options {
     size_t layers_average; /* mean of the states of the last N layers, then pooling; 0: the last */
     size_t dims;           /* only the first N dimensions (Matryoshka), renormalized; 0: all */
 
-    int no_report; /* non-zero: what the classes cost is not measured */
+    int no_report;      /* non-zero: what the classes cost is not measured */
+    int no_calibration; /* non-zero: int4 and lut4 are rounded without measuring, faster and less
+                           exact; without `calibrate` and auto_class */
 } memo_compile_options;
 
 /* What compiling did; strings are valid until memo_compile_report_free(). */

@@ -144,9 +144,10 @@ typedef enum cli_kind {
     X(ACTIVATIONS, "activations", 0, CLI_CHOICE, 0, "dynamic|none|static", 0, 0,                   \
       "int8, int4, lut4: inputs quantized token by token (W8A8), not at all (W8A16, W4A16), or "   \
       "by ranges from --calibrate (default dynamic)")                                              \
-    X(CALIBRATE, "calibrate", 0, CLI_PATH, 0, "FILE", 0, 0,                                        \
+    X(CALIBRATE, "calibrate", 0, CLI_PATH, 0, "FILE|none", 0, 0,                                   \
       "texts, one a line, on which inputs are measured (calibration): the ranges of static "       \
-      "activations, and which inputs matter to a search; int4 and lut4 take 512 of our own")       \
+      "activations, and which inputs matter to a search; int4 and lut4 take 512 of our own up to " \
+      "a billion parameters; none: not at all")                                                    \
     X(SET, "set", 0, CLI_PAIR, 1, "PATTERN=FORMAT", 0, 0,                                          \
       "mixed: another format for the weights whose name fits, e.g. "                               \
       "'layer.*.ffn.down.weight=int8/64:none'; repeat for more, the last that fits counts")        \

@@ -332,6 +332,8 @@ static void test_report_without_numbers(void **state)
     memo_model_close(model);
 }
 
+#define SIXTY "123456789012345678901234567890123456789012345678901234567890"
+
 /* Each change of a good report is refused, and says what is wrong. */
 static void test_report_hostile_texts(void **state)
 {
@@ -361,6 +363,7 @@ static void test_report_hostile_texts(void **state)
         {"\"texts\":64", "\"texts\":1", MEMO_ERR_VALUE, "texts"},
         {"\"worst\":", "\"worst\":64,\"x\":", MEMO_ERR_VALUE, "worst"},
         {"\"worst_text\":", "\"worst_text\":7,\"x\":", MEMO_ERR_VALUE, "worst_text"},
+        {"\"worst_text\":\"", "\"worst_text\":\"" SIXTY, MEMO_ERR_FORMAT, "worst_text"},
         {"\"top10_overlap\":", "\"top10_overlap\":1.5,\"x\":", MEMO_ERR_VALUE, "top10_overlap"},
         {"}}", "}", MEMO_ERR_FORMAT, "report"},
     };

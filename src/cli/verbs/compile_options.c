@@ -66,6 +66,8 @@ memo_status cli_compile_options(cli_app *app, memo_compile_options *options, con
                                          MEMO_CLASS_INT8, MEMO_CLASS_INT4, MEMO_CLASS_LUT4};
     const cli_args *args = &app->args;
     uint64_t cls = cli_args_number(args, OPT_CLASS, 0);
+    const char *calibrate = cli_args_text(args, OPT_CALIBRATE);
+    int no_calibration = calibrate && strcmp(calibrate, "none") == 0;
     const char *share = cli_args_text(args, OPT_PALETTE_GROUP);
     size_t n_classes = sizeof classes / sizeof *classes;
 
@@ -89,7 +91,8 @@ memo_status cli_compile_options(cli_app *app, memo_compile_options *options, con
                              : option_number(args, OPT_PALETTE_GROUP),
         .palette_bits = (unsigned)option_number(args, OPT_PALETTE_BITS),
         .palette_plain_scales = cli_args_number(args, OPT_PALETTE_SCALES, 0) == 1,
-        .calibrate = cli_args_text(args, OPT_CALIBRATE),
+        .calibrate = no_calibration ? NULL : calibrate,
+        .no_calibration = no_calibration,
         .layers_average = (size_t)cli_args_number(args, OPT_LAYERS_AVERAGE, 0),
         .dims = (size_t)cli_args_number(args, OPT_DIMS, 0),
         .allow_nonfinite = cli_args_has(args, OPT_ALLOW_NONFINITE),
@@ -157,18 +160,21 @@ uint64_t cli_compile_bytes(const memo_compile_options *o, const cli_compile_valu
 cli_compile_needs cli_compile_measuring(const memo_compile_options *o,
                                         const cli_compile_values *values, int from_model)
 {
-    enum { MOMENTS = 96 << 20, TEXTS = 16 << 20, REPORT = 64 << 20, MOST_REPORTED = 1000000000 };
+    enum { MOMENTS = 96 << 20, TEXTS = 16 << 20, REPORT = 64 << 20, MOST_UNASKED = 1000000000 };
     uint64_t moments = 4 * values->n_moments, factor = 4 * values->widest * values->widest;
     uint64_t n = values->n_matrix + values->n_word + values->n_other;
     int rules = o->n_set > 0; /* they may ask for anything */
     int four_bits = o->cls == MEMO_CLASS_INT4 || o->cls == MEMO_CLASS_LUT4;
     cli_compile_needs needs = {0};
-    int report = !o->no_report && !o->allow_nonfinite && n <= MOST_REPORTED;
-    if (o->auto_class || o->calibrate || four_bits || rules) {
+    int unasked = n <= MOST_UNASKED; /* model/compile/compile_job.h */
+    int report = !o->no_report && !o->allow_nonfinite && unasked;
+    int moments_wanted = o->calibrate || (!o->no_calibration && unasked);
+
+    if (o->auto_class || o->calibrate || ((four_bits || rules) && moments_wanted)) {
         needs.disk = from_model ? 0 : 4 * n;
         needs.memory = TEXTS;
     }
-    if (o->auto_class || four_bits || rules)
+    if (o->auto_class || ((four_bits || rules) && moments_wanted))
         needs.memory += (moments < MOMENTS  ? moments
                          : factor > MOMENTS ? factor
                                             : MOMENTS) +

@@ -198,6 +198,9 @@ static memo_status choose_check_use(const memo_layout *layout, const memo_compil
         if (uses[i].given && !uses[i].used)
             return memo_fail(err, MEMO_ERR_USAGE, "%s is for class %s, and no weight gets that",
                              uses[i].option, uses[i].class_name);
+    if (o->no_calibration && (o->calibrate || o->auto_class))
+        return memo_fail(err, MEMO_ERR_USAGE, "no calibration, and %s",
+                         o->calibrate ? "texts for it" : "class auto, which needs it");
     if (is_static && !o->calibrate)
         return memo_hint(err,
                          memo_fail(err, MEMO_ERR_USAGE,

@@ -155,23 +155,41 @@ static memo_status fit_auto(compile_fit *fit, memo_err *err)
 /* ---- both ---------------------------------------------------------------------------------- */
 
 /* Rounding to 4 bits needs to know which errors matter: without a file our own texts say so. */
-static int fit_wants_inputs(const memo_compile_job *job)
+static int fit_wants_moments(const memo_compile_job *job)
 {
-    if (job->calibration) /* a temporary's, from the compile that it is for */
-        return 0;
     for (size_t i = 0; i < job->layout.n_slots; i++)
         if (memo_encoder_wants_moments(&job->layout.slots[i]))
             return 1;
-    return job->options.calibrate != NULL || job->options.auto_class;
+    return 0;
+}
+
+/* Whether inputs are to be measured. */
+static memo_status fit_wants_inputs(memo_compile_job *job, int *wants, memo_err *err)
+{
+    const memo_compile_options *o = &job->options;
+
+    *wants = o->calibrate || o->auto_class;
+    if (job->calibration) /* a temporary's, from the compile that it is for */
+        *wants = 0;
+    else if (!*wants && !o->no_calibration && fit_wants_moments(job)) {
+        *wants = job->layout.n_parameters <= MEMO_COMPILE_MEASURED;
+        if (!*wants)
+            return memo_source_warn(&job->source, err,
+                                    "rounded to 4 bits without measuring which errors matter, as "
+                                    "the model has more than a billion parameters; --calibrate "
+                                    "FILE does it on its texts");
+    }
+    return MEMO_OK;
 }
 
 memo_status memo_compile_fit(memo_compile_job *job, const char *out, memo_err *err)
 {
     compile_fit fit = {.job = job, .out = out, .reference = job->from};
-    memo_status status;
+    int wants = 0;
+    memo_status status = fit_wants_inputs(job, &wants, err);
 
-    if (!fit_wants_inputs(job))
-        return MEMO_OK;
+    if (status || !wants)
+        return status;
     if (!(status = memo_compile_reference(job, out, &fit.reference, err)))
         status = memo_calibrate(fit.reference, job->options.calibrate, &job->options,
                                 &job->calibration, err);

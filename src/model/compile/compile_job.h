@@ -24,6 +24,10 @@
 #include "model/model_handle.h"
 #include "model/verify/probe.h"
 
+/* Measuring that nobody asked for compiles a folder to f32 first and runs texts through it: gigabytes
+ * of disk and many minutes beyond so many parameters, where it is left out and a warning says so. */
+#define MEMO_COMPILE_MEASURED UINT64_C(1000000000)
+
 /* The first n_stored specs of the file are the layout's tensors, MEMO_EXTRAS follow. */
 typedef struct memo_compile_job {
     memo_ctx *ctx;

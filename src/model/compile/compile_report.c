@@ -10,10 +10,6 @@
 #include "base/error.h"
 #include "model/verify/fidelity_json.h"
 
-/* A folder is compiled to f32 first, and 64 texts run through both models: minutes and gigabytes of
- * disk beyond this size, where `model verify --against` is asked for what it takes. */
-#define REPORT_MOST_PARAMETERS UINT64_C(1000000000)
-
 memo_status memo_compile_plan_report(memo_compile_job *job, memo_err *err)
 {
     const memo_compile_options *o = &job->options;
@@ -24,7 +20,7 @@ memo_status memo_compile_plan_report(memo_compile_job *job, memo_err *err)
         return memo_source_warn(&job->source, err,
                                 "no report of what the classes cost: weights may be NaN or "
                                 "infinite");
-    if (job->layout.n_parameters > REPORT_MOST_PARAMETERS)
+    if (job->layout.n_parameters > MEMO_COMPILE_MEASURED)
         return memo_source_warn(&job->source, err,
                                 "no report of what the classes cost, as the model has more than a "
                                 "billion parameters; memolith model verify --against measures it");

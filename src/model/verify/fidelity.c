@@ -10,9 +10,6 @@
 #include "base/utf8.h"
 #include "model/verify/fidelity_json.h"
 
-/* Of the worst text, for messages. */
-#define FIDELITY_TEXT_BYTES 60
-
 void memo_fidelity_free(memo_fidelity_report *report)
 {
     memo_fidelity_job *job = (memo_fidelity_job *)(void *)report;
@@ -82,7 +79,7 @@ static memo_status fidelity_put(memo_fidelity_job *job, const memo_text_set *set
     if (status)
         return status;
     memo_text worst = set->texts[out->worst];
-    size_t n = worst.n_bytes < FIDELITY_TEXT_BYTES ? worst.n_bytes : FIDELITY_TEXT_BYTES;
+    size_t n = worst.n_bytes < MEMO_WORST_TEXT_BYTES ? worst.n_bytes : MEMO_WORST_TEXT_BYTES;
     out->worst_text = memo_arena_strndup(&job->arena, worst.bytes,
                                          memo_utf8_floor(worst.bytes, worst.n_bytes, n));
     return out->worst_text ? MEMO_OK : memo_fail_nomem(err, "the report", n);

@@ -23,6 +23,9 @@ typedef struct memo_text_set {
     memo_arena arena;
 } memo_text_set;
 
+/* Of the worst text, how much a report tells. */
+#define MEMO_WORST_TEXT_BYTES 60
+
 #define MEMO_TEXT_SET_MIN 2 /* fewer have no neighbours */
 #define MEMO_TEXT_SET_MAX 10000
 

@@ -267,6 +267,9 @@ static memo_status report_read_texts(const report_reader *reader, const json_t *
         (status =
              memo_json_get_double(item, what, "spearman", 0, report_cosine, &t->spearman, err)))
         return status;
+    if (strlen(worst) > MEMO_WORST_TEXT_BYTES)
+        return memo_fail(err, MEMO_ERR_FORMAT, "report: a worst_text of %zu bytes, at most %d",
+                         strlen(worst), MEMO_WORST_TEXT_BYTES);
     t->worst_text = memo_arena_strdup(&reader->job->arena, worst);
     return t->worst_text ? MEMO_OK : memo_fail_nomem(err, "the report", strlen(worst));
 }
