@@ -18,54 +18,15 @@
 #include "base/error.h"
 #include "base/fpmode.h"
 #include "base/utf8.h"
-#include "model/model_handle.h"
+#include "model/embed_plan.h"
 #include "nn/pooling.h"
-
-/* Tokens of a shard. Class f32 is bound by arithmetic: on Zen 4 the speed is the same within 3 %
- * from 128 to 512 tokens (MiniLM, 64 texts of 32 and 32 of 128 tokens) and 3-5 % lower at 64 and at
- * 1,024, where weights are streamed often or activations leave the second-level cache. */
-#define EMBED_SHARD_TOKENS ((size_t)320)
-/* ... and when a window is too small to give every thread such a shard. */
-#define EMBED_MIN_SHARD_TOKENS ((size_t)64)
-
-/* A window: enough shards that threads seldom wait for the last one. */
-#define EMBED_WINDOW_TOKENS ((size_t)16384)
-#define EMBED_WINDOW_SEQS   ((size_t)1024)
-
-/* Bytes that tokenizing takes per byte of the longest text: at most one token a byte, 4 bytes each,
- * three times while the list moves to twice its size; and the text behind its prompt, likewise. */
-#define EMBED_TEXT_BYTES ((size_t)16)
-/* ... and whatever its length: buffers of one word, the first size of the list, heads of blocks. */
-#define EMBED_FIXED_BYTES ((size_t)32768)
-
-/* One packed sequence: a text, or a chunk of one. */
-typedef struct embed_seq {
-    size_t text;
-    size_t weight; /* the text's own tokens in it, at least 1 */
-    int first, last;
-} embed_seq;
-
-typedef struct embed_shard {
-    size_t first_seq, n_seqs;
-} embed_shard;
-
-/* What a batch needs; offsets in bytes into one block. */
-typedef struct embed_sizes {
-    size_t n_workers;
-    size_t max_seq; /* tokens */
-    size_t window_tokens, window_seqs, shard_tokens;
-    memo_transformer_plan plan;
-    size_t staging, results, ids, seqs, cu, shards, ok, vectors, sum, starts, scratch;
-    size_t block_bytes; /* of the one block */
-    size_t total_bytes; /* and what tokenizing takes */
-} embed_sizes;
 
 typedef struct embed_job {
     memo_model *model;
     memo_embed_options o;
     const memo_text *texts;
     size_t n_texts, dim;
-    embed_sizes sizes;
+    memo_embed_sizes sizes;
     memo_deadline deadline;
     unsigned encode_flags;
     size_t max_tokens;
@@ -81,10 +42,10 @@ typedef struct embed_job {
     memo_embed_result *results; /* [n_texts] */
     uint32_t *ids;
     size_t n_ids;
-    embed_seq *seqs;
+    memo_embed_seq *seqs;
     size_t *cu; /* [n_seqs + 1] */
     size_t n_seqs;
-    embed_shard *shards;
+    memo_embed_shard *shards;
     size_t n_shards;
     unsigned char *ok;
     float *vectors; /* [window_seqs, dim] */
@@ -96,121 +57,9 @@ typedef struct embed_job {
     atomic_int stop;      /* a memo_status */
 } embed_job;
 
-/* ---- plan ---------------------------------------------------------------------------------- */
-
 static size_t embed_min(size_t a, size_t b)
 {
     return a < b ? a : b;
-}
-
-/* Reserve n * item_bytes at a 64-byte boundary. */
-static int embed_reserve(size_t *end, size_t n, size_t item_bytes, size_t *offset)
-{
-    size_t bytes, total;
-
-    if (!memo_mul_size(n, item_bytes, &bytes) || !memo_add_size(*end, bytes, &total) ||
-        total > SIZE_MAX / 2)
-        return 0;
-    *offset = *end;
-    *end = memo_round_up(total, 64);
-    return 1;
-}
-
-/* Bytes of the longest prompt. */
-static size_t embed_prompt_bytes(const memo_model *model)
-{
-    size_t query = strlen(model->file.recipe.prompt_query);
-    size_t document = strlen(model->file.recipe.prompt_document);
-    return query > document ? query : document;
-}
-
-/* How many tokens a window and a shard may hold. The largest text has at most as many tokens as
- * bytes; a text counts as one sequence, and more than one only when it fills sequences. */
-static void embed_plan_window(const memo_model *model, size_t longest_bytes, size_t n_texts,
-                              int chunk, embed_sizes *s)
-{
-    size_t max_tokens = model->file.recipe.max_tokens;
-    size_t special = memo_model_n_special(model);
-    size_t prompt = embed_prompt_bytes(model), all;
-
-    s->max_seq = max_tokens;
-    if (longest_bytes < max_tokens && longest_bytes + prompt + special < max_tokens)
-        s->max_seq = longest_bytes + prompt + special;
-    if (!s->max_seq)
-        s->max_seq = 1;
-    s->window_tokens = EMBED_WINDOW_TOKENS > max_tokens ? EMBED_WINDOW_TOKENS : max_tokens;
-    s->window_seqs = EMBED_WINDOW_SEQS;
-    if (!chunk || s->max_seq < max_tokens) {
-        s->window_seqs = embed_min(s->window_seqs, n_texts);
-        if (memo_mul_size(n_texts, s->max_seq, &all))
-            s->window_tokens = embed_min(s->window_tokens, all);
-    }
-    s->shard_tokens = embed_min(s->window_tokens, EMBED_SHARD_TOKENS);
-    if (s->shard_tokens < s->max_seq)
-        s->shard_tokens = s->max_seq;
-}
-
-static memo_status embed_plan_sizes(const memo_model *model, size_t longest_bytes, size_t n_texts,
-                                    unsigned n_threads, int chunk, embed_sizes *s, memo_err *err)
-{
-    unsigned most = memo_pool_n_workers(model->ctx->pool);
-    size_t dim = memo_transformer_dim(&model->transformer.config);
-    size_t end = 0, text, prompt = embed_prompt_bytes(model);
-    memo_status status;
-
-    if (n_threads > most)
-        return memo_fail(err, MEMO_ERR_VALUE, "%u threads, but the context has %u", n_threads,
-                         most);
-    embed_plan_window(model, longest_bytes, n_texts, chunk, s);
-    s->n_workers = n_threads ? n_threads : most;
-    /* No more workers than the smallest shards of a full window. */
-    size_t shards = s->window_tokens / EMBED_MIN_SHARD_TOKENS + 1;
-    size_t useful = embed_min(shards, s->window_seqs);
-    /* ... or those who can share a single one. */
-    unsigned sharing = memo_transformer_workers(s->shard_tokens, (unsigned)s->n_workers);
-    s->n_workers = embed_min(s->n_workers, useful > sharing ? useful : sharing);
-    if ((status = memo_transformer_plan_run(&model->transformer.config, s->shard_tokens, s->max_seq,
-                                            &s->plan, err)))
-        return status;
-    size_t scratch = memo_round_up(s->plan.scratch_bytes, 64);
-    if (!embed_reserve(&end, n_texts, dim * sizeof(float), &s->staging) ||
-        !embed_reserve(&end, n_texts, sizeof(memo_embed_result), &s->results) ||
-        !embed_reserve(&end, s->window_tokens, sizeof(uint32_t), &s->ids) ||
-        !embed_reserve(&end, s->window_seqs, sizeof(embed_seq), &s->seqs) ||
-        !embed_reserve(&end, s->window_seqs + 1, sizeof(size_t), &s->cu) ||
-        !embed_reserve(&end, s->window_seqs, sizeof(embed_shard), &s->shards) ||
-        !embed_reserve(&end, s->window_seqs, 1, &s->ok) ||
-        !embed_reserve(&end, s->window_seqs, dim * sizeof(float), &s->vectors) ||
-        !embed_reserve(&end, dim, sizeof(double), &s->sum) ||
-        !embed_reserve(&end, s->n_workers * (s->shard_tokens + 1), sizeof(size_t), &s->starts) ||
-        !embed_reserve(&end, s->n_workers, scratch, &s->scratch) ||
-        !memo_add_size(longest_bytes, prompt, &text) ||
-        !memo_mul_size(text, EMBED_TEXT_BYTES, &text) ||
-        !memo_add_size(end, EMBED_FIXED_BYTES, &s->total_bytes) ||
-        !memo_add_size(s->total_bytes, text, &s->total_bytes))
-        return memo_fail(err, MEMO_ERR_LIMIT,
-                         "%zu texts of up to %zu bytes need more memory than there are addresses",
-                         n_texts, longest_bytes);
-    s->block_bytes = end;
-    return MEMO_OK;
-}
-
-memo_status memo_model_plan(const memo_model *model, size_t longest_bytes, size_t n_texts,
-                            unsigned n_threads, memo_plan *plan, memo_err *err)
-{
-    embed_sizes sizes = {0};
-    memo_status status;
-
-    if (!model || !plan)
-        return memo_fail(err, MEMO_ERR_USAGE, "memo_model_plan: a needed argument is NULL");
-    status = embed_plan_sizes(model, longest_bytes, n_texts, n_threads, 0, &sizes, err);
-
-    if (status)
-        return status;
-    plan->scratch_bytes = n_texts ? sizes.total_bytes : 0;
-    plan->mapped_bytes = model->file.n_bytes;
-    plan->n_threads = (unsigned)sizes.n_workers;
-    return MEMO_OK;
 }
 
 /* ---- run a window -------------------------------------------------------------------------- */
@@ -219,18 +68,18 @@ memo_status memo_model_plan(const memo_model *model, size_t longest_bytes, size_
  * last. */
 static size_t embed_cut(embed_job *job)
 {
-    size_t most = embed_min(EMBED_SHARD_TOKENS, job->sizes.shard_tokens);
+    size_t most = embed_min(MEMO_EMBED_SHARD_TOKENS, job->sizes.shard_tokens);
     size_t rounds = job->n_ids / (most * job->sizes.n_workers) + 1;
     size_t target = job->n_ids / (rounds * job->sizes.n_workers) + 1, n_shards = 0;
 
-    if (target < EMBED_MIN_SHARD_TOKENS)
-        target = EMBED_MIN_SHARD_TOKENS;
+    if (target < MEMO_EMBED_MIN_SHARD_TOKENS)
+        target = MEMO_EMBED_MIN_SHARD_TOKENS;
     target = embed_min(target, most);
     for (size_t seq = 0; seq < job->n_seqs;) {
         size_t begin = job->cu[seq], n = 1;
         while (seq + n < job->n_seqs && job->cu[seq + n + 1] - begin <= target)
             n++;
-        job->shards[n_shards++] = (embed_shard){seq, n};
+        job->shards[n_shards++] = (memo_embed_shard){seq, n};
         seq += n;
     }
     return n_shards;
@@ -269,8 +118,8 @@ static int embed_layer_may_go_on(void *user)
 static void embed_run_shard(void *user, size_t task, unsigned worker)
 {
     embed_job *job = user;
-    const embed_sizes *s = &job->sizes;
-    embed_shard shard = job->shards[task];
+    const memo_embed_sizes *s = &job->sizes;
+    memo_embed_shard shard = job->shards[task];
     size_t *starts =
         (size_t *)(void *)((char *)job->block + s->starts) + worker * (s->shard_tokens + 1);
     void *scratch =
@@ -309,8 +158,8 @@ static memo_status embed_refused(embed_job *job, size_t text, memo_err *err)
 }
 
 /* Mean of the chunks of a text weighted by their tokens, then as the recipe normalizes. */
-static memo_status embed_gather_chunk(embed_job *job, const embed_seq *seq, const float *vector,
-                                      memo_err *err)
+static memo_status embed_gather_chunk(embed_job *job, const memo_embed_seq *seq,
+                                      const float *vector, memo_err *err)
 {
     if (seq->first) {
         memset(job->sum, 0, job->dim * sizeof *job->sum);
@@ -333,7 +182,7 @@ static memo_status embed_gather_chunk(embed_job *job, const embed_seq *seq, cons
 static memo_status embed_gather(embed_job *job, memo_err *err)
 {
     for (size_t i = 0; i < job->n_seqs; i++) {
-        const embed_seq *seq = &job->seqs[i];
+        const memo_embed_seq *seq = &job->seqs[i];
         const float *vector = job->vectors + i * job->dim;
         if (!job->ok[i])
             return embed_refused(job, seq->text, err);
@@ -391,7 +240,7 @@ static void embed_put_ids(embed_job *job, const uint32_t *ids, size_t n)
 }
 
 /* Append one sequence: specials, prompt, tokens first .. first + n of the body, specials. */
-static memo_status embed_put_seq(embed_job *job, embed_seq seq, size_t first, size_t n,
+static memo_status embed_put_seq(embed_job *job, memo_embed_seq seq, size_t first, size_t n,
                                  memo_err *err)
 {
     size_t n_tokens = job->n_prefix + job->n_lead + n + job->n_suffix;
@@ -430,7 +279,7 @@ static memo_status embed_put_chunks(embed_job *job, size_t text, size_t n_body, 
     for (size_t first = 0; status == MEMO_OK; first += room - overlap) {
         size_t n = embed_min(room, n_body - first);
         int last = first + n == n_body;
-        status = embed_put_seq(job, (embed_seq){text, 0, first == 0, last}, first, n, err);
+        status = embed_put_seq(job, (memo_embed_seq){text, 0, first == 0, last}, first, n, err);
         if (last)
             break;
     }
@@ -475,7 +324,7 @@ static memo_status embed_add_text(embed_job *job, size_t index, memo_err *err)
         return memo_fail(err, MEMO_ERR_VALUE, "text %zu: its prompt cannot be told from it", index);
     size_t n_body = job->list.n - job->n_lead;
     size_t total = special + job->list.n, seen = total, first = 0;
-    embed_seq whole = {index, 0, 1, 1};
+    memo_embed_seq whole = {index, 0, 1, 1};
     if (n_body <= room) {
         status = embed_put_seq(job, whole, 0, n_body, err);
     } else if (job->o.overlong == MEMO_OVERLONG_CHUNK) {
@@ -534,7 +383,7 @@ static memo_status embed_begin(embed_job *job, memo_err *err)
 /* Plan from the texts at hand, hold it against the limit, allocate. */
 static memo_status embed_allocate(embed_job *job, memo_err *err)
 {
-    embed_sizes *s = &job->sizes;
+    memo_embed_sizes *s = &job->sizes;
     uint64_t limit = job->model->ctx->mem_limit_bytes;
     size_t longest = 0;
     memo_status status;
@@ -550,8 +399,8 @@ static memo_status embed_allocate(embed_job *job, memo_err *err)
         if (job->texts[i].n_bytes > longest)
             longest = job->texts[i].n_bytes;
     }
-    status = embed_plan_sizes(job->model, longest, job->n_texts, job->o.n_threads,
-                              job->o.overlong == MEMO_OVERLONG_CHUNK, s, err);
+    status = memo_embed_plan(job->model, longest, job->n_texts, job->o.n_threads,
+                             job->o.overlong == MEMO_OVERLONG_CHUNK, s, err);
     if (status)
         return status;
     if (s->total_bytes > limit) {
@@ -568,9 +417,9 @@ static memo_status embed_allocate(embed_job *job, memo_err *err)
     job->staging = (float *)(void *)(block + s->staging);
     job->results = (memo_embed_result *)(void *)(block + s->results);
     job->ids = (uint32_t *)(void *)(block + s->ids);
-    job->seqs = (embed_seq *)(void *)(block + s->seqs);
+    job->seqs = (memo_embed_seq *)(void *)(block + s->seqs);
     job->cu = (size_t *)(void *)(block + s->cu);
-    job->shards = (embed_shard *)(void *)(block + s->shards);
+    job->shards = (memo_embed_shard *)(void *)(block + s->shards);
     job->ok = (unsigned char *)(block + s->ok);
     job->vectors = (float *)(void *)(block + s->vectors);
     job->sum = (double *)(void *)(block + s->sum);

@@ -7,14 +7,11 @@
  * tiny/ARCH/ with its own model/, compiled here. FILE is a table of score, sentence, sentence; by
  * default FOLDER/../sts/stsb/dev.tsv. What is not supported or not there is skipped by name.
  *
- * On those sentences every class, also of the further models, must keep what its gate says: the rank
- * correlation with people's scores, and the mean cosine to the vectors of class f32; and palettes must
- * be no worse than 4-bit integers, with fewer bytes.
+ * What the sentence pairs prove: models_sts.c.
  *
  * Class f32 must be the reference but for rounding. Class int8 must be near it: by the cosine of
  * every vector, and by what is lost on the sentence pairs; and its bits must be the same over batch
  * sizes, orders, threads and the levels of this CPU. */
-#include <ctype.h>
 #include <dirent.h>
 #include <inttypes.h>
 #include <math.h>
@@ -29,6 +26,7 @@
 
 #include "base/alloc.h"
 #include "golden/golden_util.h"
+#include "golden/models_golden.h"
 #include "golden/npy.h"
 #include "model/model_handle.h"
 
@@ -47,31 +45,6 @@
 /* Class int8, cosine to the reference over all texts. */
 #define INT8_MEAN_COSINE 0.997
 #define INT8_MIN_COSINE  0.985
-
-static size_t n_passed, n_failed, n_skipped;
-
-static int check(int ok, const char *suite, const char *fmt, ...) MEMO_PRINTF(3, 4);
-static int check(int ok, const char *suite, const char *fmt, ...)
-{
-    va_list args;
-
-    n_passed += ok != 0;
-    n_failed += ok == 0;
-    if (!ok && n_failed <= 20) {
-        printf("FAILED %s: ", suite);
-        va_start(args, fmt);
-        vprintf(fmt, args);
-        va_end(args);
-        printf("\n");
-    }
-    return ok;
-}
-
-static void skip(const char *suite, const char *reason)
-{
-    n_skipped++;
-    printf("SKIPPED %s: %s\n", suite, reason);
-}
 
 static int exists(const char *folder, const char *name)
 {
@@ -192,14 +165,15 @@ static void check_tokens(const golden_set *g)
         const uint32_t *suffix;
         size_t n_suffix = memo_tokenizer_suffix(memo_model_tokenizer(g->model), &suffix);
         memo_text text = {row->text, row->n_bytes};
-        if (!check(memo_model_tokenize(g->model, text, NULL, &tokens, &err) == MEMO_OK, g->suite,
-                   "row %zu: %s", r, err.message))
+        if (!golden_check(memo_model_tokenize(g->model, text, NULL, &tokens, &err) == MEMO_OK,
+                          g->suite, "row %zu: %s", r, err.message))
             continue;
         size_t head = row->n_ids - n_suffix;
-        check(tokens->n == row->n_full && row->n_ids <= g->info.max_tokens &&
-                  !memcmp(tokens->ids, row->ids, head * sizeof *row->ids) &&
-                  !memcmp(suffix, row->ids + head, n_suffix * sizeof *row->ids),
-              g->suite, "row %zu: token ids differ (%zu, not %zu)", r, tokens->n, row->n_full);
+        golden_check(tokens->n == row->n_full && row->n_ids <= g->info.max_tokens &&
+                         !memcmp(tokens->ids, row->ids, head * sizeof *row->ids) &&
+                         !memcmp(suffix, row->ids + head, n_suffix * sizeof *row->ids),
+                     g->suite, "row %zu: token ids differ (%zu, not %zu)", r, tokens->n,
+                     row->n_full);
         memo_tokens_free(tokens);
     }
 }
@@ -209,10 +183,10 @@ static void check_result(const golden_set *g, size_t r, const memo_embed_result 
 {
     const golden_row *row = &g->rows[r];
 
-    check(result->n_tokens_seen == row->n_ids && result->n_tokens_total == row->n_full &&
-              result->truncated == (row->n_ids < row->n_full),
-          g->suite, "row %zu: %zu of %zu tokens seen, not %zu of %zu", r, result->n_tokens_seen,
-          result->n_tokens_total, row->n_ids, row->n_full);
+    golden_check(result->n_tokens_seen == row->n_ids && result->n_tokens_total == row->n_full &&
+                     result->truncated == (row->n_ids < row->n_full),
+                 g->suite, "row %zu: %zu of %zu tokens seen, not %zu of %zu", r,
+                 result->n_tokens_seen, result->n_tokens_total, row->n_ids, row->n_full);
 }
 
 /* Class f32: every vector, to the rounding. */
@@ -226,8 +200,8 @@ static void compare_f32(const golden_set *g)
         double diff = max_diff(ours, want, dim), cos = cosine(ours, want, dim);
         worst = fmax(worst, diff);
         least = fmin(least, cos);
-        check(diff <= MAX_DIFF && cos >= MIN_COSINE, g->suite,
-              "row %zu: vector differs by %g, cosine %.9f", r, diff, cos);
+        golden_check(diff <= MAX_DIFF && cos >= MIN_COSINE, g->suite,
+                     "row %zu: vector differs by %g, cosine %.9f", r, diff, cos);
     }
     printf("%s: %zu vectors, largest difference %.3g (allowed %.3g), least cosine %.12f\n",
            g->suite, g->n, worst, MAX_DIFF, least);
@@ -248,10 +222,10 @@ static void compare_int8(const golden_set *g)
         }
     }
     double mean = sum / (double)g->n;
-    check(mean >= INT8_MEAN_COSINE, g->suite, "mean cosine %.6f, at least %g wanted", mean,
-          INT8_MEAN_COSINE);
-    check(least >= INT8_MIN_COSINE, g->suite, "row %zu: cosine %.6f, at least %g wanted", at, least,
-          INT8_MIN_COSINE);
+    golden_check(mean >= INT8_MEAN_COSINE, g->suite, "mean cosine %.6f, at least %g wanted", mean,
+                 INT8_MEAN_COSINE);
+    golden_check(least >= INT8_MIN_COSINE, g->suite, "row %zu: cosine %.6f, at least %g wanted", at,
+                 least, INT8_MIN_COSINE);
     printf("%s: %zu vectors, mean cosine %.5f (at least %g), least %.5f at row %zu (at least %g)\n",
            g->suite, g->n, mean, INT8_MEAN_COSINE, least, at, INT8_MIN_COSINE);
 }
@@ -274,9 +248,9 @@ static int check_vectors(golden_set *g)
     memo_err err = {0};
 
     g->vectors = need(calloc(g->n, g->info.dim * sizeof *g->vectors));
-    int ok =
-        check(memo_model_embed(g->model, &o, texts, g->n, g->vectors, results, &err) == MEMO_OK,
-              g->suite, "%s", err.message);
+    int ok = golden_check(memo_model_embed(g->model, &o, texts, g->n, g->vectors, results, &err) ==
+                              MEMO_OK,
+                          g->suite, "%s", err.message);
     for (size_t r = 0; ok && r < g->n; r++)
         check_result(g, r, &results[r]);
     if (ok && g->info.cls == MEMO_CLASS_INT8)
@@ -337,10 +311,10 @@ static double check_hidden_row(const golden_set *g, size_t r)
     state_check s = {g, &want, r, 0, 0};
 
     snprintf(path, sizeof path, "%s/hidden_row%zu.npy", g->folder, r);
-    if (!check(npy_read(path, &want) && want.n_dims == 3 &&
-                   want.shape[0] == t->config.n_layers + 1 && want.shape[1] == row->n_ids &&
-                   want.shape[2] == t->config.hidden_size,
-               g->suite, "%s: not the states of %zu tokens", path, row->n_ids))
+    if (!golden_check(npy_read(path, &want) && want.n_dims == 3 &&
+                          want.shape[0] == t->config.n_layers + 1 && want.shape[1] == row->n_ids &&
+                          want.shape[2] == t->config.hidden_size,
+                      g->suite, "%s: not the states of %zu tokens", path, row->n_ids))
         return 0;
     float *vector = need(calloc(t->config.hidden_size, sizeof *vector));
     if (memo_transformer_plan_run(&t->config, row->n_ids, row->n_ids, &plan, NULL) == MEMO_OK) {
@@ -349,7 +323,7 @@ static double check_hidden_row(const golden_set *g, size_t r)
         memo_transformer_run(t, &plan, &batch, (memo_workspace){.scratch = scratch},
                              (memo_tap){.fn = compare_state, .user = &s}, vector, &ok);
         memo_aligned_free(scratch);
-        check(!s.bad, g->suite, "row %zu: hidden states differ", r);
+        golden_check(!s.bad, g->suite, "row %zu: hidden states differ", r);
     }
     free(vector);
     free(want.data);
@@ -364,14 +338,14 @@ static void check_hidden(const golden_set *g)
 
     for (size_t i = 0; i < json_array_size(files); i++) {
         size_t r = (size_t)json_integer_value(json_object_get(json_array_get(files, i), "row"));
-        if (check(r < g->n, g->suite, "hidden.json: row %zu of %zu", r, g->n))
+        if (golden_check(r < g->n, g->suite, "hidden.json: row %zu of %zu", r, g->n))
             worst = fmax(worst, check_hidden_row(g, r));
     }
     if (json_array_size(files))
         printf("%s: states of %zu rows, largest relative difference %.3g (allowed %.3g)\n",
                g->suite, json_array_size(files), worst, MAX_STATE_DIFF);
     else
-        skip(g->suite, "no hidden.json");
+        golden_skip(g->suite, "no hidden.json");
     json_decref(index);
 }
 
@@ -391,7 +365,7 @@ static void check_batch(const golden_set *g)
     for (size_t b = 0; b < json_array_size(ids); b++) {
         size_t r = rows ? (size_t)json_integer_value(json_array_get(rows, b)) : b, n = 0;
         const json_t *line = json_array_get(ids, b), *real = json_array_get(mask, b);
-        if (!check(r < g->n, g->suite, "batch.json: row %zu of %zu", r, g->n))
+        if (!golden_check(r < g->n, g->suite, "batch.json: row %zu of %zu", r, g->n))
             continue;
         int same = 1;
         for (size_t i = 0; i < json_array_size(line); i++)
@@ -402,12 +376,12 @@ static void check_batch(const golden_set *g)
             }
         memo_text text = {g->rows[r].text, g->rows[r].n_bytes};
         memo_status status = memo_model_embed(g->model, &o, &text, 1, alone, NULL, NULL);
-        check(same && n == g->rows[r].n_ids && status == MEMO_OK &&
-                  !memcmp(alone, g->vectors + r * g->info.dim, g->info.dim * sizeof *alone),
-              g->suite, "batch row %zu: ids or bits differ from the row alone", r);
+        golden_check(same && n == g->rows[r].n_ids && status == MEMO_OK &&
+                         !memcmp(alone, g->vectors + r * g->info.dim, g->info.dim * sizeof *alone),
+                     g->suite, "batch row %zu: ids or bits differ from the row alone", r);
     }
     if (!ids)
-        skip(g->suite, "no batch.json");
+        golden_skip(g->suite, "no batch.json");
     free(alone);
     json_decref(batch);
 }
@@ -435,10 +409,10 @@ static void check_neighbours(const golden_set *g)
             good = good && id < g->n && fabs(score[id] - wanted) <= MAX_COSINE_DIFF;
         }
         /* No row that is not among the ten may be clearly nearer than the tenth. */
-        check(good && (ties || n_above < k), g->suite, "row %zu: other neighbours", r);
+        golden_check(good && (ties || n_above < k), g->suite, "row %zu: other neighbours", r);
     }
     if (!nn)
-        skip(g->suite, "no top10.json");
+        golden_skip(g->suite, "no top10.json");
     free(score);
     json_decref(top);
 }
@@ -473,10 +447,10 @@ static void check_bits_run(const golden_set *g, memo_model *model, const memo_te
             n_other += memcmp(v + i * dim, g->vectors + r * dim, dim * sizeof *v) != 0;
         }
     }
-    check(status == MEMO_OK && n_other == 0, g->suite,
-          "level %s, batch %zu, %u threads, %s: %zu of %zu vectors have other bits %s", level,
-          run.batch, run.n_threads, run.backwards ? "backwards" : "in order", n_other, n,
-          err.message);
+    golden_check(status == MEMO_OK && n_other == 0, g->suite,
+                 "level %s, batch %zu, %u threads, %s: %zu of %zu vectors have other bits %s",
+                 level, run.batch, run.n_threads, run.backwards ? "backwards" : "in order", n_other,
+                 n, err.message);
     free(some);
     free(v);
 }
@@ -489,9 +463,9 @@ static void embed_portable(const golden_set *g, const char *path, const memo_tex
     memo_model *model = NULL;
     memo_err err = {0};
 
-    check(memo_model_open(g->ctx, path, &portable, &model, &err) == MEMO_OK &&
-              memo_model_embed(model, &o, texts, n, g->vectors, NULL, &err) == MEMO_OK,
-          g->suite, "portable: %s", err.message);
+    golden_check(memo_model_open(g->ctx, path, &portable, &model, &err) == MEMO_OK &&
+                     memo_model_embed(model, &o, texts, n, g->vectors, NULL, &err) == MEMO_OK,
+                 g->suite, "portable: %s", err.message);
     memo_model_close(model);
 }
 
@@ -517,8 +491,8 @@ static void check_bits(const golden_set *g, const char *path)
         memo_model *model = NULL;
         if (cpu == memo_ctx_cpu(g->ctx) || memo_ctx_new(&o, &ctx, NULL))
             continue; /* this CPU lacks it */
-        if (check(memo_model_open(ctx, path, &portable, &model, NULL) == MEMO_OK, g->suite, "%s",
-                  memo_cpu_name(cpu)))
+        if (golden_check(memo_model_open(ctx, path, &portable, &model, NULL) == MEMO_OK, g->suite,
+                         "%s", memo_cpu_name(cpu)))
             check_bits_run(g, model, texts, n_below, (bits_run){32, 2, 1}, memo_cpu_name(cpu));
         printf(" %s", memo_cpu_name(cpu));
         memo_model_close(model);
@@ -537,13 +511,13 @@ static void run_set(memo_ctx *ctx, const char *suite, const char *folder, const 
     char npy_path[PATH_BYTES];
 
     join(npy_path, folder, "emb_f64.npy");
-    if (!check(memo_model_open(ctx, path, NULL, &g.model, &err) == MEMO_OK, suite, "%s",
-               err.message))
+    if (!golden_check(memo_model_open(ctx, path, NULL, &g.model, &err) == MEMO_OK, suite, "%s",
+                      err.message))
         return;
     memo_model_get_info(g.model, &g.info);
-    if (check(read_rows(&g) && npy_read(npy_path, &g.want) && g.want.n_dims == 2 &&
-                  g.want.shape[0] == g.n && g.want.shape[1] == g.info.dim,
-              suite, "%s: no rows with vectors of %zu dimensions", folder, g.info.dim)) {
+    if (golden_check(read_rows(&g) && npy_read(npy_path, &g.want) && g.want.n_dims == 2 &&
+                         g.want.shape[0] == g.n && g.want.shape[1] == g.info.dim,
+                     suite, "%s: no rows with vectors of %zu dimensions", folder, g.info.dim)) {
         check_tokens(&g);
         int exact = g.info.cls == MEMO_CLASS_F32, ok = check_vectors(&g);
         if (exact)
@@ -568,13 +542,13 @@ static void run_tiny(memo_ctx *ctx, const char *suite, const char *folder)
 
     join(source, folder, "model");
     int fd = mkstemp(out);
-    if (!check(fd >= 0, suite, "no temporary file"))
+    if (!golden_check(fd >= 0, suite, "no temporary file"))
         return;
     close(fd);
     memo_status status = memo_model_compile(ctx, source, out, &o, NULL, &err);
     if (status == MEMO_ERR_UNSUPPORTED)
-        skip(suite, err.message);
-    else if (check(status == MEMO_OK, suite, "compile: %s", err.message))
+        golden_skip(suite, err.message);
+    else if (golden_check(status == MEMO_OK, suite, "compile: %s", err.message))
         run_set(ctx, suite, folder, out);
     unlink(out);
 }
@@ -612,7 +586,7 @@ static void run_folder(memo_ctx *ctx, const char *f32, const char *int8, const c
             run_set(ctx, names[i], path, f32);
             run_set(ctx, "all-minilm-l6-v2 int8", path, int8);
         } else if (exists(path, "emb_f64.npy")) {
-            skip(names[i], "its weights are not part of the golden data");
+            golden_skip(names[i], "its weights are not part of the golden data");
         }
         free(names[i]);
     }
@@ -625,139 +599,10 @@ static void run_folder(memo_ctx *ctx, const char *f32, const char *int8, const c
         if (exists(path, "emb_f64.npy"))
             run_tiny(ctx, suite, path);
         else
-            skip(suite, "a tokenizer without a model");
+            golden_skip(suite, "a tokenizer without a model");
         free(names[i]);
     }
     free(names);
-}
-
-/* ---- sentence similarity ------------------------------------------------------------------- */
-
-/* Spearman of all-MiniLM-L6-v2 on STS-B dev, torch float32. */
-#define STS_WANT 0.867164
-#define STS_TOL  0.0002
-
-/* What a class may lose of it, and the mean cosine to class f32 over the same sentences. */
-static const struct {
-    memo_class cls;
-    double loss, cosine;
-} sts_gates[] = {
-    {MEMO_CLASS_F16, 0.0002, 0.999999}, {MEMO_CLASS_BF16, 0.0002, 0.9999},
-    {MEMO_CLASS_INT8, 0.002, 0.997},    {MEMO_CLASS_INT4, 0.01, 0.98},
-    {MEMO_CLASS_LUT4, 0.01, 0.98},
-};
-
-/* "No worse" of two classes of 4 bits: other roundings of one model differ by as much. */
-#define STS_NOISE 0.002
-
-typedef struct sts_table {
-    size_t n; /* pairs */
-    double *scores;
-    memo_text *texts; /* [2 n] */
-} sts_table;
-
-typedef struct sts_result {
-    memo_class cls;
-    uint64_t file_bytes;
-    double spearman;
-    float *vectors; /* [2 n, dim] */
-    size_t dim;
-} sts_result;
-
-/* Embed the sentences; 0 when that fails. */
-static int sts_run(memo_ctx *ctx, const char *path, const sts_table *table, sts_result *out)
-{
-    memo_model *model = NULL;
-    memo_model_info info;
-    memo_err err = {0};
-    size_t n = table->n;
-
-    if (!check(memo_model_open(ctx, path, NULL, &model, &err) == MEMO_OK, "sts", "%s", err.message))
-        return 0;
-    memo_model_get_info(model, &info);
-    *out = (sts_result){.cls = info.cls, .file_bytes = info.file_bytes, .dim = info.dim};
-    out->vectors = need(calloc(2 * n + 1, info.dim * sizeof *out->vectors));
-    double *cosines = need(calloc(n + 1, sizeof *cosines));
-    int ok = check(memo_model_embed(model, NULL, table->texts, 2 * n, out->vectors, NULL, &err) ==
-                       MEMO_OK,
-                   "sts", "%s", err.message);
-    for (size_t i = 0; i < n; i++)
-        cosines[i] = cosine(out->vectors + 2 * i * info.dim, out->vectors + (2 * i + 1) * info.dim,
-                            info.dim);
-    out->spearman = spearman(table->scores, cosines, n);
-    free(cosines);
-    memo_model_close(model);
-    return ok;
-}
-
-static void sts_hold(const sts_result *exact, const sts_result *r, size_t n)
-{
-    double mean = 0;
-
-    for (size_t i = 0; i < 2 * n; i++)
-        mean += cosine(exact->vectors + i * r->dim, r->vectors + i * r->dim, r->dim);
-    mean /= (double)(2 * n);
-    for (size_t g = 0; g < sizeof sts_gates / sizeof *sts_gates; g++) {
-        if (sts_gates[g].cls != r->cls)
-            continue;
-        check(r->spearman >= exact->spearman - sts_gates[g].loss, "sts",
-              "class %s: Spearman %.6f, class f32 %.6f", memo_class_name(r->cls), r->spearman,
-              exact->spearman);
-        check(mean >= sts_gates[g].cosine, "sts", "class %s: mean cosine %.7f",
-              memo_class_name(r->cls), mean);
-        printf("sts: %zu pairs, class %-4s: Spearman %.6f (class f32 %.6f, allowed -%g), mean "
-               "cosine %.7f (allowed %g), %.1f MB\n",
-               n, memo_class_name(r->cls), r->spearman, exact->spearman, sts_gates[g].loss, mean,
-               sts_gates[g].cosine, (double)r->file_bytes / 1e6);
-    }
-}
-
-/* All models on the table; the first is of class f32. */
-static void sts_models(memo_ctx *ctx, const sts_table *table, char *const *paths, size_t n_paths)
-{
-    sts_result exact = {0}, lut4 = {0}, int4 = {0};
-
-    if (!sts_run(ctx, paths[0], table, &exact))
-        return;
-    check(fabs(exact.spearman - STS_WANT) <= STS_TOL, "sts", "Spearman %.6f, wanted %.6f +- %g",
-          exact.spearman, STS_WANT, STS_TOL);
-    printf("sts: %zu pairs, class f32: Spearman %.6f (reference %.6f, allowed +- %g)\n", table->n,
-           exact.spearman, STS_WANT, STS_TOL);
-    for (size_t i = 1; i < n_paths; i++) {
-        sts_result r = {0};
-        if (sts_run(ctx, paths[i], table, &r) && r.dim == exact.dim)
-            sts_hold(&exact, &r, table->n);
-        free(r.vectors);
-        lut4 = r.cls == MEMO_CLASS_LUT4 ? r : lut4;
-        int4 = r.cls == MEMO_CLASS_INT4 ? r : int4;
-    }
-    if (lut4.file_bytes && int4.file_bytes)
-        check(lut4.file_bytes < int4.file_bytes && lut4.spearman >= int4.spearman - STS_NOISE,
-              "sts", "lut4 has %.6f in %" PRIu64 " bytes, int4 %.6f in %" PRIu64, lut4.spearman,
-              lut4.file_bytes, int4.spearman, int4.file_bytes);
-    free(exact.vectors);
-}
-
-static void run_sts(memo_ctx *ctx, const char *path, char *const *paths, size_t n_paths)
-{
-    enum { MAX_PAIRS = 20000 };
-    FILE *f = fopen(path, "r");
-
-    if (!f) {
-        skip("sts", "no table of sentence pairs beside the golden data");
-        return;
-    }
-    sts_table table = {
-        .scores = need(calloc(MAX_PAIRS, sizeof *table.scores)),
-        .texts = need(calloc(2 * MAX_PAIRS, sizeof *table.texts)),
-    };
-    table.n = read_sts(f, MAX_PAIRS, table.scores, table.texts);
-    fclose(f);
-    sts_models(ctx, &table, paths, n_paths);
-    for (size_t i = 0; i < 2 * table.n; i++)
-        free((char *)(uintptr_t)table.texts[i].bytes);
-    free(table.texts);
-    free(table.scores);
 }
 
 int main(int argc, char **argv)
@@ -787,9 +632,8 @@ int main(int argc, char **argv)
     paths[1] = argv[2];
     for (int i = first; i < argc; i++)
         paths[2 + i - first] = argv[i];
-    run_sts(ctx, named ? argv[5] : sts, paths, (size_t)(2 + argc - first));
+    golden_run_sts(ctx, named ? argv[5] : sts, paths, (size_t)(2 + argc - first));
     free(paths);
     memo_ctx_free(ctx);
-    printf("%zu passed, %zu failed, %zu skipped\n", n_passed, n_failed, n_skipped);
-    return n_failed != 0;
+    return golden_end();
 }
