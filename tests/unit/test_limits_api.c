@@ -128,6 +128,8 @@ static void null_fidelity(db_env *e)
     REFUSED(memo_model_fidelity(e->model, NULL, &report, &e->err));
     REFUSED(memo_fidelity_gate(NULL, "cos", 0.9, &found, &e->err));
     REFUSED(memo_fidelity_gate(&any, NULL, 0.9, &found, &e->err));
+    REFUSED(memo_model_get_report(NULL, &report, &e->err));
+    REFUSED(memo_model_get_report(e->model, NULL, &e->err));
     memo_fidelity_free(NULL);
     assert_null(report);
 }
@@ -218,7 +220,8 @@ static const struct {
     {null_model_rest, "memo_model_compile memo_model_compress memo_model_inspect "
                       "memo_model_verify memo_model_check_source memo_model_get_info "
                       "memo_model_get_weight"},
-    {null_fidelity, "memo_model_fidelity memo_fidelity_gate memo_fidelity_free"},
+    {null_fidelity, "memo_model_fidelity memo_model_get_report memo_fidelity_gate "
+                    "memo_fidelity_free"},
     {null_repair, "memo_db_repair memo_db_check_pages memo_db_quarantine memo_repair_report_free"},
     {null_db_open, "memo_db_open"},
     {null_db_write, "memo_db_add memo_db_edit memo_db_forget memo_db_import memo_db_backup"},

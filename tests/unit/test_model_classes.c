@@ -634,6 +634,36 @@ static void test_classes_calibrate_refuses(void **state)
     assert_int_equal(access(e->out, F_OK), -1);
 }
 
+/* Rounded without measuring: other codes than those that make up for each other, the same each time. */
+static void test_classes_without_calibration(void **state)
+{
+    class_env *e = *state;
+    memo_compile_options o = defaults();
+    memo_compile_report *report = NULL;
+    char fingerprints[3][65];
+    memo_err err = {0};
+
+    o.cls = MEMO_CLASS_INT4;
+    o.no_report = 1;
+    for (int i = 0; i < 3; i++) {
+        o.no_calibration = i < 2;
+        assert_memo_ok(memo_model_compile(e->ctx, e->source, e->out, &o, &report, &err), err);
+        memcpy(fingerprints[i], report->fingerprint, sizeof fingerprints[i]);
+        memo_compile_report_free(report);
+    }
+    assert_string_equal(fingerprints[0], fingerprints[1]);
+    assert_string_not_equal(fingerprints[0], fingerprints[2]);
+    o.no_calibration = 1;
+    o.calibrate = write_texts(e, "the cat\n", 8);
+    assert_memo_status(memo_model_compile(e->ctx, e->source, e->out, &o, NULL, &err),
+                       MEMO_ERR_USAGE, err);
+    o.calibrate = NULL;
+    o.auto_class = 1;
+    assert_memo_status(memo_model_compile(e->ctx, e->source, e->out, &o, NULL, &err),
+                       MEMO_ERR_USAGE, err);
+    assert_contains(err.message, "auto");
+}
+
 /* How many matrices have a class. */
 static size_t count_class(class_env *e, const char *path, memo_class cls)
 {
@@ -730,6 +760,7 @@ int main(void)
         IN_ENV(test_classes_compress_keeps_the_recipe),
         IN_ENV(test_classes_static_ranges),
         IN_ENV(test_classes_calibrate_refuses),
+        IN_ENV(test_classes_without_calibration),
         IN_ENV(test_classes_auto_follows_the_targets),
         IN_ENV(test_classes_each_failing_allocation),
     };
