@@ -86,7 +86,7 @@ $ memolith help model compile
 >                               lut4: a scale per channel beside the palette, or one for the matrix (default channel)
 >       --activations dynamic|none|static
 >                               int8, int4, lut4: inputs quantized token by token (W8A8), not at all (W8A16, W4A16), or by ranges from --calibrate (default dynamic)
->       --calibrate FILE        texts, one a line, on which inputs are measured (calibration): the ranges of static activations, and which inputs matter to a search; int4 and lut4 take 512 of our own
+>       --calibrate FILE|none   texts, one a line, on which inputs are measured (calibration): the ranges of static activations, and which inputs matter to a search; int4 and lut4 take 512 of our own up to a billion parameters; none: not at all
 >       --set PATTERN=FORMAT    mixed: another format for the weights whose name fits, e.g. 'layer.*.ffn.down.weight=int8/64:none'; repeat for more, the last that fits counts
 >       --target FIGURE=LEAST   auto: cos (mean cosine, default 0.999) and top10 (neighbours kept, default 0.97) of our texts beside the source
 >       --name NAME             stored name (default the publisher's)
