@@ -330,6 +330,14 @@ static char *replace_tmp_path(const char *path)
     return tmp;
 }
 
+/* Say that the new temporary is somebody's; 0: a sweep took it for a leftover before that. */
+static int replace_hold(int fd)
+{
+    struct stat st;
+    (void)memo_replace_lock(fd); /* else it rests on its time */
+    return fstat(fd, &st) != 0 || st.st_nlink > 0;
+}
+
 /* Create the temporary for out->path. `like` gives permissions and, to root, the owner; with no
  * mode in it the file is a new one, and the umask says. */
 static memo_status replace_create(memo_replace *out, const struct stat *like, memo_err *err)
@@ -348,6 +356,11 @@ static memo_status replace_create(memo_replace *out, const struct stat *like, me
             return memo_fail_nomem(err, "a file name", strlen(out->path) + 1);
         out->fd = memo_sys_open(out->tmp_path, O_RDWR | O_CREAT | O_EXCL, mode);
         e = errno;
+        if (out->fd >= 0 && !replace_hold(out->fd)) {
+            memo_sys_get()->close(out->fd);
+            out->fd = -1;
+            e = EEXIST;
+        }
     }
     if (out->fd >= 0) {
         /* A file system without owners or modes refuses; the data counts for more. */

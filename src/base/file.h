@@ -88,9 +88,11 @@ memo_status memo_replace_write_at(memo_replace *out, uint64_t offset, const void
                                   size_t n_bytes, memo_err *err);
 memo_status memo_replace_commit(memo_replace *out, memo_err *err);
 void memo_replace_fini(memo_replace *out);
+/* Hold a temporary, or find out that nobody does: 0 when another does, or nobody can. (leftovers.c) */
+int memo_replace_lock(int fd);
 /* Remove what was left of temporaries of a target, path [n_folder + n_name] (its folder ends in '/' or
- * is empty), with the files beside them: those whose process is gone and which nobody has written to
- * for an hour. `next` is the number of this process's next one. (leftovers.c) */
+ * is empty), with the files beside them: those whose process is gone and which nobody holds or has
+ * written to for an hour. `next` is the number of this process's next one. (leftovers.c) */
 void memo_replace_sweep(const char *path, size_t n_folder, size_t n_name, unsigned next);
 
 char *memo_path_join(const char *folder, const char *name); /* memo_free(); NULL: out of memory */

@@ -421,6 +421,13 @@ static void test_file_replace_in_the_current_folder(void **state)
     assert_int_equal(chdir(back), 0);
 }
 
+#ifdef F_OFD_SETLK
+#define WITH_LOCKS 1
+#else
+#define WITH_LOCKS 0
+#endif
+#define HELD ".target.%ld-3.tmp"
+
 /* What killed processes left: only what is surely nobody's goes. */
 static void test_file_replace_removes_what_was_left(void **state)
 {
@@ -437,8 +444,10 @@ static void test_file_replace_removes_what_was_left(void **state)
         {".target.%ld-0.tmp", (long)gone, DAY, 1},
         {".target.%ld-0.tmp-wal", (long)gone, DAY, 1},
         {".target.%ld-7.tmp-lock", (long)gone, DAY, 1},
-        {".target.%ld-999999999.tmp", (long)getpid(), DAY, 1}, /* of one before us */
-        {".target.%ld-1.tmp", (long)gone, HOUR / 2, 0},
+        {".target.%ld-999999999.tmp", (long)getpid(), DAY, 1},   /* of one before us */
+        {".target.%ld-1.tmp", (long)gone, HOUR / 2, WITH_LOCKS}, /* nobody holds it */
+        {".target.%ld-1.tmp-wal", (long)gone, HOUR / 2, 0},
+        {HELD, (long)gone, HOUR / 2, 0}, /* of a process that has another number here */
         {".target.%ld-0.tmp", (long)getpid(), DAY, 0}, /* of another thread of ours */
         {".target.%ld-2.tmp", (long)getppid(), DAY, 0},
         {".target.%ld-2.tmp.txt", (long)gone, DAY, 0},
@@ -451,6 +460,7 @@ static void test_file_replace_removes_what_was_left(void **state)
         char path[512], name[64], back[512];
         memo_err err = {0};
         memo_replace out;
+        int held = -1;
         assert_non_null(getcwd(back, sizeof back));
         assert_int_equal(chdir(*state), 0);
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -459,7 +469,12 @@ static void test_file_replace_removes_what_was_left(void **state)
             snprintf(name, sizeof name, cases[i].format, cases[i].pid);
             int fd = open(name, O_CREAT | O_WRONLY, 0600);
             assert_int_equal(futimens(fd, when), 0);
-            close(fd);
+            if (strcmp(cases[i].format, HELD) == 0) {
+                assert_int_equal(memo_replace_lock(fd), WITH_LOCKS);
+                held = fd;
+            } else {
+                close(fd);
+            }
         }
         assert_memo_ok(
             memo_replace_begin(&out, in_folder ? memo_test_path(path, *state, "target") : "target",
@@ -471,6 +486,7 @@ static void test_file_replace_removes_what_was_left(void **state)
             if (memo_path_exists(name) == cases[i].goes)
                 fail_msg("%s: %s", name, cases[i].goes ? "stays" : "is removed");
         }
+        close(held);
         assert_int_equal(chdir(back), 0);
     }
 }
