@@ -89,6 +89,7 @@ typedef struct memo_slot {
     uint64_t n_values;     /* logical */
     memo_weight_format format;
     int packed;   /* a matrix: stored as panels, else row by row */
+    int kept;     /* while compiling: the source stores the same codes, which are copied */
     size_t first; /* index in layout->stored of its values; the side tensors follow */
     size_t n_stored;
     unsigned char kinds[MEMO_STORED_KINDS]; /* [n_stored] memo_stored_kind of each */

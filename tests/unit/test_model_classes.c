@@ -1,91 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Classes, formats and what a compile may be asked for: each option taken or refused by name, what
- * lies in the file against the contract of model/layout.h, mixtures, compressing, measuring. */
-#include "memo_test.h"
+/* Classes and formats: what lies in the file against the contract of model/layout.h, mixtures, what is
+ * measured. */
+#include "class_env.h"
 
 #include <math.h>
 
-#include <memolith/model.h>
-
 #include "base/cpu.h"
-#include "bert_source.h"
-#include "model/model_handle.h"
 #include "model/slot_rows.h"
 #include "quant/half.h"
 #include "quant/int8.h"
-
-typedef struct class_env {
-    memo_ctx *ctx;
-    char dir[256], source[300], out[512], other[512];
-} class_env;
-
-static int setup(void **state)
-{
-    class_env *e = calloc(1, sizeof *e);
-    memo_ctx_options options = {.size = sizeof options, .n_threads = 1};
-    memo_err err = {0};
-
-    memo_test_temp_dir(e->dir);
-    snprintf(e->source, sizeof e->source, "%.255s/source", e->dir);
-    memo_test_path(e->out, e->dir, "model.safetensors");
-    memo_test_path(e->other, e->dir, "other.safetensors");
-    mkdir(e->source, 0700);
-    bert_write_model(e->source, (bert_spec){0});
-    assert_memo_ok(memo_ctx_new(&options, &e->ctx, &err), err);
-    *state = e;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    class_env *e = *state;
-    memo_ctx_free(e->ctx);
-    memo_test_remove_tree(e->dir);
-    free(e);
-    return 0;
-}
-
-static memo_compile_options defaults(void)
-{
-    return (memo_compile_options){.size = sizeof(memo_compile_options), .overwrite = 1};
-}
-
-/* A file of texts beside the source; of a few words, so that measuring takes no time. */
-static const char *write_texts(class_env *e, const char *text, size_t n)
-{
-    static char path[512];
-    memo_test_write_file(memo_test_path(path, e->dir, "texts.txt"), text, n);
-    return path;
-}
-
-/* All weights in one format ("*=int8/64:none"). */
-static memo_compile_options one_format(class_env *e, const char *const *rule)
-{
-    static const char texts[] = "the cat sat on the mat\ntea in the river, a key ing the door\n";
-    memo_compile_options o = defaults();
-    o.set = rule;
-    o.n_set = 1;
-    if (strstr(*rule, "int") || strstr(*rule, "lut"))
-        o.calibrate = write_texts(e, texts, sizeof texts - 1);
-    return o;
-}
-
-static memo_model *open_out(class_env *e, const char *path)
-{
-    memo_model *model = NULL;
-    memo_err err = {0};
-    assert_memo_ok(memo_model_open(e->ctx, path, NULL, &model, &err), err);
-    return model;
-}
-
-/* The formats that can be written without measuring on texts, and those that are. */
-static const char *const all_formats[] = {
-    "*=f32",     "*=f16",         "*=bf16",      "*=int8",         "*=int8/tensor",
-    "*=int8/32", "*=int8/64",     "*=int8/128",  "*=int8:none",    "*=int4/32",
-    "*=int4/64", "*=int4/128",    "*=int4:none", "*=lut4/8",       "*=lut4/16",
-    "*=lut4/32", "*=lut4/tensor", "*=lut4:none", "*=int8/32:none",
-};
-#define ALL_FORMATS (sizeof all_formats / sizeof *all_formats)
 
 /* ---- what is in the file ------------------------------------------------------------------- */
 
@@ -255,95 +178,6 @@ static void test_classes_by_option_or_rule(void **state)
     }
 }
 
-/* ---- options ------------------------------------------------------------------------------- */
-
-typedef struct bad_option {
-    memo_compile_options options; /* size and overwrite are filled in */
-    memo_status status;
-    const char *named, *allowed; /* in the message */
-} bad_option;
-
-static void test_classes_options_are_refused_by_name(void **state)
-{
-    static const char *const nothing[] = {"layer.*.nothing=int8"}, *const odd[] = {"*"};
-    static const char *const bits[] = {"*=int3"}, *const grain[] = {"*=int8/48"};
-    static const char *const floats[] = {"*=f16:none"}, *const word[] = {"embeddings.word=int4"};
-    static const char *const fixed[] = {"layer.000.ffn.up.weight=int8:static"};
-    const bad_option bad[] = {
-        {{.cls = (memo_class)6}, MEMO_ERR_UNSUPPORTED, "class 6", "lut4"},
-        {{.cls = MEMO_CLASS_INT8, .granularity = (memo_granularity)3},
-         MEMO_ERR_UNSUPPORTED,
-         "granularity 3",
-         "channel, tensor and group"},
-        {{.cls = MEMO_CLASS_INT8, .granularity = MEMO_GRANULARITY_GROUP, .group = 48},
-         MEMO_ERR_UNSUPPORTED,
-         "group 48",
-         "32, 64 and 128"},
-        {{.cls = MEMO_CLASS_INT8, .group = 64}, MEMO_ERR_USAGE, "group 64", "granularity group"},
-        {{.cls = MEMO_CLASS_INT8, .scales = (memo_scales)2},
-         MEMO_ERR_UNSUPPORTED,
-         "scales 2",
-         "absmax and search"},
-        {{.cls = MEMO_CLASS_INT4, .block = 16},
-         MEMO_ERR_UNSUPPORTED,
-         "block-size 16",
-         "32, 64 and 128"},
-        {{.cls = MEMO_CLASS_LUT4, .palette = (memo_palette_kind)2},
-         MEMO_ERR_UNSUPPORTED,
-         "palette 2",
-         "kmeans and uniform"},
-        {{.cls = MEMO_CLASS_LUT4, .palette_group = 12},
-         MEMO_ERR_UNSUPPORTED,
-         "palette-group 12",
-         "8, 16, 32 and tensor"},
-        {{.cls = MEMO_CLASS_LUT4, .palette_bits = 6}, MEMO_ERR_UNSUPPORTED, "palette-bits 6", "4"},
-        {{.cls = MEMO_CLASS_INT8, .activations = (memo_activations)3},
-         MEMO_ERR_UNSUPPORTED,
-         "activations 3",
-         "dynamic, none and static"},
-        {{.cls = MEMO_CLASS_INT8, .activations = MEMO_ACTIVATIONS_STATIC},
-         MEMO_ERR_USAGE,
-         "static",
-         "texts"},
-        {{.set = fixed, .n_set = 1}, MEMO_ERR_USAGE, "static", "texts"},
-        {{.cls = MEMO_CLASS_F16, .activations = MEMO_ACTIVATIONS_NONE},
-         MEMO_ERR_USAGE,
-         "activations",
-         "int8, int4 or lut4"},
-        {{.block = 32}, MEMO_ERR_USAGE, "block-size", "int4"},
-        {{.cls = MEMO_CLASS_INT4, .palette_group = 8}, MEMO_ERR_USAGE, "palette-group", "lut4"},
-        {{.scales = MEMO_SCALES_SEARCH}, MEMO_ERR_USAGE, "scales", "int8"},
-        {{.calibrate = "/dev/null"}, MEMO_ERR_USAGE, "calibrate", "int8, int4 or lut4"},
-        {{.target_cosine = 0.9}, MEMO_ERR_USAGE, "target", "auto"},
-        {{.auto_class = 1, .target_cosine = 1.5}, MEMO_ERR_VALUE, "cos=1.5", "between 0 and 1"},
-        {{.auto_class = 1, .activations = MEMO_ACTIVATIONS_NONE},
-         MEMO_ERR_UNSUPPORTED,
-         "none",
-         "dynamic"},
-        {{.set = nothing, .n_set = 1}, MEMO_ERR_USAGE, "layer.*.nothing", "fits no weight"},
-        {{.set = odd, .n_set = 1}, MEMO_ERR_USAGE, "\"*\"", "PATTERN=FORMAT"},
-        {{.set = bits, .n_set = 1}, MEMO_ERR_UNSUPPORTED, "int3", "lut4/tensor"},
-        {{.set = grain, .n_set = 1}, MEMO_ERR_UNSUPPORTED, "int8/48", "int8/64"},
-        {{.set = floats, .n_set = 1}, MEMO_ERR_UNSUPPORTED, "f16:none", ":none or :static"},
-        {{.set = word, .n_set = 1}, MEMO_ERR_UNSUPPORTED, "embeddings.word=int4", "or int8"},
-        {{.layers_average = 3}, MEMO_ERR_VALUE, "last 3 layers", "has 2"},
-        {{.dims = 41}, MEMO_ERR_VALUE, "41 dimensions", "have 40"},
-    };
-    class_env *e = *state;
-
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        memo_compile_options o = bad[i].options;
-        memo_err err = {0};
-        o.size = sizeof o;
-        memo_status status = memo_model_compile(e->ctx, e->source, e->out, &o, NULL, &err);
-        if (status != bad[i].status)
-            fail_msg("%s: %s: %s", bad[i].named, memo_status_name(status), err.message);
-        assert_contains(err.message, bad[i].named);
-        assert_contains(err.message, bad[i].allowed);
-        assert_int_equal(access(e->out, F_OK), -1);
-    }
-}
-
 /* ---- mixtures ------------------------------------------------------------------------------ */
 
 static void test_classes_mixed_by_pattern(void **state)
@@ -433,35 +267,7 @@ static void test_classes_dims_and_layers(void **state)
     assert_memory_equal(mean, whole, sizeof mean);
 }
 
-/* ---- compress ------------------------------------------------------------------------------ */
-
-static void test_classes_compress_equals_compile(void **state)
-{
-    class_env *e = *state;
-    memo_err err = {0};
-
-    for (size_t f = 0; f < ALL_FORMATS; f++) {
-        memo_compile_report *direct = NULL, *by_way = NULL;
-        memo_compile_options o = one_format(e, &all_formats[f]), plain = defaults();
-        assert_memo_ok(memo_model_compile(e->ctx, e->source, e->out, &o, &direct, &err), err);
-        assert_memo_ok(memo_model_compile(e->ctx, e->source, e->out, &plain, NULL, &err), err);
-        assert_memo_ok(memo_model_compress(e->ctx, e->out, e->other, &o, &by_way, &err), err);
-        if (strcmp(direct->fingerprint, by_way->fingerprint) != 0)
-            fail_msg("%s: compressed it is another model", all_formats[f]);
-        assert_int_equal(direct->file_bytes, by_way->file_bytes);
-        memo_model *model = open_out(e, e->other);
-        memo_model_info info;
-        memo_source_check check;
-        memo_model_get_info(model, &info);
-        assert_string_equal(info.name, "source");
-        assert_memo_ok(memo_model_check_source(model, e->source, &check, &err), err);
-        assert_int_equal(check.matches, 1);
-        assert_memo_ok(memo_model_verify(model, NULL, &err), err);
-        memo_model_close(model);
-        memo_compile_report_free(direct);
-        memo_compile_report_free(by_way);
-    }
-}
+/* ---- levels -------------------------------------------------------------------------------- */
 
 /* The fingerprint of a format that was compiled on one level by some threads; the caller frees it. */
 static memo_compile_report *compile_on(class_env *e, const memo_compile_options *o, memo_cpu cpu,
@@ -504,72 +310,6 @@ static void test_classes_calibrate_alike_on_all_levels(void **state)
         memo_compile_report_free(other);
         memo_compile_report_free(first);
     }
-}
-
-static void test_classes_compress_only_loses(void **state)
-{
-    static const struct {
-        memo_class from, to;
-        memo_status status;
-    } steps[] = {
-        {MEMO_CLASS_F16, MEMO_CLASS_F32, MEMO_ERR_UNSUPPORTED},
-        {MEMO_CLASS_BF16, MEMO_CLASS_F16, MEMO_ERR_UNSUPPORTED},
-        {MEMO_CLASS_INT8, MEMO_CLASS_BF16, MEMO_ERR_UNSUPPORTED},
-        {MEMO_CLASS_INT4, MEMO_CLASS_LUT4, MEMO_ERR_UNSUPPORTED},
-        {MEMO_CLASS_LUT4, MEMO_CLASS_INT8, MEMO_ERR_UNSUPPORTED},
-        {MEMO_CLASS_F16, MEMO_CLASS_BF16, MEMO_OK},
-        {MEMO_CLASS_F16, MEMO_CLASS_INT8, MEMO_OK},
-        {MEMO_CLASS_INT8, MEMO_CLASS_INT8, MEMO_OK},
-        {MEMO_CLASS_INT8, MEMO_CLASS_LUT4, MEMO_OK},
-    };
-    class_env *e = *state;
-
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        memo_compile_options o = defaults();
-        memo_err err = {0};
-        o.cls = steps[i].from;
-        o.calibrate = memo_class_name(o.cls)[0] == 'i' || o.cls == MEMO_CLASS_LUT4
-                          ? write_texts(e, "the cat\n", 8)
-                          : NULL;
-        assert_memo_ok(memo_model_compile(e->ctx, e->source, e->out, &o, NULL, &err), err);
-        o.cls = steps[i].to;
-        o.calibrate = memo_class_name(o.cls)[0] == 'i' || o.cls == MEMO_CLASS_LUT4
-                          ? write_texts(e, "the cat\n", 8)
-                          : NULL;
-        unlink(e->other);
-        assert_memo_status(memo_model_compress(e->ctx, e->out, e->other, &o, NULL, &err),
-                           steps[i].status, err);
-        if (steps[i].status)
-            assert_contains(err.message, memo_class_name(steps[i].to));
-    }
-}
-
-static void test_classes_compress_keeps_the_recipe(void **state)
-{
-    const memo_compile_options bad[] = {
-        {.cls = MEMO_CLASS_INT8, .max_tokens = 8},
-        {.cls = MEMO_CLASS_INT8, .pooling = MEMO_POOLING_CLS},
-        {.cls = MEMO_CLASS_INT8, .dims = 8},
-        {.cls = MEMO_CLASS_INT8, .layers_average = 2},
-    };
-    static const char *const named[] = {"max-tokens", "pooling", "dims", "layers-average"};
-    class_env *e = *state;
-    memo_compile_options o = defaults();
-    memo_err err = {0};
-
-    assert_memo_ok(memo_model_compile(e->ctx, e->source, e->out, &o, NULL, &err), err);
-    for (size_t i = 0; i < 4; i++) {
-        o = bad[i];
-        o.size = sizeof o;
-        assert_memo_status(memo_model_compress(e->ctx, e->out, e->other, &o, NULL, &err),
-                           MEMO_ERR_USAGE, err);
-        assert_contains(err.message, named[i]);
-    }
-    o = defaults();
-    assert_memo_status(memo_model_compress(e->ctx, e->out, e->out, &o, NULL, &err), MEMO_ERR_USAGE,
-                       err);
-    assert_memo_status(memo_model_compress(e->ctx, e->source, e->other, &o, NULL, &err),
-                       MEMO_ERR_IO, err);
 }
 
 /* ---- measuring ----------------------------------------------------------------------------- */
@@ -664,51 +404,6 @@ static void test_classes_without_calibration(void **state)
     assert_contains(err.message, "auto");
 }
 
-/* How many matrices have a class. */
-static size_t count_class(class_env *e, const char *path, memo_class cls)
-{
-    memo_model *model = open_out(e, path);
-    memo_weight_info weight;
-    size_t n = 0;
-    for (size_t i = 0; memo_model_get_weight(model, i, &weight); i++)
-        n += weight.cls == cls && strcmp(weight.name, "embeddings.word") != 0;
-    memo_model_close(model);
-    return n;
-}
-
-static void test_classes_auto_follows_the_targets(void **state)
-{
-    static const char *const rule[] = {"layer.000.ffn.up.weight=f32"};
-    class_env *e = *state;
-    memo_compile_options o = defaults();
-    memo_compile_report *first = NULL, *again = NULL;
-    memo_err err = {0};
-
-    o.auto_class = 1;
-    o.target_cosine = 0.5;
-    o.target_top10 = 0.01;
-    assert_memo_ok(memo_model_compile(e->ctx, e->source, e->out, &o, NULL, &err), err);
-    assert_int_equal(count_class(e, e->out, MEMO_CLASS_LUT4), 8);
-    o.set = rule;
-    o.n_set = 1;
-    assert_memo_ok(memo_model_compile(e->ctx, e->source, e->out, &o, NULL, &err), err);
-    assert_int_equal(count_class(e, e->out, MEMO_CLASS_LUT4), 7);
-    assert_int_equal(count_class(e, e->out, MEMO_CLASS_F32), 1);
-    o.n_set = 0;
-    o.target_cosine = 1;
-    o.target_top10 = 1;
-    assert_memo_ok(memo_model_compile(e->ctx, e->source, e->out, &o, NULL, &err), err);
-    assert_int_equal(count_class(e, e->out, MEMO_CLASS_F32), 8);
-    o.target_cosine = o.target_top10 = 0; /* the defaults */
-    assert_memo_ok(memo_model_compile(e->ctx, e->source, e->out, &o, &first, &err), err);
-    assert_contains(first->warnings[first->n_warnings - 1], "class auto");
-    assert_true(count_class(e, e->out, MEMO_CLASS_F32) < 8);
-    assert_memo_ok(memo_model_compile(e->ctx, e->source, e->out, &o, &again, &err), err);
-    assert_string_equal(first->fingerprint, again->fingerprint);
-    memo_compile_report_free(first);
-    memo_compile_report_free(again);
-}
-
 /* ---- allocation failures ------------------------------------------------------------------- */
 
 static memo_status compile_static_lut4(void *user, memo_err *err)
@@ -747,21 +442,15 @@ static void test_classes_each_failing_allocation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define IN_ENV(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define IN_ENV(test) cmocka_unit_test_setup_teardown(test, class_env_setup, class_env_teardown)
         IN_ENV(test_classes_file_is_as_the_contract_says),
         IN_ENV(test_classes_errors_and_fingerprints),
         IN_ENV(test_classes_by_option_or_rule),
-        IN_ENV(test_classes_options_are_refused_by_name),
         IN_ENV(test_classes_mixed_by_pattern),
         IN_ENV(test_classes_dims_and_layers),
-        IN_ENV(test_classes_compress_equals_compile),
-        IN_ENV(test_classes_calibrate_alike_on_all_levels),
-        IN_ENV(test_classes_compress_only_loses),
-        IN_ENV(test_classes_compress_keeps_the_recipe),
         IN_ENV(test_classes_static_ranges),
         IN_ENV(test_classes_calibrate_refuses),
         IN_ENV(test_classes_without_calibration),
-        IN_ENV(test_classes_auto_follows_the_targets),
         IN_ENV(test_classes_each_failing_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

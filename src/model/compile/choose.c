@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "model/fit/auto_class.h"
 
 /* ---- options ------------------------------------------------------------------------------- */
 
@@ -167,41 +168,103 @@ static memo_status choose_apply(memo_layout *layout, const char *rule,
     return MEMO_OK;
 }
 
-/* An option that changes nothing was a mistake. */
-static memo_status choose_check_use(const memo_layout *layout, const memo_compile_options *o,
-                                    memo_err *err)
+memo_status memo_choose_formats(memo_layout *layout, const memo_compile_options *o,
+                                const memo_layout *from, memo_err *err)
 {
-    int has[MEMO_CLASSES] = {0}, is_static = 0;
+    memo_weight_format defaults[MEMO_CLASSES];
+    memo_status status = MEMO_OK;
 
+    memo_choose_defaults(o, defaults);
+    memo_layout_set_class(layout, &defaults[o->auto_class ? MEMO_CLASS_F32 : o->cls]);
+    for (size_t i = 0; o->auto_class && from && i < layout->n_slots; i++)
+        layout->slots[i].format = from->slots[i].format;
+    for (size_t i = 0; i < o->n_set && status == MEMO_OK; i++)
+        status = choose_apply(layout, o->set[i], defaults, err);
+    return status;
+}
+
+/* ---- options that would change nothing ----------------------------------------------------- */
+
+/* What the weights that are made, not copied, have a use for. */
+typedef struct choose_uses {
+    int int8, int4, lut4; /* matrices of these classes */
+    int search;           /* scales that can be searched for, those of token embeddings too */
+    int searched_matrix;  /* such scales of a matrix */
+    int activations;      /* an integer matrix, also one that is copied */
+    int is_static;        /* a range that must be measured */
+} choose_uses;
+
+/*   had  the format in the compiled source, or NULL */
+static void choose_note(choose_uses *uses, const memo_slot *slot, const memo_weight_format *format,
+                        const memo_weight_format *had)
+{
+    int made = !had || !memo_choose_keeps(had, format);
+
+    uses->search |= made && format->cls == MEMO_CLASS_INT8 && format->grain != MEMO_GRAIN_TENSOR;
+    if (!slot->packed)
+        return;
+    uses->int8 |= made && format->cls == MEMO_CLASS_INT8;
+    uses->int4 |= made && format->cls == MEMO_CLASS_INT4;
+    uses->lut4 |= made && format->cls == MEMO_CLASS_LUT4;
+    uses->searched_matrix |=
+        made && format->cls == MEMO_CLASS_INT8 && format->grain != MEMO_GRAIN_TENSOR;
+    uses->activations |= memo_class_is_integer(format->cls);
+    uses->is_static |= format->activations == MEMO_ACTIVATIONS_STATIC &&
+                       (made || had->activations != MEMO_ACTIVATIONS_STATIC);
+}
+
+/* Under auto the options of its candidates are of use, whatever rules leave to it. */
+static choose_uses choose_find_uses(const memo_layout *layout, const memo_compile_options *o,
+                                    const memo_layout *from)
+{
+    memo_weight_format defaults[MEMO_CLASSES];
+    choose_uses uses = {0};
+
+    memo_choose_defaults(o, defaults);
     for (size_t i = 0; i < layout->n_slots; i++) {
         const memo_slot *slot = &layout->slots[i];
-        if (memo_slot_has_format(slot))
-            has[slot->format.cls] = 1;
-        is_static |= slot->format.activations == MEMO_ACTIVATIONS_STATIC;
+        const memo_weight_format *had = from ? &from->slots[i].format : NULL;
+        if (!memo_slot_has_format(slot))
+            continue;
+        choose_note(&uses, slot, &slot->format, had);
+        for (size_t c = 0; o->auto_class && c < MEMO_AUTO_CLASSES; c++) {
+            memo_weight_format may = memo_slot_format_of(slot, &defaults[memo_auto_classes[c]]);
+            choose_note(&uses, slot, &may, had);
+        }
     }
-    int integer = has[MEMO_CLASS_INT8] || has[MEMO_CLASS_INT4] || has[MEMO_CLASS_LUT4];
+    return uses;
+}
+
+memo_status memo_choose_check_use(const memo_layout *layout, const memo_compile_options *o,
+                                  const memo_layout *from, memo_err *err)
+{
+    choose_uses found = choose_find_uses(layout, o, from);
+    int search = o->scales == MEMO_SCALES_SEARCH;
     const struct {
-        const char *option, *class_name;
+        const char *option, *what;
         int given, used;
     } uses[] = {
-        {"granularity", "int8", o->granularity != MEMO_GRANULARITY_CHANNEL, has[MEMO_CLASS_INT8]},
-        {"scales", "int8", o->scales != MEMO_SCALES_ABSMAX, has[MEMO_CLASS_INT8]},
-        {"block-size", "int4", o->block != 0, has[MEMO_CLASS_INT4]},
-        {"palette", "lut4", o->palette != MEMO_PALETTE_KMEANS, has[MEMO_CLASS_LUT4]},
-        {"palette-group", "lut4", o->palette_group != 0, has[MEMO_CLASS_LUT4]},
-        {"palette-bits", "lut4", o->palette_bits != 0, has[MEMO_CLASS_LUT4]},
-        {"palette-scales", "lut4", o->palette_plain_scales != 0, has[MEMO_CLASS_LUT4]},
-        {"activations", "int8, int4 or lut4", o->activations != MEMO_ACTIVATIONS_DYNAMIC, integer},
-        {"calibrate", "int8, int4 or lut4", o->calibrate != NULL, integer},
+        {"granularity", "class int8", o->granularity != MEMO_GRANULARITY_CHANNEL, found.int8},
+        {"scales", "class int8, by channel or group", search, found.search},
+        {"block-size", "class int4", o->block != 0, found.int4},
+        {"palette", "class lut4", o->palette != MEMO_PALETTE_KMEANS, found.lut4},
+        {"palette-group", "class lut4", o->palette_group != 0, found.lut4},
+        {"palette-bits", "class lut4", o->palette_bits != 0, found.lut4},
+        {"palette-scales", "class lut4", o->palette_plain_scales != 0, found.lut4},
+        {"activations", "class int8, int4 or lut4", o->activations != MEMO_ACTIVATIONS_DYNAMIC,
+         found.activations},
+        {"calibrate", "class int4 or lut4, int8 with scales search, and static activations",
+         o->calibrate != NULL,
+         found.int4 || found.lut4 || found.is_static || (search && found.searched_matrix)},
     };
-    for (size_t i = 0; i < sizeof uses / sizeof *uses && !o->auto_class; i++)
+    for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
         if (uses[i].given && !uses[i].used)
-            return memo_fail(err, MEMO_ERR_USAGE, "%s is for class %s, and no weight gets that",
-                             uses[i].option, uses[i].class_name);
+            return memo_fail(err, MEMO_ERR_USAGE, "%s is for %s, and no weight gets that",
+                             uses[i].option, uses[i].what);
     if (o->no_calibration && (o->calibrate || o->auto_class))
         return memo_fail(err, MEMO_ERR_USAGE, "no calibration, and %s",
                          o->calibrate ? "texts for it" : "class auto, which needs it");
-    if (is_static && !o->calibrate)
+    if (found.is_static && !o->calibrate)
         return memo_hint(err,
                          memo_fail(err, MEMO_ERR_USAGE,
                                    "static activations need texts on which they are calibrated"),
@@ -209,26 +272,19 @@ static memo_status choose_check_use(const memo_layout *layout, const memo_compil
     return MEMO_OK;
 }
 
-memo_status memo_choose_formats(memo_layout *layout, const memo_compile_options *o, memo_err *err)
-{
-    memo_weight_format defaults[MEMO_CLASSES];
-    memo_status status = MEMO_OK;
-
-    memo_choose_defaults(o, defaults);
-    memo_layout_set_class(layout, &defaults[o->cls]);
-    for (size_t i = 0; i < o->n_set && status == MEMO_OK; i++)
-        status = choose_apply(layout, o->set[i], defaults, err);
-    return status ? status : choose_check_use(layout, o, err);
-}
-
 /* ---- what may become what ------------------------------------------------------------------ */
 
-int memo_choose_may_follow(memo_class from, memo_class to)
+int memo_choose_keeps(const memo_weight_format *from, const memo_weight_format *to)
+{
+    return from->cls == to->cls && from->grain == to->grain;
+}
+
+int memo_choose_may_follow(const memo_weight_format *from, const memo_weight_format *to)
 {
     /* Bits that are lost on the way grow with the rank. */
     static const int ranks[MEMO_CLASSES] = {
         [MEMO_CLASS_F32] = 0,  [MEMO_CLASS_F16] = 1,  [MEMO_CLASS_BF16] = 2,
         [MEMO_CLASS_INT8] = 3, [MEMO_CLASS_INT4] = 4, [MEMO_CLASS_LUT4] = 4,
     };
-    return from == to || ranks[from] < ranks[to];
+    return memo_choose_keeps(from, to) || ranks[from->cls] < ranks[to->cls];
 }

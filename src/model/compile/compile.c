@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Compile: stream a published model into the container of model/compiled.h.
  *
- * One pass over the weights, 16 output rows at a time; then the tokenizer, then the probes, which
- * run on the weights just written, and the header; at last the report, measured on the finished file.
- * Nothing grows with the weights. */
+ * First what has to be measured, where a class needs that (compile_fit.c), on a model that is mapped and
+ * given back layer by layer; then one pass over the weights, 16 output rows at a time, the tokenizer,
+ * the probes, which run on the weights just written, and the header; at last the report, measured on the
+ * finished file. What grows with the model is what is known of one weight at a time: its scales, and the
+ * second moments of its inputs where it is rounded to 4 bits. */
 #include <memolith/model.h>
 
 #include <stdio.h>
@@ -139,32 +141,58 @@ static memo_status compile_open_model(memo_compile_job *job, memo_model *from, m
                             : memo_fail_nomem(err, "the recipe", strlen(file->recipe_json));
 }
 
-/* A class may only come from one that is more exact, or from itself. */
+/* A format may only come from a class that is more exact, or from itself. */
 static memo_status compile_check_order(const memo_compile_job *job, memo_err *err)
 {
     for (size_t i = 0; job->from && i < job->layout.n_slots; i++) {
         const memo_slot *to = &job->layout.slots[i], *from = &job->from->file.layout.slots[i];
-        if (memo_choose_may_follow(from->format.cls, to->format.cls))
+        char had[MEMO_WEIGHT_FORMAT_TEXT], wanted[MEMO_WEIGHT_FORMAT_TEXT];
+        if (memo_choose_may_follow(&from->format, &to->format))
             continue;
+        memo_weight_format_put(&from->format, had);
+        memo_weight_format_put(&to->format, wanted);
         memo_fail(err, MEMO_ERR_UNSUPPORTED,
-                  "%s is stored as %s, from which class %s cannot be made without a second loss",
-                  to->name, memo_class_name(from->format.cls), memo_class_name(to->format.cls));
-        return memo_hint(err, MEMO_ERR_UNSUPPORTED,
-                         "from the published folder: memolith model compile FOLDER --class %s",
-                         memo_class_name(to->format.cls));
+                  "%s is stored as %s, from which %s cannot be made without a second loss",
+                  to->name, had, wanted);
+        return memo_hint(
+            err, MEMO_ERR_UNSUPPORTED,
+            "--set '%s=%s' keeps it; from the published folder: memolith model compile "
+            "FOLDER --class %s",
+            to->name, had, memo_class_name(to->format.cls));
     }
     return MEMO_OK;
 }
 
-/* What every compile does once its source is known. */
-static memo_status compile_prepare(memo_compile_job *job, const char *out, memo_err *err)
+/* Which weights are copied from the source. */
+static void compile_mark_kept(memo_compile_job *job)
+{
+    for (size_t i = 0; job->from && i < job->layout.n_slots; i++)
+        job->layout.slots[i].kept = memo_choose_keeps(&job->from->file.layout.slots[i].format,
+                                                      &job->layout.slots[i].format);
+}
+
+/* The format of each weight: by the options and, where they ask for it, by measuring. */
+static memo_status compile_choose(memo_compile_job *job, const char *out, memo_err *err)
+{
+    const memo_layout *from = job->from ? &job->from->file.layout : NULL;
+    memo_status status;
+
+    if ((status = memo_choose_formats(&job->layout, &job->options, from, err)) ||
+        (status = compile_check_order(job, err)) ||
+        (status = memo_choose_check_use(&job->layout, &job->options, from, err)))
+        return status;
+    compile_mark_kept(job); /* what is copied needs no measuring */
+    return memo_compile_fit(job, out, err);
+}
+
+/* What every compile does once formats are known. */
+static memo_status compile_prepare(memo_compile_job *job, memo_err *err)
 {
     memo_status status;
 
     memset(job->fingerprint, '0', sizeof job->fingerprint - 1);
-    if ((status = memo_choose_formats(&job->layout, &job->options, err)) ||
-        (status = compile_check_order(job, err)) || (status = memo_compile_fit(job, out, err)) ||
-        (status = memo_layout_store(&job->layout, err)) ||
+    compile_mark_kept(job);
+    if ((status = memo_layout_store(&job->layout, err)) ||
         (status = compile_write_formats(job, err)))
         return status;
     return memo_compile_prepare_probes(job, err);
@@ -254,7 +282,7 @@ static memo_status compile_run(memo_compile_job *job, const char *out, memo_comp
     memo_compile_report *made = NULL;
     memo_status status;
 
-    if ((status = compile_prepare(job, out, err)) ||
+    if ((status = compile_choose(job, out, err)) || (status = compile_prepare(job, err)) ||
         (status = memo_compile_plan_report(job, err)) ||
         (status = compile_report(job, &made, err)) || (status = compile_write(job, out, err)) ||
         (status = memo_compile_measure(job, out, err)) ||
@@ -271,18 +299,28 @@ done:
     return status;
 }
 
-memo_status memo_compile_temporary(memo_ctx *ctx, const char *folder, memo_model *from,
-                                   const memo_compile_options *options, const char *out,
-                                   memo_calibration *seen, memo_model **model, memo_err *err)
+memo_status memo_compile_temporary(const memo_compile_job *of, memo_model *from,
+                                   const memo_layout *formats, memo_class cls, const char *out,
+                                   memo_model **model, memo_err *err)
 {
-    memo_compile_job job = {.ctx = ctx, .options = *options, .calibration = seen};
-    memo_status status =
-        from ? compile_open_model(&job, from, err) : compile_open_folder(&job, folder, out, err);
+    memo_compile_job job = {.ctx = of->ctx, .options = of->options, .calibration = of->calibration};
+    memo_status status;
 
+    job.options.cls = cls;
     job.options.overwrite = 1; /* of its own temporary name: nothing is renamed */
-    if (!status && !(status = compile_prepare(&job, out, err)) &&
+    job.options.progress = NULL;
+    status = from ? compile_open_model(&job, from, err)
+                  : compile_open_folder(&job, of->source.folder, out, err);
+    for (size_t i = 0; status == MEMO_OK && formats && i < job.layout.n_slots; i++)
+        job.layout.slots[i].format = formats->slots[i].format;
+    if (status == MEMO_OK && !formats) {
+        memo_weight_format defaults[MEMO_CLASSES];
+        memo_choose_defaults(&of->options, defaults);
+        memo_layout_set_class(&job.layout, &defaults[cls]);
+    }
+    if (!status && !(status = compile_prepare(&job, err)) &&
         !(status = compile_write(&job, out, err)))
-        status = memo_model_open(ctx, job.out.tmp_path, NULL, model, err);
+        status = memo_model_open(job.ctx, job.out.tmp_path, NULL, model, err);
     compile_fini(&job);
     return status;
 }

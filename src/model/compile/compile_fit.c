@@ -18,42 +18,13 @@ typedef struct compile_fit {
     memo_model *reference; /* a temporary, or job->from */
 } compile_fit;
 
-/* The options of the job that a model in another class shares. */
-static memo_compile_options fit_options(const compile_fit *fit, memo_class cls)
-{
-    memo_compile_options o = fit->job->options;
-
-    o.cls = cls;
-    o.auto_class = 0;
-    o.target_cosine = o.target_top10 = 0;
-    o.calibrate = NULL;
-    o.set = NULL;
-    o.n_set = 0;
-    o.progress = NULL;
-    if (cls != MEMO_CLASS_INT8) {
-        o.granularity = MEMO_GRANULARITY_CHANNEL;
-        o.group = 0;
-        o.scales = MEMO_SCALES_ABSMAX;
-    }
-    if (cls != MEMO_CLASS_INT4)
-        o.block = 0;
-    if (cls != MEMO_CLASS_LUT4) {
-        o.palette = MEMO_PALETTE_KMEANS;
-        o.palette_group = 0;
-        o.palette_bits = 0;
-        o.palette_plain_scales = 0;
-    }
-    if (!memo_class_is_integer(cls))
-        o.activations = MEMO_ACTIVATIONS_DYNAMIC;
-    return o;
-}
-
-static memo_status fit_make(compile_fit *fit, const memo_compile_options *options,
+/* A temporary that lives as long as the job. */
+static memo_status fit_make(compile_fit *fit, const memo_layout *formats, memo_class cls,
                             memo_model **model, memo_err *err)
 {
     memo_compile_job *job = fit->job;
-    memo_status status = memo_compile_temporary(job->ctx, job->source.folder, fit->reference,
-                                                options, fit->out, job->calibration, model, err);
+    memo_status status =
+        memo_compile_temporary(job, fit->reference, formats, cls, fit->out, model, err);
 
     if (status == MEMO_OK)
         job->made[job->n_made++] = *model;
@@ -62,17 +33,16 @@ static memo_status fit_make(compile_fit *fit, const memo_compile_options *option
 
 /* ---- auto ---------------------------------------------------------------------------------- */
 
-/* Whether every weight of the reference may become this class. */
-static int fit_may_become(const memo_model *reference, memo_class cls)
+/* Whether every weight of the reference may become this format. */
+static int fit_may_become(const memo_model *reference, const memo_weight_format *format)
 {
     const memo_layout *layout = &reference->file.layout;
-    const memo_weight_format format = {.cls = cls};
 
-    for (size_t i = 0; i < layout->n_slots; i++)
-        if (memo_slot_has_format(&layout->slots[i]) &&
-            !memo_choose_may_follow(layout->slots[i].format.cls,
-                                    memo_slot_format_of(&layout->slots[i], &format).cls))
+    for (size_t i = 0; i < layout->n_slots; i++) {
+        memo_weight_format to = memo_slot_format_of(&layout->slots[i], format);
+        if (!memo_choose_may_follow(&layout->slots[i].format, &to))
             return 0;
+    }
     return 1;
 }
 
@@ -100,29 +70,24 @@ static memo_status fit_note(memo_compile_job *job, const memo_texts_fidelity *fo
 }
 
 /* The models to choose from, from small to exact, and the one that holds what rules have fixed. */
-static memo_status fit_candidates(compile_fit *fit, memo_auto_job *job, memo_err *err)
+static memo_status fit_candidates(compile_fit *fit, memo_auto_job *choose, memo_err *err)
 {
-    static const memo_class classes[] = {MEMO_CLASS_LUT4, MEMO_CLASS_INT8, MEMO_CLASS_BF16};
-    const memo_compile_options *o = &fit->job->options;
+    const memo_compile_job *job = fit->job;
+    memo_weight_format defaults[MEMO_CLASSES];
     memo_status status = MEMO_OK;
 
-    for (size_t i = 0; i < sizeof classes / sizeof *classes && status == MEMO_OK; i++) {
-        memo_compile_options options = fit_options(fit, classes[i]);
-        if (fit_may_become(fit->reference, classes[i]))
-            status = fit_make(fit, &options, &job->models[job->n_models++], err);
+    memo_choose_defaults(&job->options, defaults);
+    for (size_t i = 0; i < MEMO_AUTO_CLASSES && status == MEMO_OK; i++) {
+        memo_class cls = memo_auto_classes[i];
+        if (fit_may_become(fit->reference, &defaults[cls]))
+            status = fit_make(fit, NULL, cls, &choose->models[choose->n_models++], err);
     }
-    if (status == MEMO_OK && o->n_set) {
+    if (status == MEMO_OK && job->options.n_set) {
         memo_model *fixed = NULL;
-        memo_compile_options options = *o;
-        options.cls = fit->reference->file.cls;
-        options.auto_class = 0;
-        options.target_cosine = options.target_top10 = 0;
-        options.calibrate = NULL;
-        options.progress = NULL;
-        status = fit_make(fit, &options, &fixed, err);
-        job->fixed = fixed;
+        status = fit_make(fit, &job->layout, fit->reference->file.cls, &fixed, err);
+        choose->fixed = fixed;
     }
-    job->models[job->n_models++] = fit->reference;
+    choose->models[choose->n_models++] = fit->reference;
     return status;
 }
 
@@ -203,10 +168,8 @@ memo_status memo_compile_reference(memo_compile_job *job, const char *out, memo_
     compile_fit fit = {.job = job, .out = out, .reference = job->from};
     memo_status status = MEMO_OK;
 
-    if (!job->from && !job->reference) {
-        memo_compile_options options = fit_options(&fit, MEMO_CLASS_F32);
-        status = fit_make(&fit, &options, &job->reference, err);
-    }
+    if (!job->from && !job->reference)
+        status = fit_make(&fit, NULL, MEMO_CLASS_F32, &job->reference, err);
     *reference = job->from ? job->from : job->reference;
     return status;
 }

@@ -3,7 +3,8 @@
  * (compile_file.c), the weights (compile_weights.c), the probes (compile_probes.c). compile.c runs
  * them in this order:
  *
- *   memo_choose_formats    what each weight will be; memo_compile_fit what has to be measured
+ *   memo_choose_formats    what each weight will be, as far as the options say it
+ *   memo_compile_fit       calibrate, choose classes
  *   memo_compile_begin     the header's room, sized from the list of tensors
  *   memo_compile_weights   append, 16 rows at a time
  *   memo_compile_append    the tokenizer
@@ -79,16 +80,19 @@ memo_status memo_compile_put_report(memo_compile_job *job, const char *json, mem
 
 memo_status memo_compile_weights(memo_compile_job *job, memo_err *err);
 
-/* memo_compile_temporary() -- a compiled model that has no name, from a folder or a model.
+/* memo_compile_temporary() -- a compiled model that has no name, for a job to measure.
  *
- *   from    borrowed, or NULL: from the folder
- *   out     what it is made for: its bytes lie in the same folder until the model is closed
- *   seen    of the inputs of the matrices, borrowed, or NULL */
-memo_status memo_compile_temporary(memo_ctx *ctx, const char *folder, memo_model *from,
-                                   const memo_compile_options *options, const char *out,
-                                   memo_calibration *seen, memo_model **model, memo_err *err);
+ *   of       its source when there is no `from`, its options and what it has seen of inputs; borrowed
+ *   from     compiled, borrowed, or NULL
+ *   formats  of the weights, or NULL: all as class `cls` is by the options
+ *   cls      that it says of itself
+ *   out      what the job makes: the bytes lie in the same folder until the model is closed */
+memo_status memo_compile_temporary(const memo_compile_job *of, memo_model *from,
+                                   const memo_layout *formats, memo_class cls, const char *out,
+                                   memo_model **model, memo_err *err);
 
-/* Calibrate, and choose classes, when the options ask for it: after the formats are known, before
+/* Calibrate, and choose classes. When inputs are to be measured: for the options calibrate and
+ * auto_class, and always where a matrix is rounded to 4 bits. After the formats are known, before
  * memo_layout_store(). */
 memo_status memo_compile_fit(memo_compile_job *job, const char *out, memo_err *err);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The pass over the weights, 16 output rows at a time (32 of 4-bit classes; two or three
  * passes where a scale or a palette is the whole weight's): read, encode, feed the fingerprint, pack,
- * write, feed the checksums. What grows with the model is encode.h's side tensors of one weight. */
+ * write, feed the checksums. What grows with the model is encode.h's side tensors of one weight.
+ * A weight that the compiled source has in the same codes is copied. */
 #include "model/compile/compile_job.h"
 
 #include <string.h>
@@ -145,12 +146,10 @@ static memo_status compile_put_rows(memo_compile_job *job, const memo_slot *slot
 
 /* The tensors that follow the values. */
 static memo_status compile_side_tensors(memo_compile_job *job, const memo_slot *slot,
-                                        const compile_strip *strip, memo_err *err)
+                                        const void *const *data, memo_err *err)
 {
-    const void *data[MEMO_STORED_KINDS];
     memo_status status = MEMO_OK;
 
-    memo_encoder_side(&strip->encoder, data);
     memo_fingerprint_side(&job->identity, slot, data);
     for (size_t k = 1; k < slot->n_stored && status == MEMO_OK; k++)
         status = memo_compile_append(job, slot->first + k, data[slot->kinds[k]],
@@ -158,20 +157,52 @@ static memo_status compile_side_tensors(memo_compile_job *job, const memo_slot *
     return status;
 }
 
+/* A weight whose codes the source has: as they are, with a new range of the input if it had none. */
+static memo_status compile_copy_slot(memo_compile_job *job, size_t index,
+                                     const memo_input_range *input, const compile_strip *strip,
+                                     memo_err *err)
+{
+    const memo_slot *slot = &job->layout.slots[index];
+    const void *data[MEMO_STORED_KINDS];
+    float range[2];
+    memo_status status;
+
+    memo_compiled_slot(&job->from->file, &job->from->file.layout.slots[index], data);
+    const char *at = data[MEMO_STORED_VALUES];
+    for (size_t row = 0; row < slot->n_rows; row += MEMO_PANEL) {
+        size_t left = slot->n_rows - row, n_rows = left < MEMO_PANEL ? left : MEMO_PANEL;
+        size_t n_bytes =
+            slot->packed ? memo_slot_strip_bytes(slot) : n_rows * memo_slot_row_bytes(slot);
+        memo_fingerprint_rows(&job->identity, slot,
+                              memo_slot_unpack(slot, at, n_rows, strip->source.raw), n_rows);
+        if ((status = memo_compile_append(job, slot->first, at, n_bytes, err)))
+            return status;
+        at += n_bytes;
+    }
+    if (input && !data[MEMO_STORED_INPUT]) {
+        range[0] = input->scale;
+        range[1] = input->offset;
+        data[MEMO_STORED_INPUT] = range;
+    }
+    return compile_side_tensors(job, slot, data, err);
+}
+
 static memo_status compile_slot(memo_compile_job *job, size_t index, compile_strip *strip,
                                 memo_err *err)
 {
     const memo_slot *slot = &job->layout.slots[index];
     memo_encoder *encoder = &strip->encoder;
+    const void *data[MEMO_STORED_KINDS];
+    const memo_input_range *input = NULL;
     const float *values;
     memo_status status;
-
-    const memo_input_range *input = NULL;
 
     if (job->calibration &&
         (status = memo_calibration_input(job->calibration, &job->layout, index, &input, err)))
         return status;
     memo_fingerprint_slot(&job->identity, slot);
+    if (slot->kept)
+        return compile_copy_slot(job, index, input, strip, err);
     memo_encoder_begin(encoder, slot, input);
     if ((status = compile_survey(job, index, strip, err)))
         return status;
@@ -186,7 +217,8 @@ static memo_status compile_slot(memo_compile_job *job, size_t index, compile_str
         if ((status = compile_put_rows(job, slot, n_rows, strip, err)))
             return status;
     }
-    return compile_side_tensors(job, slot, strip, err);
+    memo_encoder_side(encoder, data);
+    return compile_side_tensors(job, slot, data, err);
 }
 
 memo_status memo_compile_weights(memo_compile_job *job, memo_err *err)

@@ -30,7 +30,7 @@ static size_t encode_larger(size_t a, size_t b)
 
 int memo_encoder_wants_moments(const memo_slot *slot)
 {
-    return slot->packed && slot->n_cols <= MEMO_ENCODER_FEEDBACK &&
+    return slot->packed && !slot->kept && slot->n_cols <= MEMO_ENCODER_FEEDBACK &&
            (slot->format.cls == MEMO_CLASS_INT4 || slot->format.cls == MEMO_CLASS_LUT4);
 }
 

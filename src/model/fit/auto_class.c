@@ -16,6 +16,9 @@
 /* Halvings of the price: from a factor of 2^40 to one of 1.03. */
 #define AUTO_HALVINGS 10
 
+const memo_class memo_auto_classes[MEMO_AUTO_CLASSES] = {MEMO_CLASS_LUT4, MEMO_CLASS_INT8,
+                                                         MEMO_CLASS_BF16};
+
 typedef struct auto_run {
     const memo_auto_job *job;
     const memo_layout *layout; /* of the reference: names and extents are those of all */

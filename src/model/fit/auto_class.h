@@ -11,7 +11,10 @@
 
 #include "model/model_handle.h"
 
-#define MEMO_AUTO_MODELS 4
+/* The classes to choose from, from small to exact; then the source as it is. */
+#define MEMO_AUTO_CLASSES 3
+#define MEMO_AUTO_MODELS  (MEMO_AUTO_CLASSES + 1)
+extern const memo_class memo_auto_classes[MEMO_AUTO_CLASSES];
 
 typedef struct memo_auto_job {
     memo_ctx *ctx;
