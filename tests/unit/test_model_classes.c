@@ -446,6 +446,7 @@ int main(void)
         IN_ENV(test_classes_file_is_as_the_contract_says),
         IN_ENV(test_classes_errors_and_fingerprints),
         IN_ENV(test_classes_by_option_or_rule),
+        IN_ENV(test_classes_calibrate_alike_on_all_levels),
         IN_ENV(test_classes_mixed_by_pattern),
         IN_ENV(test_classes_dims_and_layers),
         IN_ENV(test_classes_static_ranges),
