@@ -112,7 +112,7 @@ $ memolith model show small.safetensors | grep fingerprint >a; memolith model sh
 > equal
 $ memolith model compress small.safetensors -o again.safetensors --class f16
 ! compressing small.safetensors needs about 248.8 kB of disk and 100.7 MB of memory
-! error[UNSUPPORTED]: embeddings.word is stored as int8, from which class f16 cannot be made without a second loss
+! error[UNSUPPORTED]: embeddings.word is stored as int8, from which f16 cannot be made without a second loss
 !   fix: from the published folder: memolith model compile FOLDER --class f16
 ? 1
 $ memolith model compress small.safetensors -o small.safetensors --class int4

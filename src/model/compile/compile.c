@@ -154,11 +154,11 @@ static memo_status compile_check_order(const memo_compile_job *job, memo_err *er
         memo_fail(err, MEMO_ERR_UNSUPPORTED,
                   "%s is stored as %s, from which %s cannot be made without a second loss",
                   to->name, had, wanted);
-        return memo_hint(
-            err, MEMO_ERR_UNSUPPORTED,
-            "--set '%s=%s' keeps it; from the published folder: memolith model compile "
-            "FOLDER --class %s",
-            to->name, had, memo_class_name(to->format.cls));
+        if (from->format.cls == to->format.cls)
+            return memo_hint(err, MEMO_ERR_UNSUPPORTED, "keep it: --set '%s=%s'", to->name, had);
+        return memo_hint(err, MEMO_ERR_UNSUPPORTED,
+                         "from the published folder: memolith model compile FOLDER --class %s",
+                         memo_class_name(to->format.cls));
     }
     return MEMO_OK;
 }

@@ -134,9 +134,7 @@ static memo_status fit_wants_inputs(memo_compile_job *job, int *wants, memo_err 
     const memo_compile_options *o = &job->options;
 
     *wants = o->calibrate || o->auto_class;
-    if (job->calibration) /* a temporary's, from the compile that it is for */
-        *wants = 0;
-    else if (!*wants && !o->no_calibration && fit_wants_moments(job)) {
+    if (!*wants && !o->no_calibration && fit_wants_moments(job)) {
         *wants = job->layout.n_parameters <= MEMO_COMPILE_MEASURED;
         if (!*wants)
             return memo_source_warn(&job->source, err,
