@@ -268,8 +268,9 @@ static void test_report_room_is_enough(void **state)
 {
     const report_env *e = *state;
     memo_compile_options o = classed(MEMO_CLASS_INT8);
-    memo_tensor_fidelity tensors[64];
-    memo_layer_fidelity layers[8];
+    enum { LAYERS = 60 }; /* so many that their part of the room is most of it */
+    memo_tensor_fidelity tensors[4 * LAYERS + 1];
+    memo_layer_fidelity layers[LAYERS + 1];
     char worst[61], *json = NULL;
     memo_err err = {0};
     memo_fidelity_report report = {.tensors = tensors, .layers = layers, .n_layer_texts = 10000};
@@ -277,8 +278,12 @@ static void test_report_room_is_enough(void **state)
 
     compile(e, &o, e->out);
     memo_model *model = open_model(e->ctx, e->out, 0);
-    const memo_layout *layout = &model->file.layout;
-    size_t n_layers = model->file.recipe.n_layers;
+    memo_recipe recipe = model->file.recipe; /* of which only the layers are more */
+    memo_layout large = {0}, *layout = &large;
+    const memo_weight_format int8 = {.cls = MEMO_CLASS_INT8};
+    size_t n_layers = recipe.n_layers = LAYERS;
+    assert_memo_ok(memo_layout_init(layout, &recipe, &err), err);
+    memo_layout_set_class(layout, &int8);
     for (size_t i = 0; i < layout->n_slots; i++)
         if (memo_slot_has_format(&layout->slots[i]))
             tensors[report.n_tensors++] =
@@ -303,6 +308,7 @@ static void test_report_room_is_enough(void **state)
     assert_same_report(again, &report);
     memo_fidelity_free(again);
     memo_free(json);
+    memo_layout_fini(layout);
     memo_model_close(model);
 }
 
