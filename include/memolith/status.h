@@ -149,7 +149,7 @@ typedef struct memo_ctx memo_ctx;
 typedef struct memo_ctx_options {
     size_t size;
     unsigned n_threads;       /* workers including the caller; 0: what affinity and cgroup allow */
-    memo_cpu cpu;             /* cap; a level this CPU lacks is MEMO_ERR_UNSUPPORTED */
+    memo_cpu cpu;             /* level to use; one this CPU lacks is MEMO_ERR_UNSUPPORTED */
     uint64_t mem_limit_bytes; /* largest scratch one call may plan; 0: half of what is available */
     void (*log)(void *user, memo_log_level level, const char *message); /* NULL: no log */
     void *log_user;

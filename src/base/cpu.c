@@ -223,6 +223,23 @@ memo_cpu memo_cpu_best(void)
     return best;
 }
 
+#if defined(__x86_64__)
+enum { CPU_FIRST = MEMO_CPU_AVX2, CPU_LAST = MEMO_CPU_AMX };
+#elif defined(__aarch64__)
+enum { CPU_FIRST = MEMO_CPU_NEON, CPU_LAST = MEMO_CPU_NEON_I8MM };
+#else
+enum { CPU_FIRST = MEMO_CPU_REF, CPU_LAST = MEMO_CPU_REF };
+#endif
+
+memo_cpu memo_cpu_cap(memo_cpu level)
+{
+    if ((int)level < CPU_FIRST || (int)level > CPU_LAST)
+        return level;
+    while ((int)level >= CPU_FIRST && !memo_cpu_has(level))
+        level--;
+    return (int)level >= CPU_FIRST ? level : MEMO_CPU_REF;
+}
+
 const char *memo_cpu_name(memo_cpu cpu)
 {
     return (size_t)cpu < MEMO_CPU_COUNT ? cpu_names[cpu] : "unknown";

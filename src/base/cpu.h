@@ -34,6 +34,9 @@ int memo_cpu_favours_bf16(void);
 
 int memo_cpu_has(memo_cpu cpu); /* MEMO_CPU_REF is always there */
 memo_cpu memo_cpu_best(void);
+/* The best level here that is not above `level`: `level` itself where it is there. One of another
+ * architecture, which says nothing about this one, comes back as it is, and so does AUTO. */
+memo_cpu memo_cpu_cap(memo_cpu level);
 /* Marketing name from CPUID ("AMD EPYC ..."), or "unknown"; out has 64 bytes. */
 void memo_cpu_brand(char out[64]);
 

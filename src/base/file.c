@@ -292,7 +292,9 @@ static memo_status replace_check_target(const char *path, int overwrite, char **
     if (!overwrite)
         return memo_fail(err, MEMO_ERR_USAGE, "%s: exists already", path);
     if (!there)
-        return memo_fail(err, MEMO_ERR_IO, "%s: a link to a file that does not exist", path);
+        return memo_hint(
+            err, memo_fail(err, MEMO_ERR_IO, "%s: a link to a file that does not exist", path),
+            "remove the link, or make the file that it names first");
     *like = st;
     if (S_ISLNK(link.st_mode) && !(resolved = realpath(path, NULL)))
         return memo_fail_errno(err, errno, path, "follow the link");

@@ -15,14 +15,15 @@
 #include "base/utf8.h"
 
 /* At most 51 MB for 200,000 empty objects, the dearest values. */
-const memo_json_limits memo_json_request_limits = {8u << 20, 32, 200000, 10000, 100, 0};
-const memo_json_limits memo_json_loose_limits = {8u << 20, 32, 200000, 10000, 100, 1};
+const memo_json_limits memo_json_request_limits = {8u << 20, 32, 200000, 10000, 100, 0, 0};
+const memo_json_limits memo_json_line_limits = {8u << 20, 32, 200000, 10000, 100, 0, 1};
+const memo_json_limits memo_json_loose_limits = {8u << 20, 32, 200000, 10000, 100, 1, 0};
 /* 2 M tokens with their ids and 3 M merges; merges written as short pairs come to 26 times their
  * text. */
-const memo_json_limits memo_json_vocab_limits = {128u << 20, 32, 8000000, 2000000, 32, 0};
+const memo_json_limits memo_json_vocab_limits = {128u << 20, 32, 8000000, 2000000, 32, 0, 0};
 /* 200,000 tensors with their metadata, 14 values each for 8 dimensions; tensors of the shortest
  * names come to 20 times their text, of usual names to 10 times. */
-const memo_json_limits memo_json_header_limits = {100000000, 32, 3000000, 200001, 24, 0};
+const memo_json_limits memo_json_header_limits = {100000000, 32, 3000000, 200001, 24, 0, 0};
 
 /* Bytes that jansson 2.14 takes on a 64-bit system, with the heap's overhead. They are bounds, read
  * from its sources; test_json holds them against its peak. */
@@ -51,27 +52,32 @@ typedef struct json_scan {
     size_t n_commas[JSON_MAX_DEPTH + 1];
 } json_scan;
 
-/* Line and column (in bytes, from 1) of an offset. */
-static void json_position(const char *text, size_t at, size_t *line, size_t *column)
+enum { JSON_PLACE_BYTES = 64 };
+
+/* Line and column (in bytes, from 1) of an offset, in words. */
+static const char *json_place(const char *text, size_t at, const memo_json_limits *limits,
+                              char out[JSON_PLACE_BYTES])
 {
-    size_t start = 0;
-    *line = 1;
+    size_t start = 0, line = 1;
     for (size_t i = 0; i < at; i++) {
         if (text[i] == '\n') {
-            ++*line;
+            line++;
             start = i + 1;
         }
     }
-    *column = at - start + 1;
+    if (limits->is_line)
+        snprintf(out, JSON_PLACE_BYTES, "column %zu", at + 1);
+    else
+        snprintf(out, JSON_PLACE_BYTES, "line %zu column %zu", line, at - start + 1);
+    return out;
 }
 
 static memo_status json_scan_fail(const json_scan *scan, size_t at, memo_status status,
                                   const char *what, size_t allowed)
 {
-    size_t line, column;
-    json_position(scan->text, at, &line, &column);
-    return memo_fail(scan->err, status, "%s: line %zu column %zu: %s; at most %zu allowed",
-                     scan->what, line, column, what, allowed);
+    char place[JSON_PLACE_BYTES];
+    return memo_fail(scan->err, status, "%s: %s: %s; at most %zu allowed", scan->what,
+                     json_place(scan->text, at, scan->limits, place), what, allowed);
 }
 
 /* Offset of the quote that ends the string whose first quote is at `at`, or the last byte. */
@@ -190,10 +196,10 @@ static const char *json_last_key(const char *text, size_t end, int *length)
 
 /* A number that no double or 64-bit integer holds is well-formed JSON: a wrong value, named by its
  * member. */
-static memo_status json_refused(const char *text, size_t n_bytes, const char *what,
-                                const memo_json_fault *fault, memo_err *err)
+static memo_status json_refused(const char *text, size_t n_bytes, const memo_json_limits *limits,
+                                const char *what, const memo_json_fault *fault, memo_err *err)
 {
-    size_t line, column;
+    char place[JSON_PLACE_BYTES];
     int length = 0, near = 0;
     const char *key = "", *from = text + fault->at;
 
@@ -203,9 +209,8 @@ static memo_status json_refused(const char *text, size_t n_bytes, const char *wh
         key = json_last_key(text, fault->at, &length);
     while (near < 20 && fault->at + (size_t)near < n_bytes && from[near] > ' ' && from[near] < 0x7F)
         near++;
-    json_position(text, fault->at, &line, &column);
-    return memo_fail(err, fault->status, "%s%s%.*s: line %zu column %zu: %s%s%.*s%s", what,
-                     length ? "." : "", length, key, line, column, fault->text,
+    return memo_fail(err, fault->status, "%s%s%.*s: %s: %s%s%.*s%s", what, length ? "." : "",
+                     length, key, json_place(text, fault->at, limits, place), fault->text,
                      near ? " near '" : "", near, from, near ? "'" : "");
 }
 
@@ -219,10 +224,9 @@ memo_status memo_json_parse(const char *text, size_t n_bytes, const memo_json_li
         return memo_fail(err, MEMO_ERR_FORMAT, "%s: empty, where JSON is expected", what);
     const char *nul = memchr(text, '\0', n_bytes);
     if (nul) {
-        size_t line, column;
-        json_position(text, (size_t)(nul - text), &line, &column);
-        return memo_fail(err, MEMO_ERR_FORMAT, "%s: line %zu column %zu: a NUL byte", what, line,
-                         column);
+        char place[JSON_PLACE_BYTES];
+        return memo_fail(err, MEMO_ERR_FORMAT, "%s: %s: a NUL byte", what,
+                         json_place(text, (size_t)(nul - text), limits, place));
     }
     json_scan scan = {.text = text, .n_bytes = n_bytes, .limits = limits, .what = what, .err = err};
     memo_json_fault fault;
@@ -232,7 +236,7 @@ memo_status memo_json_parse(const char *text, size_t n_bytes, const memo_json_li
         return status;
     json = memo_json_read(text, n_bytes, limits->int_as_real, &fault);
     if (!json)
-        return json_refused(text, n_bytes, what, &fault, err);
+        return json_refused(text, n_bytes, limits, what, &fault, err);
     *out = json;
     return MEMO_OK;
 }

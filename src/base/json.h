@@ -23,10 +23,12 @@ typedef struct memo_json_limits {
      * of empty objects must not cost a hundred times its size. */
     size_t max_expansion;
     int int_as_real; /* non-zero: every integer is read as a real, so that none is too big */
+    int is_line; /* non-zero: one line of a file that the caller names; messages say the column */
 } memo_json_limits;
 
 /* 8 MiB, depth 32, 10,000 keys an object, 200,000 values. */
 extern const memo_json_limits memo_json_request_limits;
+extern const memo_json_limits memo_json_line_limits; /* the same with is_line: NDJSON */
 /* The same with int_as_real: transformers writes 1e30 without a point for "no limit". */
 extern const memo_json_limits memo_json_loose_limits;
 /* tokenizer.json: 128 MiB, depth 32, 8 M values. */

@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/app.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/machine.h"
 #include "cli/limits.h"
+
+enum { APP_HINT_NAMES = 160 }; /* bytes of names that a hint has room for */
 
 void cli_app_fini(cli_app *app)
 {
     memo_db_close(app->db);
     memo_model_close(app->model);
     memo_free(app->model_path);
+    cli_progress_fini(&app->progress);
     memo_ctx_free(app->ctx);
     cli_settings_fini(&app->settings);
     cli_out_fini(&app->out);
@@ -57,7 +63,8 @@ memo_status cli_app_ctx(cli_app *app, memo_err *err)
     memo_ctx_options options = {
         .size = sizeof options,
         .n_threads = (unsigned)values[OPT_THREADS].number,
-        .cpu = (memo_cpu)values[OPT_CPU].number, /* the words stand in the order of memo_cpu */
+        /* the words stand in the order of memo_cpu */
+        .cpu = memo_cpu_cap((memo_cpu)values[OPT_CPU].number),
         .mem_limit_bytes = mem_limit,
         .log = app_log,
         .log_user = app,
@@ -110,15 +117,63 @@ memo_model_options cli_app_model_options(const cli_app *app)
     };
 }
 
+memo_status cli_app_there(const char *path, const char *what, memo_err *err)
+{
+    return memo_path_exists(path)
+               ? MEMO_OK
+               : memo_fail(err, MEMO_ERR_NOTFOUND, "%s: there is no such %s", path, what);
+}
+
+static int app_compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Names of the models in the cache folder, without their end; a few, for they go into a hint. */
+static void app_put_models(const cli_app *app, memo_buf *out)
+{
+    enum { MOST = 64 };
+    static const char end[] = ".safetensors";
+    const char *cache = app->settings.values[OPT_CACHE_DIR].text;
+    char *folder = cache ? memo_path_join(cache, "models") : NULL, *names[MOST];
+    DIR *dir = folder ? opendir(folder) : NULL;
+    size_t n = 0;
+    for (struct dirent *entry; dir && n < MOST && (entry = readdir(dir));) {
+        size_t length = strlen(entry->d_name), tail = sizeof end - 1;
+        if (entry->d_name[0] != '.' && length > tail &&
+            strcmp(entry->d_name + length - tail, end) == 0 &&
+            (names[n] = memo_strndup(entry->d_name, length - tail)))
+            n++;
+    }
+    if (dir)
+        closedir(dir);
+    qsort(names, n, sizeof *names, app_compare_names);
+    for (size_t i = 0; i < n; i++) {
+        if (out->n + strlen(names[i]) < APP_HINT_NAMES)
+            memo_buf_printf(out, "%s%s", out->n ? ", " : "", names[i]);
+        memo_free(names[i]);
+    }
+    memo_free(folder);
+}
+
+memo_status cli_app_model_there(cli_app *app, const char *path, memo_err *err)
+{
+    memo_buf names = {0};
+    memo_status status = cli_app_there(path, "model", err);
+    if (status) {
+        app_put_models(app, &names);
+        memo_hint(err, status, "%s%s%s./dev model CLASS or memolith model compile makes one",
+                  names.n ? "there are " : "", names.n ? names.data : "", names.n ? "; " : "");
+    }
+    memo_buf_fini(&names);
+    return status;
+}
+
 static memo_status app_open_model(cli_app *app, const char *path, memo_err *err)
 {
-    const char *cache = app->settings.values[OPT_CACHE_DIR].text;
     const memo_model_options options = cli_app_model_options(app);
-    memo_status status = memo_model_open(app->ctx, path, &options, &app->model, err);
-
-    if (status == MEMO_ERR_IO && cache && !strchr(path, '/') && !memo_path_exists(path))
-        memo_hint(err, status, "name a file, or a model of %s/models", cache);
-    return status;
+    memo_status status = cli_app_model_there(app, path, err);
+    return status ? status : memo_model_open(app->ctx, path, &options, &app->model, err);
 }
 
 memo_status cli_app_model(cli_app *app, const char *path, memo_err *err)

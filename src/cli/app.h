@@ -32,6 +32,10 @@ memo_status cli_app_ctx(cli_app *app, memo_err *err);
  * cache folder: "all-MiniLM-L6-v2.int8", or without a class, which is f32. MEMO_ERR_NOTFOUND says how to get the default
  * model when it is that and is not there. */
 memo_status cli_app_model(cli_app *app, const char *path, memo_err *err);
+/* Refuse a path that leads to nothing: MEMO_ERR_NOTFOUND. `what` is meant to be there ("NDJSON"). */
+memo_status cli_app_there(const char *path, const char *what, memo_err *err);
+/* The same for a model; the fix names those of the cache folder and how to get one. */
+memo_status cli_app_model_there(cli_app *app, const char *path, memo_err *err);
 /* How the settings want a model to be opened. */
 memo_model_options cli_app_model_options(const cli_app *app);
 /* The model that the first word names, or the one of the settings, and its path. */

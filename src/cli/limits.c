@@ -20,6 +20,23 @@
 #define LIMITS_SANITIZED 0
 #endif
 
+static rlim_t limits_own_data = RLIM_INFINITY; /* what was set here */
+
+char cli_limits_inherited(uint64_t *n_bytes)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+        *n_bytes = limit.rlim_cur;
+        return 'v';
+    }
+    if (getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        limit.rlim_cur != limits_own_data) {
+        *n_bytes = limit.rlim_cur;
+        return 'd';
+    }
+    return 0;
+}
+
 static void limits_lower_data(uint64_t n_bytes)
 {
     struct rlimit limit;
@@ -28,7 +45,8 @@ static void limits_lower_data(uint64_t n_bytes)
     if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur <= n_bytes)
         return;
     limit.rlim_cur = (rlim_t)n_bytes;
-    (void)setrlimit(RLIMIT_DATA, &limit); /* a system that refuses goes on without */
+    if (setrlimit(RLIMIT_DATA, &limit) == 0) /* a system that refuses goes on without */
+        limits_own_data = limit.rlim_cur;
 }
 
 void cli_limits_set(uint64_t mem_limit_bytes, unsigned n_threads)

@@ -18,4 +18,8 @@
  * Beyond them an allocation fails, which is MEMO_ERR_NOMEM. An exabyte and more: no bound. */
 void cli_limits_set(uint64_t mem_limit_bytes, unsigned n_threads);
 
+/* A limit on the whole process that the command was started with: its size and the letter of ulimit
+ * that sets it; 0: none. */
+char cli_limits_inherited(uint64_t *n_bytes);
+
 #endif

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The command `memolith`: read the arguments, run one verb, report. Everything it can do is in the
  * public headers; everything it says about itself comes from the tables in grammar.c. */
+#include <inttypes.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "cli/app.h"
+#include "cli/limits.h"
 
 static memo_status main_without_arguments(memo_err *err)
 {
@@ -35,6 +37,19 @@ static memo_status main_run(cli_app *app, int argc, char **argv, memo_err *err)
     return app->args.verb->run(app, err);
 }
 
+static void main_hint_memory(memo_err *err)
+{
+    uint64_t n_bytes = 0;
+    char letter = cli_limits_inherited(&n_bytes);
+    if (letter)
+        memo_hint(err, err->status,
+                  "the process was started with a limit of %" PRIu64
+                  " MB (ulimit -%c): allow more there",
+                  n_bytes / 1000000, letter);
+    else
+        memo_hint(err, err->status, "allow more memory with --mem-limit, or use fewer threads");
+}
+
 int main(int argc, char **argv)
 {
     cli_app app = {0};
@@ -51,11 +66,14 @@ int main(int argc, char **argv)
         err = lost;
     }
     if (status == MEMO_ERR_NOMEM && !err.hint[0])
-        memo_hint(&err, status, "allow more memory with --mem-limit, or use fewer threads");
+        main_hint_memory(&err);
     if (status && err.status != status)
         memo_fail(&err, status, "%s", memo_status_text(status));
-    if (status && !(status == MEMO_ERR_IO && app.out.reader_gone)) /* ... | head */
+    int reader_gone = status == MEMO_ERR_IO && app.out.reader_gone; /* ... | head */
+    if (status && !(reader_gone && cli_signals_pipe_kills()))
         cli_error_print(&err, errors);
     cli_app_fini(&app);
+    if (reader_gone)
+        cli_signals_die_of_pipe();
     return memo_status_exit_code(status);
 }

@@ -15,8 +15,10 @@ enum { LINES_BLOCK = 64 << 10 };
 memo_status cli_lines_open(cli_lines *lines, const cli_app *app, const char *path, memo_err *err)
 {
     *lines = (cli_lines){.name = path};
-    if (strcmp(path, "-") != 0)
-        return memo_file_open(&lines->file, path, err);
+    if (strcmp(path, "-") != 0) {
+        memo_status status = cli_app_there(path, "file", err);
+        return status ? status : memo_file_open(&lines->file, path, err);
+    }
     lines->name = "stdin";
     return cli_app_stdin(app, "NDJSON", err);
 }
@@ -117,7 +119,7 @@ memo_status cli_lines_next_object(cli_lines *lines, json_t **object, memo_err *e
     if (status || !text)
         return status;
     snprintf(what, sizeof what, "%.400s: line %" PRIu64, lines->name, lines->number);
-    status = memo_json_parse(text, n_bytes, &memo_json_request_limits, what, object, err);
+    status = memo_json_parse(text, n_bytes, &memo_json_line_limits, what, object, err);
     if (status == MEMO_OK && !json_is_object(*object)) {
         json_decref(*object);
         *object = NULL;

@@ -40,7 +40,10 @@ typedef enum cli_kind {
       "where models lie; nothing in it is the only copy of anything")                              \
     X(CPU, "cpu", 0, CLI_CHOICE,                                                                   \
       "auto|ref|avx2|avx512|avx512vnni|avx512bf16|amx|neon|neon_dot|neon_i8mm", 0, 0,              \
-      "`auto`, the best this CPU has", "highest instruction-set level to use")                     \
+      "`auto`, the best this CPU has",                                                             \
+      "highest instruction-set level to use; of this architecture's, the best that is here and "   \
+      "not above "                                                                                 \
+      "it")                                                                                        \
     X(THREADS, "threads", 0, CLI_COUNT, "N", 1, 256, "what affinity and cgroup allow",             \
       "threads that compute, the calling one included")                                            \
     X(MEM_LIMIT, "mem-limit", 0, CLI_SIZE, "SIZE", 1 << 20, UINT64_C(1) << 46,                     \

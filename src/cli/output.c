@@ -88,7 +88,8 @@ memo_status cli_out_flush(cli_out *out, memo_err *err)
             int e = n < 0 ? errno : EIO;
             out->reader_gone |= e == EPIPE;
             memo_buf_clear(&out->buf);
-            return memo_fail_errno(err, e, "stdout", "write");
+            return e == EPIPE ? memo_fail(err, MEMO_ERR_IO, "standard output was closed")
+                              : memo_fail_errno(err, e, "stdout", "write");
         }
         done += (size_t)n;
         out->n_left += (size_t)n;

@@ -44,7 +44,7 @@ void cli_out_fini(cli_out *out);
 cli_format cli_format_guess(int argc, char *const *argv);
 
 /* Write what has gathered; with quiet it is dropped. MEMO_ERR_IO, MEMO_ERR_NOMEM. A broken pipe is
- * MEMO_ERR_IO too, and noted in reader_gone: whoever closed it needs no message. */
+ * MEMO_ERR_IO too, and noted in reader_gone. */
 memo_status cli_out_flush(cli_out *out, memo_err *err);
 /* The same once more than 64 KiB have gathered. Call only where a result is complete. */
 memo_status cli_out_drain(cli_out *out, memo_err *err);

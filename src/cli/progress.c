@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/ctx.h"
+#include "base/error.h"
 #include "cli/output.h"
 #include "cli/values.h"
 
@@ -15,6 +17,19 @@ enum { PROGRESS_EVERY_MS = 100 };
 void cli_progress_init(cli_progress *progress)
 {
     *progress = (cli_progress){.enabled = isatty(STDERR_FILENO), .start_ms = memo_monotonic_ms()};
+}
+
+void cli_progress_fini(cli_progress *progress)
+{
+    memo_free(progress->notice);
+    progress->notice = NULL;
+}
+
+memo_status cli_progress_notice(cli_progress *progress, const char *line, memo_err *err)
+{
+    memo_free(progress->notice);
+    progress->notice = memo_strdup(line);
+    return progress->notice ? MEMO_OK : memo_fail_nomem(err, "a message", strlen(line) + 1);
 }
 
 void cli_progress_clear(cli_progress *progress)
@@ -46,6 +61,10 @@ int cli_progress_call(void *user, const memo_progress *at)
 {
     cli_progress *progress = user;
     double now = memo_monotonic_ms();
+    if (progress->notice) {
+        cli_say("%s", progress->notice);
+        cli_progress_fini(progress);
+    }
     if (progress->enabled && now - progress->last_ms >= PROGRESS_EVERY_MS) {
         memo_buf line = {0};
         progress->last_ms = now;
@@ -99,9 +118,26 @@ static void signals_set(int number, void (*handler)(int))
     sigaction(number, &action, NULL);
 }
 
+static int signals_pipe_kills;
+
+int cli_signals_pipe_kills(void)
+{
+    return signals_pipe_kills;
+}
+
+void cli_signals_die_of_pipe(void)
+{
+    if (!signals_pipe_kills)
+        return;
+    signals_set(SIGPIPE, SIG_DFL);
+    raise(SIGPIPE);
+}
+
 void cli_signals_init(int errors_as_json)
 {
+    struct sigaction before;
     signals_json = errors_as_json;
+    signals_pipe_kills = sigaction(SIGPIPE, NULL, &before) == 0 && before.sa_handler == SIG_DFL;
     signals_set(SIGPIPE, SIG_IGN);
     signals_set(SIGXFSZ, SIG_IGN);
     signals_set(SIGBUS, signals_on_bus);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/json_out.h"
@@ -217,6 +218,15 @@ static const char *settings_value(const cli_settings *settings, int id)
     return text ? text : is_path ? "(HOME is not set)" : cli_options[id].fallback;
 }
 
+/* The level that runs where one was asked for. */
+static const char *settings_cpu(const cli_settings *settings)
+{
+    memo_cpu runs = memo_cpu_cap((memo_cpu)settings->values[OPT_CPU].number);
+    if (runs == MEMO_CPU_AUTO)
+        runs = memo_cpu_best();
+    return memo_cpu_has(runs) ? memo_cpu_name(runs) : "nowhere here";
+}
+
 static void settings_put_without_ticks(memo_buf *out, const char *text)
 {
     for (; *text; text++)
@@ -231,6 +241,8 @@ void cli_settings_put_text(memo_buf *out, const cli_settings *settings)
         cli_setting_environment(&cli_options[id], name);
         memo_buf_printf(out, "%-20s ", name);
         settings_put_without_ticks(out, settings_value(settings, id));
+        if (id == OPT_CPU && settings->values[id].text)
+            memo_buf_printf(out, ", runs %s", settings_cpu(settings));
         memo_buf_printf(out, "  (%s)\n", cli_origin_name(settings->values[id].origin));
     }
     if (settings->config_path)
@@ -249,6 +261,8 @@ void cli_settings_put_json(memo_buf *out, const cli_settings *settings)
         cli_json_put_string(out, "environment", name);
         cli_json_put_string(out, "value", settings->values[id].text);
         cli_json_put_string(out, "origin", cli_origin_name(settings->values[id].origin));
+        if (id == OPT_CPU && settings->values[id].text)
+            cli_json_put_string(out, "runs", settings_cpu(settings));
         cli_json_close(out, '}');
     }
     cli_json_close(out, ']');

@@ -232,6 +232,9 @@ static memo_status value_number(const cli_option *option, const char *name, cons
         memo_buf_puts(&range, " to ");
         cli_put_grouped(&range, option->max);
         value_refused(name, text, range.data ? range.data : "a smaller number", err);
+        if (ok) /* a number, and the nearest that is allowed is known */
+            memo_hint(err, MEMO_ERR_USAGE, "the nearest that is allowed is %" PRIu64,
+                      value < option->min ? option->min : option->max);
         memo_buf_fini(&range);
         return MEMO_ERR_USAGE;
     }

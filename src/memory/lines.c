@@ -332,7 +332,7 @@ memo_status memo_lines_record(memo_text line, const memo_import_options *options
 {
     json_t *object = NULL;
     memo_status status =
-        memo_json_parse(line.bytes, line.n_bytes, &memo_json_request_limits, "JSON", &object, err);
+        memo_json_parse(line.bytes, line.n_bytes, &memo_json_line_limits, "JSON", &object, err);
 
     if (status)
         return status;

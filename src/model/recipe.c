@@ -96,17 +96,24 @@ memo_status memo_recipe_check(const memo_recipe *r, memo_err *err)
                          "recipe: %zu attention heads do not divide the hidden size %zu",
                          r->n_heads, r->hidden_size);
     if (r->max_tokens > r->n_positions)
-        return memo_fail(err, MEMO_ERR_VALUE,
-                         "recipe: a maximum of %zu tokens, but the model has %zu positions",
-                         r->max_tokens, r->n_positions);
+        return memo_hint(
+            err,
+            memo_fail(err, MEMO_ERR_VALUE,
+                      "recipe: a maximum of %zu tokens, but the model has %zu positions",
+                      r->max_tokens, r->n_positions),
+            "--max-tokens from 3 to %zu", r->n_positions);
     if (r->layers_average > r->n_layers)
-        return memo_fail(err, MEMO_ERR_VALUE,
-                         "recipe: a mean of the last %zu layers, but the model has %zu",
-                         r->layers_average, r->n_layers);
+        return memo_hint(err,
+                         memo_fail(err, MEMO_ERR_VALUE,
+                                   "recipe: a mean of the last %zu layers, but the model has %zu",
+                                   r->layers_average, r->n_layers),
+                         "--layers-average from 1 to %zu", r->n_layers);
     if (r->dims > r->hidden_size)
-        return memo_fail(err, MEMO_ERR_VALUE,
-                         "recipe: %zu dimensions, but the model's vectors have %zu", r->dims,
-                         r->hidden_size);
+        return memo_hint(err,
+                         memo_fail(err, MEMO_ERR_VALUE,
+                                   "recipe: %zu dimensions, but the model's vectors have %zu",
+                                   r->dims, r->hidden_size),
+                         "--dims from 1 to %zu", r->hidden_size);
     if (!(r->norm_eps > 0 && r->norm_eps < 1))
         return memo_fail(err, MEMO_ERR_VALUE,
                          "recipe: norm_eps is %g, it must be above 0 and below 1", r->norm_eps);

@@ -61,6 +61,7 @@ $ ln -s nowhere loose; memolith backup -f a.memo loose --force; echo $?; readlin
 > 1
 > nowhere
 ! error[IO]: loose: a link to a file that does not exist
+!   fix: remove the link, or make the file that it names first
 $ memolith add tea -f used.memo -o quiet; ln -s used.memo to-used; $PYTHON -c 'import sqlite3, subprocess; c = sqlite3.connect("used.memo"); c.execute("select * from records").fetchall(); print(subprocess.call(["memolith", "backup", "-f", "a.memo", "to-used", "--force"]))'
 > 5
 ! error[BUSY]: <folder>/used.memo is open in another program (or by another handle)

@@ -39,7 +39,7 @@ $ memolith help search
 >       --cache-dir FOLDER      where models lie; nothing in it is the only copy of anything
 >       --portable no|yes       attention in f32 in every class: the same vectors on every CPU from avx2 on, at some cost in speed (class bf16: where products of bf16 are equal)
 >       --cpu auto|ref|avx2|avx512|avx512vnni|avx512bf16|amx|neon|neon_dot|neon_i8mm
->                               highest instruction-set level to use
+>                               highest instruction-set level to use; of this architecture's, the best that is here and not above it
 >       --threads N             threads that compute, the calling one included, 1 to 256
 >       --mem-limit SIZE        largest working memory that one call may plan; bounds SQLite and the process too
 >       --log error|warn|info|debug
@@ -105,7 +105,7 @@ $ memolith help model compile
 >
 > settings, also from the environment and the configuration file (see memolith doctor --env):
 >       --cpu auto|ref|avx2|avx512|avx512vnni|avx512bf16|amx|neon|neon_dot|neon_i8mm
->                               highest instruction-set level to use
+>                               highest instruction-set level to use; of this architecture's, the best that is here and not above it
 >       --threads N             threads that compute, the calling one included, 1 to 256
 >       --mem-limit SIZE        largest working memory that one call may plan; bounds SQLite and the process too
 >       --log error|warn|info|debug

@@ -36,7 +36,7 @@ $ memolith list -o ndjson | wc -l
 $ memolith import bad.ndjson --skip-bad
 > 1 new, 1 unchanged, 2 failed (1 file, 1 chunk, 3 tokens) in <time> s
 ! warning: bad.ndjson: line 2: there is no field "text" with the text
-! warning: bad.ndjson: line 4: JSON: line 1 column 1: a value expected near 'not'
+! warning: bad.ndjson: line 4: JSON: column 1: a value expected near 'not'
 $ memolith list -o ndjson | wc -l
 > 2
 

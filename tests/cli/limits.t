@@ -186,9 +186,11 @@ $ memolith list -k ''
 ? 2
 $ memolith list -k 0
 ! error[USAGE]: --limit is "0"; allowed is a whole number from 1 to 1,000,000,000
+!   fix: the nearest that is allowed is 1
 ? 2
 $ memolith search tea -k 1001
 ! error[USAGE]: --limit is "1001"; allowed is a whole number from 1 to 1,000
+!   fix: the nearest that is allowed is 1000
 ? 2
 $ memolith embed tea --mem-limit 12Q
 ! error[USAGE]: --mem-limit is "12Q"; allowed is a whole number of bytes, or one with K, M, G or T, from 1,048,576 to 70,368,744,177,664
@@ -213,6 +215,7 @@ $ memolith add tea --meta color
 ? 2
 $ memolith list -k 1000000001
 ! error[USAGE]: --limit is "1000000001"; allowed is a whole number from 1 to 1,000,000,000
+!   fix: the nearest that is allowed is 1000000000
 ? 2
 $ memolith list -k +5
 ! error[USAGE]: --limit is "+5"; allowed is a whole number from 1 to 1,000,000,000
@@ -231,6 +234,7 @@ $ memolith embed tea --mem-limit -1
 ? 2
 $ memolith embed tea --mem-limit 0
 ! error[USAGE]: --mem-limit is "0"; allowed is a whole number of bytes, or one with K, M, G or T, from 1,048,576 to 70,368,744,177,664
+!   fix: the nearest that is allowed is 1048576
 ? 2
 $ memolith add tea --chunk md:99999999999999999999
 ! error[USAGE]: --chunk is "md:99999999999999999999"; allowed is none, md, plain or auto, the last three with :TOKENS or :TOKENS/OVERLAP, e.g. md:400/60
@@ -258,15 +262,19 @@ $ memolith list -k $(head -c 100000 /dev/zero | tr '\0' 9)
 ## limits 5: threads out of range
 $ memolith embed tea --threads 0
 ! error[USAGE]: --threads is "0"; allowed is a whole number from 1 to 256
+!   fix: the nearest that is allowed is 1
 ? 2
 $ memolith embed tea --threads 100000
 ! error[USAGE]: --threads is "100000"; allowed is a whole number from 1 to 256
+!   fix: the nearest that is allowed is 256
 ? 2
 $ MEMOLITH_THREADS=0 memolith embed tea
 ! error[USAGE]: MEMOLITH_THREADS is "0"; allowed is a whole number from 1 to 256
+!   fix: the nearest that is allowed is 1
 ? 2
 $ memolith embed tea --threads 257
 ! error[USAGE]: --threads is "257"; allowed is a whole number from 1 to 256
+!   fix: the nearest that is allowed is 256
 ? 2
 $ memolith embed tea --threads 256 | wc -l
 > 1
@@ -405,7 +413,6 @@ $ memolith model compile "$TINY/config.json" -o out
 !   fix: a model folder holds config.json, tokenizer.json or vocab.txt, and model.safetensors
 ? 1
 $ cp -r "$TINY" source; chmod -R u+w source; rm source/config.json; mkfifo source/config.json; memolith model compile source -o out
-! compiling source needs about 662.3 kB of disk and 50.3 MB of memory
 ! error[IO]: source/config.json: not a regular file but a FIFO
 !   fix: a model folder holds config.json, tokenizer.json or vocab.txt, and model.safetensors
 ? 1
@@ -431,22 +438,23 @@ $ memolith add --file nowhere.txt
 ! error[IO]: nowhere.txt: cannot open: No such file or directory
 ? 1
 $ memolith model inspect nowhere.safetensors
-! error[IO]: nowhere.safetensors: cannot open: No such file or directory
-? 1
+! error[NOTFOUND]: nowhere.safetensors: there is no such model
+!   fix: ./dev model CLASS or memolith model compile makes one
+? 3
 $ memolith embed tea --model nowhere.safetensors
-! error[IO]: nowhere.safetensors: cannot open: No such file or directory
-!   fix: name a file, or a model of <folder>/home/.cache/memolith/models
-? 1
+! error[NOTFOUND]: nowhere.safetensors: there is no such model
+!   fix: ./dev model CLASS or memolith model compile makes one
+? 3
 $ memolith embed --ndjson nowhere.ndjson
-! error[IO]: nowhere.ndjson: cannot open: No such file or directory
-? 1
+! error[NOTFOUND]: nowhere.ndjson: there is no such file
+? 3
 $ memolith import nowhere.ndjson -f s.memo
 ! error[IO]: nowhere.ndjson: cannot open: No such file or directory
 ? 1
 $ memolith model compile nowhere -o out.safetensors
-! error[IO]: nowhere/config.json: cannot open: No such file or directory
-!   fix: a model folder holds config.json, tokenizer.json or vocab.txt, and model.safetensors
-? 1
+! error[NOTFOUND]: nowhere: there is no such folder
+!   fix: the published folder with config.json and model.safetensors; ./dev model CLASS fetches and compiles the default one
+? 3
 $ memolith add tea -f nowhere/s.memo
 ! error[IO]: nowhere/s.memo: cannot find the folder of the store: No such file or directory
 ? 1
@@ -532,8 +540,8 @@ $ memolith tokenize "$(printf 'ab\355\240\200')"
 ! error[VALUE]: TEXT is not valid UTF-8 at byte 2
 ? 1
 $ memolith model inspect "$(printf 'no\377where')" -o json
-! {"error":{"name":"IO","exit":1,"message":"no?where: cannot open: No such file or directory","fix":null}}
-? 1
+! {"error":{"name":"NOTFOUND","exit":3,"message":"no?where: there is no such model","fix":"./dev model CLASS or memolith model compile makes one"}}
+? 3
 $ printf 'tea \377' | memolith add - -f s.memo
 ! error[VALUE]: text is not UTF-8 at byte 4
 ? 1
@@ -570,7 +578,7 @@ $ memolith list "--$(printf 'l\377st')"
 !   fix: memolith help list; a text that begins with - is written after --
 ? 2
 $ printf '{"_id":"q","text":"tea \377"}\n' | memolith search --queries - -f s.memo
-! error[FORMAT]: stdin: line 1: line 1 column 24: not UTF-8
+! error[FORMAT]: stdin: line 1: column 24: not UTF-8
 ? 1
 
 ## limits 10: large arguments
@@ -659,9 +667,9 @@ $ memolith model compile "$TINY" -o out.safetensors
 $ cat out.safetensors
 > old
 $ memolith model compile nowhere -o out.safetensors --force
-! error[IO]: nowhere/config.json: cannot open: No such file or directory
-!   fix: a model folder holds config.json, tokenizer.json or vocab.txt, and model.safetensors
-? 1
+! error[NOTFOUND]: nowhere: there is no such folder
+!   fix: the published folder with config.json and model.safetensors; ./dev model CLASS fetches and compiles the default one
+? 3
 $ cat out.safetensors
 > old
 $ memolith model compile "$TINY" -o out.safetensors --force --format quiet
@@ -723,23 +731,29 @@ $ memolith doctor -o json | $PYTHON -c 'import json, sys; print(json.load(sys.st
 > ok
 
 ## limits 13: a reader that goes away early
-# no message: whoever closed the pipe knows; the status tells a script
+# no message: whoever closed the pipe knows; the status is that of SIGPIPE, as of other commands
 $ (memolith tokenize $(seq 20000) -o ndjson; echo "exit $?" >&2) | head -c 8
 > {"ids":[\
-! exit 1
+! exit 141
 $ seq 2000 | sed 's/.*/{"text":"tea number &"}/' > many.ndjson; memolith import many.ndjson -o quiet
 $ (memolith list -k 2000; echo "exit $?" >&2) | head -n 1 | wc -l
 > 1
-! exit 1
+! exit 141
 $ (memolith list -k 2000 -o json; echo "exit $?" >&2) | head -c 1
 > {\
-! exit 1
+! exit 141
 $ (memolith search tea -k 1000 --mode lexical -o ndjson; echo "exit $?" >&2) | head -n 1 | wc -l
 > 1
+! exit 141
+# where the caller ignores SIGPIPE, it is an error like any other
+$ (trap '' PIPE; memolith list -k 2000; echo "exit $?" >&2) | head -n 1 | wc -l
+> 1
+! error[IO]: standard output was closed
 ! exit 1
 # what fails for another reason is said
 $ (memolith list -k 0; echo "exit $?" >&2) | true
 ! error[USAGE]: --limit is "0"; allowed is a whole number from 1 to 1,000,000,000
+!   fix: the nearest that is allowed is 1
 ! exit 2
 
 ## limits 14: stdin closed, or a terminal, when data are expected

@@ -22,6 +22,7 @@ $ memolith model compile "$TINY" -o x.safetensors --class int7
 ? 2
 $ memolith model compile "$TINY" -o x.safetensors --max-tokens 2
 ! error[USAGE]: --max-tokens is "2"; allowed is a whole number from 3 to 1,048,576
+!   fix: the nearest that is allowed is 3
 ? 2
 $ memolith model compile "$TINY" -o x.safetensors --pooling cls --name 'a b' --max-tokens 16 --format quiet
 $ memolith model show x.safetensors | grep -E '^a b|max_tokens|pooling'
@@ -40,6 +41,60 @@ $ ls
 > source
 > x.safetensors
 > y.safetensors
+
+## compile to a link writes the file that it leads to
+$ mkdir real; touch real/m; ln -s real/m link; memolith model compile "$TINY" -o link --force --format json | grep -o '"path.*fingerprint"'; readlink link; memolith model show real/m | wc -l
+> "path":"link","file":"<folder>/real/m","fingerprint"
+> real/m
+> 76
+! compiling <tests>/tiny-model needs about 662.3 kB of disk and 50.3 MB of memory
+! licence: there is no LICENSE file in <tests>/tiny-model; the publisher's terms hold for the compiled file too
+$ memolith model compile "$TINY" -o link --force | head -n 1
+> link -> <folder>/real/m
+! compiling <tests>/tiny-model needs about 662.3 kB of disk and 50.3 MB of memory
+! licence: there is no LICENSE file in <tests>/tiny-model; the publisher's terms hold for the compiled file too
+$ ln -s nowhere loose; memolith model compile "$TINY" -o loose --force
+! compiling <tests>/tiny-model needs about 662.3 kB of disk and 50.3 MB of memory
+! error[IO]: loose: a link to a file that does not exist
+!   fix: remove the link, or make the file that it names first
+? 1
+
+## what it needs is said once nothing can be refused any more
+$ memolith model compile "$TINY" -o x.safetensors --dims 33
+! error[VALUE]: recipe: 33 dimensions, but the model's vectors have 32
+!   fix: --dims from 1 to 32
+? 1
+$ memolith model compile "$TINY" -o x.safetensors --layers-average 9
+! error[VALUE]: recipe: a mean of the last 9 layers, but the model has 2
+!   fix: --layers-average from 1 to 2
+? 1
+$ memolith model compile "$TINY" -o x.safetensors --max-length 1000
+! error[VALUE]: recipe: a maximum of 1000 tokens, but the model has 64 positions
+!   fix: --max-tokens from 3 to 64
+? 1
+$ memolith model compile "$TINY" -o x.safetensors --dims 0
+! error[USAGE]: --dims is "0"; allowed is a whole number from 1 to 65,536
+!   fix: the nearest that is allowed is 1
+? 2
+$ memolith model compile "$TINY" -o x.safetensors --max-length 10 --max-tokens 11
+! error[USAGE]: --max-tokens is 11 and --max-length 10, and both are one option
+!   fix: give one of them
+? 2
+$ memolith model compile "$TINY" -o x.safetensors --class int8 --group 64
+! error[USAGE]: group 64 is for --granularity group
+!   fix: add that, or leave --group out
+? 2
+$ memolith model compile "$TINY" -o /proc/x
+! compiling <tests>/tiny-model needs about 662.3 kB of disk and 50.3 MB of memory
+! error[IO]: /proc/x: cannot create a temporary file beside it: No such file or directory
+!   fix: make the folder first, or name another
+? 1
+$ memolith model bench model.safetensors --texts bad.txt
+! error[NOTFOUND]: bad.txt: there is no such file
+? 3
+$ printf 'tea\n\377\n' > bad.txt; memolith model bench model.safetensors --texts bad.txt
+! error[VALUE]: bad.txt: line 2: invalid UTF-8 at byte 0
+? 1
 
 ## class int8
 $ memolith model compile "$TINY" -o tiny.int8.safetensors --class int8 --name tiny
@@ -123,23 +178,20 @@ $ memolith model compress small.safetensors -o again.safetensors
 !   fix: memolith model compress minilm.f32.safetensors -o minilm.lut4.safetensors --class lut4
 ? 2
 $ memolith model compile "$TINY" -o x.safetensors --force --set 'layer.9*=int8'
-! compiling <tests>/tiny-model needs about 800.4 kB of disk and 117.4 MB of memory
 ! error[USAGE]: the rule "layer.9*=int8" fits no weight
 !   fix: names are like layer.000.attention.qkv.weight, layer.005.ffn.down.weight and embeddings.word
 ? 2
 $ memolith model compile "$TINY" -o x.safetensors --force --set 'layer.*=int5'
-! compiling <tests>/tiny-model needs about 800.4 kB of disk and 117.4 MB of memory
-! error[UNSUPPORTED]: the rule "layer.*=int5": "int5" is not supported; supported are f32, f16, bf16, int8, int8/tensor, int8/32, int8/64, int8/128, int4/32, int4/64, int4/128, lut4/8, lut4/16, lut4/32 and lut4/tensor, the integer ones also with :none or :static
-? 1
+! error[USAGE]: the rule "layer.*=int5": "int5" is not supported; supported are f32, f16, bf16, int8, int8/tensor, int8/32, int8/64, int8/128, int4/32, int4/64, int4/128, lut4/8, lut4/16, lut4/32 and lut4/tensor, the integer ones also with :none or :static
+!   fix: e.g. layer.*=int8/64
+? 2
 $ memolith model compile "$TINY" -o x.safetensors --force --class int8 --palette kmeans --palette-group 8
-! compiling <tests>/tiny-model needs about 707.3 kB of disk and 117.4 MB of memory
 ! error[USAGE]: palette-group is for class lut4, and no weight gets that
 ? 2
 $ memolith model compile "$TINY" -o x.safetensors --force --class lut4 --palette-bits 6
 ! error[USAGE]: --palette-bits is "6"; allowed is 4
 ? 2
 $ memolith model compile "$TINY" -o x.safetensors --force --class int8 --activations static
-! compiling <tests>/tiny-model needs about 707.3 kB of disk and 117.4 MB of memory
 ! error[USAGE]: static activations need texts on which they are calibrated
 !   fix: --calibrate FILE, one text a line
 ? 2
@@ -328,10 +380,10 @@ $ printf '{"text":7}\n' | memolith embed --ndjson - -o quiet
 ! error[FORMAT]: stdin: line 1: "text" is not a string
 ? 1
 $ printf '{"text":"a"}{' | memolith embed --ndjson - -o quiet
-! error[FORMAT]: stdin: line 1: line 1 column 13: the end of the text expected near '{'
+! error[FORMAT]: stdin: line 1: column 13: the end of the text expected near '{'
 ? 1
 $ printf '{"text":"a","text":"b"}' | memolith embed --ndjson - -o quiet
-! error[FORMAT]: stdin: line 1: line 1 column 13: duplicate name in one object near '"text":"b"}'
+! error[FORMAT]: stdin: line 1: column 13: duplicate name in one object near '"text":"b"}'
 ? 1
 $ printf '{"text":"a\\u0000b"}\n' | memolith embed --ndjson - | wc -w
 > 32
@@ -529,15 +581,16 @@ $ : > empty; memolith model bench --texts empty
 ! error[VALUE]: empty holds no text
 ? 1
 $ memolith model bench --texts nowhere
-! error[IO]: nowhere: cannot open: No such file or directory
-? 1
+! error[NOTFOUND]: nowhere: there is no such file
+? 3
 $ memolith model bench --seconds 0
 ! error[USAGE]: --seconds is "0"; allowed is a whole number from 1 to 3,600
+!   fix: the nearest that is allowed is 1
 ? 2
 $ memolith model bench nowhere.safetensors
-! error[IO]: nowhere.safetensors: cannot open: No such file or directory
-!   fix: name a file, or a model of <folder>/home/.cache/memolith/models
-? 1
+! error[NOTFOUND]: nowhere.safetensors: there is no such model
+!   fix: ./dev model CLASS or memolith model compile makes one
+? 3
 $ memolith benchmark
 ! error[USAGE]: there is no verb "benchmark"
 !   fix: memolith model bench?   (memolith help lists the verbs)

@@ -85,7 +85,7 @@ $ printf '{"text":"peanuts"}\n' | memolith search --queries - -o quiet
 ! error[FORMAT]: stdin: line 1: "_id" is no string or integer
 ? 1
 $ printf '{"_id":"q1","text":"peanuts"}\n{"_id":"q2","text":"x"\n' | memolith search --queries - -o quiet
-! error[FORMAT]: stdin: line 2: line 1 column 23: the text ends too early
+! error[FORMAT]: stdin: line 2: column 23: the text ends too early
 ? 1
 $ printf '["peanuts"]\n' | memolith search --queries - -o quiet
 ! error[FORMAT]: stdin: line 1: not a JSON object

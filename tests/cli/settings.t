@@ -101,18 +101,25 @@ $ memolith version | cut -d ' ' -f 1
 $ MEMOLITH_CPU=pentium memolith embed tea
 ! error[USAGE]: MEMOLITH_CPU is "pentium"; allowed is auto|ref|avx2|avx512|avx512vnni|avx512bf16|amx|neon|neon_dot|neon_i8mm
 ? 2
-# every level of the list runs, or is refused with the best one named
+# every level of this architecture runs, or the best below it; another is refused, the best one named
 $ for level in $(MEMOLITH_CPU=pentium memolith embed tea 2>&1 | sed -n 's/.*allowed is //p' | tr '|' ' '); do memolith embed --cpu $level tea >out 2>err && echo "level runs" || sed "s/level $level;/level X;/; s/best is [a-z0-9_]*/best is Y/; s/use level [a-z0-9_]* or/use level Y or/" err; done | LC_ALL=C sort -u
 >   fix: use level Y or auto
 > error[UNSUPPORTED]: this machine lacks CPU level X; the best is Y
 > level runs
 $ best=$(for level in neon avx2; do memolith embed --cpu $level tea 2>&1; done | grep -o 'best is .*' | cut -d ' ' -f 3); memolith embed --cpu $best tea >out && echo "the best is there"
 > the best is there
+$ memolith doctor --env --cpu ref | grep CPU; memolith doctor --env --cpu ref -o json | grep -o '"runs":"[a-z]*"'
+> MEMOLITH_CPU         ref, runs ref  (flag)
+> "runs":"ref"
+$ for level in neon amx; do memolith doctor --env --cpu $level | grep -c 'runs nowhere here'; done | LC_ALL=C sort
+> 0
+> 1
 $ MEMOLITH_LOG=loud memolith list
 ! error[USAGE]: MEMOLITH_LOG is "loud"; allowed is error|warn|info|debug
 ? 2
 $ MEMOLITH_MEM_LIMIT=1 memolith embed tea
 ! error[USAGE]: MEMOLITH_MEM_LIMIT is "1"; allowed is a whole number of bytes, or one with K, M, G or T, from 1,048,576 to 70,368,744,177,664
+!   fix: the nearest that is allowed is 1048576
 ? 2
 
 ## without HOME

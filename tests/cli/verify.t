@@ -93,8 +93,9 @@ $ memolith model verify tiny.int8.safetensors --against "$TINY" --gate cos=0.99 
 > gate cos       N, at least 0.99: ok
 > gate snr       N, at least 30: ok
 $ memolith model verify tiny.int8.safetensors --against "$TINY" --gate cos=2
-! error[VALUE]: --gate cos=2: cos is never above 1
-? 1
+! error[USAGE]: --gate cos=2: cos is never above 1
+!   fix: --gate cos=0.99, or any other from -1 to 1
+? 2
 $ mkdir tmp; TMPDIR=$PWD/tmp memolith model verify tiny.int8.safetensors --against "$TINY" --gate layer=0.9999999 --format quiet 2>message; echo $?; sed -E 's/is [0-9.]+/is N/' message; ls tmp
 > 6
 > error[VERIFY]: 1 of 1 gates: layer is N, at least 0.9999999 is wanted
@@ -155,8 +156,9 @@ $ memolith model verify --against nothing.safetensors
 >   checksums    3 blocks
 >   fingerprint  matches
 >   self-test    8 texts, 0 with other ids, largest difference <small>, least cosine <one>
-! error[IO]: nothing.safetensors: cannot open: No such file or directory
-? 1
+! error[NOTFOUND]: nothing.safetensors: there is no such model
+!   fix: ./dev model CLASS or memolith model compile makes one
+? 3
 $ memolith model compile "$TINY" -o short.safetensors --max-tokens 16 --format quiet; memolith model verify short.safetensors --against model.safetensors --format quiet
 
 ## a model by its name in the cache folder
@@ -168,8 +170,8 @@ $ memolith model show small.int8 --cache-dir cache | head -1; memolith model sho
 $ memolith model verify small.int8 --cache-dir cache | head -1
 > cache/models/small.int8.safetensors
 $ memolith model show small.int4 --cache-dir cache
-! error[IO]: small.int4: cannot open: No such file or directory
-!   fix: name a file, or a model of cache/models
-? 1
+! error[NOTFOUND]: small.int4: there is no such model
+!   fix: there are small.f32, small.int8; ./dev model CLASS or memolith model compile makes one
+? 3
 $ cp model.safetensors small.int8; memolith model show small.int8 --cache-dir cache | head -1
 > tiny (bert, class f32, made by memolith <version>)

@@ -74,6 +74,31 @@ static void test_ctx_refuses_a_level_that_is_missing(void **state)
         memo_test_skip("this processor has every level");
 }
 
+static void test_cpu_cap_is_the_best_that_is_not_above(void **state)
+{
+    (void)state;
+    size_t n_kept = 0, n_foreign = 0;
+    assert_int_equal(memo_cpu_cap(MEMO_CPU_AUTO), MEMO_CPU_AUTO);
+    for (memo_cpu cpu = MEMO_CPU_REF; cpu < MEMO_CPU_COUNT; cpu++) {
+        int is_x86 = cpu >= MEMO_CPU_AVX2 && cpu <= MEMO_CPU_AMX;
+        int best_is_x86 = memo_cpu_best() >= MEMO_CPU_AVX2 && memo_cpu_best() <= MEMO_CPU_AMX;
+        memo_cpu cap = memo_cpu_cap(cpu), best = MEMO_CPU_REF;
+        if (memo_cpu_best() == MEMO_CPU_REF && cpu != MEMO_CPU_REF)
+            continue; /* nothing here tells which architecture it is */
+        if (cpu != MEMO_CPU_REF && is_x86 != best_is_x86) {
+            assert_int_equal(cap, cpu);
+            n_foreign++;
+            continue;
+        }
+        for (memo_cpu lower = MEMO_CPU_REF; lower <= cpu; lower++)
+            if (memo_cpu_has(lower))
+                best = lower;
+        assert_int_equal(cap, best);
+        n_kept += cap == cpu;
+    }
+    assert_true(n_kept > 0 && (n_foreign > 0 || memo_cpu_best() == MEMO_CPU_REF));
+}
+
 static void keep_log(void *user, memo_log_level level, const char *message)
 {
     snprintf(user, 64, "%d %s", (int)level, message);
@@ -406,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_ctx_options_are_checked),
         cmocka_unit_test(test_ctx_takes_limits_from_options),
         cmocka_unit_test(test_ctx_refuses_a_level_that_is_missing),
+        cmocka_unit_test(test_cpu_cap_is_the_best_that_is_not_above),
         cmocka_unit_test(test_ctx_log_and_clock_are_the_callers),
         cmocka_unit_test(test_ctx_progress_can_cancel),
         cmocka_unit_test(test_ctx_deadlines),

@@ -609,6 +609,25 @@ static void test_json_suite(void **state)
     assert_int_equal(n_wrong, 0);
 }
 
+static void test_json_of_a_line_names_the_column_alone(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"a\": oops}", deep[] = "[1, \"\xff\"]";
+    memo_err err = {0};
+    json_t *json = NULL;
+    assert_memo_status(
+        memo_json_parse(text, sizeof text - 1, &memo_json_line_limits, "x: line 7", &json, &err),
+        MEMO_ERR_FORMAT, err);
+    assert_contains(err.message, "x: line 7: column 7: ");
+    assert_memo_status(
+        memo_json_parse(deep, sizeof deep - 1, &memo_json_line_limits, "x: line 8", &json, &err),
+        MEMO_ERR_FORMAT, err);
+    assert_contains(err.message, "x: line 8: column ");
+    assert_memo_status(memo_json_parse("[\0]", 3, &memo_json_line_limits, "x: line 9", &json, &err),
+                       MEMO_ERR_FORMAT, err);
+    assert_string_equal(err.message, "x: line 9: column 2: a NUL byte");
+}
+
 int main(void)
 {
 #define JSON_TEST_DIR(name)                                                                        \
@@ -633,6 +652,7 @@ int main(void)
         cmocka_unit_test(test_json_parses_in_linear_time),
         cmocka_unit_test(test_json_reads_what_jansson_reads),
         cmocka_unit_test(test_json_without_memory_for_values),
+        cmocka_unit_test(test_json_of_a_line_names_the_column_alone),
         JSON_TEST_DIR(test_json_suite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

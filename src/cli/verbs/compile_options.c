@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "base/alloc.h"
@@ -104,8 +105,12 @@ memo_status cli_compile_options(cli_app *app, memo_compile_options *options, con
     const cli_given *tokens = cli_args_find(args, OPT_MAX_TOKENS);
     const cli_given *length = cli_args_find(args, OPT_MAX_LENGTH);
     if (tokens && length && tokens->number != length->number)
-        return memo_fail(err, MEMO_ERR_USAGE, "--max-tokens is %s and --max-length %s",
-                         tokens->text, length->text);
+        return memo_hint(
+            err,
+            memo_fail(err, MEMO_ERR_USAGE,
+                      "--max-tokens is %s and --max-length %s, and both are one option",
+                      tokens->text, length->text),
+            "give one of them");
     memo_status status = cli_args_list(args, OPT_SET, set, &options->n_set, err);
     options->set = *set;
     return status ? status : option_targets(args, options, err);
@@ -194,10 +199,22 @@ static uint64_t option_free_bytes(const char *path)
     struct statvfs fs;
     char *folder = memo_path_folder(path);
     uint64_t n = UINT64_MAX;
-    if (folder && statvfs(folder, &fs) == 0)
+    if (folder && statvfs(folder, &fs) == 0 && fs.f_blocks > 0) /* 0: /proc and its like */
         n = (uint64_t)fs.f_bavail * fs.f_frsize;
     memo_free(folder);
     return n;
+}
+
+/* What it needs is said when nothing can be refused any more. */
+static memo_status announce_later(cli_app *app, const char *doing, const char *from,
+                                  const char *needs, memo_err *err)
+{
+    memo_buf line = {0};
+    memo_buf_printf(&line, "%s %s %s", doing, from, needs);
+    memo_status status = line.failed ? memo_fail_nomem(err, "a message", line.n)
+                                     : cli_progress_notice(&app->progress, line.data, err);
+    memo_buf_fini(&line);
+    return status;
 }
 
 memo_status cli_compile_announce(cli_app *app, const char *doing, const char *from, const char *out,
@@ -214,25 +231,38 @@ memo_status cli_compile_announce(cli_app *app, const char *doing, const char *fr
     if (line.failed)
         status = memo_fail_nomem(err, "a message", line.n);
     else if (disk > free_disk)
-        status = memo_fail(err, MEMO_ERR_IO, "%s %s, and the disk of %s has %" PRIu64 " MB", doing,
-                           line.data, out, free_disk / 1000000);
+        status =
+            memo_hint(err,
+                      memo_fail(err, MEMO_ERR_IO, "%s %s, and the disk of %s has %" PRIu64 " MB",
+                                doing, line.data, out, free_disk / 1000000),
+                      "make room there, or name a place on another disk with -o");
     else if (memory > free_memory)
         status = memo_fail(err, MEMO_ERR_NOMEM, "%s %s, and %" PRIu64 " MB are free", doing,
                            line.data, free_memory / 1000000);
     else if (app->out.format != CLI_FORMAT_QUIET)
-        cli_say("%s %s %s", doing, from, line.data);
+        status = announce_later(app, doing, from, line.data, err);
     memo_buf_fini(&line);
     return status;
 }
 
 /* ---- report -------------------------------------------------------------------------------- */
 
+/* The file that was written where `path` is a link, to be freed with free(); else NULL. */
+static char *report_link_target(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode) ? realpath(path, NULL) : NULL;
+}
+
 void cli_compile_put_report(cli_app *app, const char *path, const memo_compile_report *report)
 {
     memo_buf *out = &app->out.buf;
+    char *file = report_link_target(path);
     if (app->out.format != CLI_FORMAT_TEXT) {
         cli_json_open(out, '{');
         cli_json_put_string(out, "path", path);
+        if (file)
+            cli_json_put_string(out, "file", file);
         cli_json_put_string(out, "fingerprint", report->fingerprint);
         cli_json_put_u64(out, "bytes", report->file_bytes);
         cli_json_put_u64(out, "tensors", report->n_tensors);
@@ -242,9 +272,12 @@ void cli_compile_put_report(cli_app *app, const char *path, const memo_compile_r
         cli_json_key(out, "warnings");
         cli_json_strings(out, report->warnings, report->n_warnings);
         memo_buf_puts(out, "}\n");
+        free(file);
         return;
     }
-    memo_buf_printf(out, "%s\n  fingerprint  %s\n  size         ", path, report->fingerprint);
+    memo_buf_printf(out, "%s%s%s\n  fingerprint  %s\n  size         ", path, file ? " -> " : "",
+                    file ? file : "", report->fingerprint);
+    free(file);
     cli_put_bytes(out, report->file_bytes);
     memo_buf_puts(out, ", ");
     cli_put_grouped(out, report->n_tensors);

@@ -10,6 +10,7 @@
 #include "base/ctx.h"
 #include "base/error.h"
 #include "base/machine.h"
+#include "base/utf8.h"
 #include "cli/app.h"
 #include "cli/json_out.h"
 #include "cli/ndjson.h"
@@ -175,6 +176,13 @@ static memo_status bench_texts_read(const bench_run *run, const char *path, benc
         status = cli_lines_next(&lines, &line, &n_bytes, err);
         if (status || !line)
             break;
+        size_t n_valid = memo_utf8_check(line, n_bytes);
+        if (n_valid < n_bytes) {
+            status =
+                memo_fail(err, MEMO_ERR_VALUE, "%s: line %" PRIu64 ": invalid UTF-8 at byte %zu",
+                          lines.name, lines.number, n_valid);
+            break;
+        }
         if (texts->n == BENCH_FILE_TEXTS || texts->bytes.n + n_bytes > BENCH_FILE_BYTES) {
             cli_warn("only the first %zu texts of %s are used", texts->n, lines.name);
             break;

@@ -128,6 +128,10 @@ static memo_status compile_check(cli_app *app, compile_source *source, memo_err 
                          app->args.verb->example);
     memo_status status = cli_app_ctx(app, err);
     source->ctx = app->ctx;
+    if (status == MEMO_OK && (status = cli_app_there(folder, "folder", err)))
+        memo_hint(err, status,
+                  "the published folder with config.json and model.safetensors; ./dev model CLASS "
+                  "fetches and compiles the default one");
     if (status == MEMO_OK)
         status = compile_scan(source, folder, 2, err);
     if (status)

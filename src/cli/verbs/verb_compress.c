@@ -58,7 +58,8 @@ static memo_status compress_check(cli_app *app, const char *out, memo_err *err)
     if (stat(out, &st) == 0 && !cli_args_has(&app->args, OPT_FORCE))
         return memo_hint(err, memo_fail(err, MEMO_ERR_USAGE, "%s exists", out),
                          "--force to replace it");
-    return cli_app_ctx(app, err);
+    memo_status status = cli_app_ctx(app, err);
+    return status ? status : cli_app_model_there(app, app->args.words[0], err);
 }
 
 memo_status cli_verb_model_compress(cli_app *app, memo_err *err)

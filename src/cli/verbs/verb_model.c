@@ -66,6 +66,8 @@ memo_status cli_verb_model_inspect(cli_app *app, memo_err *err)
     memo_tensor_list *list = NULL;
     memo_status status = cli_app_ctx(app, err);
     if (status == MEMO_OK)
+        status = cli_app_model_there(app, app->args.words[0], err);
+    if (status == MEMO_OK)
         status = memo_model_inspect(app->ctx, app->args.words[0], &list, err);
     if (status)
         return status;

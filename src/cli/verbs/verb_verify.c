@@ -77,8 +77,10 @@ static memo_status verify_read_gates(cli_app *app, verify_run *run, memo_err *er
             status = memo_fidelity_gate(&any, run->gates[i].name, -INFINITY, NULL, err);
         /* All figures but the decibels of "snr" are cosines and the like. */
         if (status == MEMO_OK && run->gates[i].least > 1 && strcmp(run->gates[i].name, "snr") != 0)
-            status = memo_fail(err, MEMO_ERR_VALUE, "--gate %.60s: %s is never above 1", texts[i],
-                               run->gates[i].name);
+            status = memo_hint(err,
+                               memo_fail(err, MEMO_ERR_USAGE, "--gate %.60s: %s is never above 1",
+                                         texts[i], run->gates[i].name),
+                               "--gate %s=0.99, or any other from -1 to 1", run->gates[i].name);
     }
     memo_free(texts);
     return status;
@@ -186,7 +188,9 @@ static memo_status verify_open_against(cli_app *app, verify_run *run, memo_err *
         return MEMO_OK;
     if (stat(run->against_path, &st) == 0 && S_ISDIR(st.st_mode))
         return verify_open_folder(app, run, err);
-    return memo_model_open(app->ctx, run->against_path, &options, &run->against, err);
+    memo_status status = cli_app_model_there(app, run->against_path, err);
+    return status ? status
+                  : memo_model_open(app->ctx, run->against_path, &options, &run->against, err);
 }
 
 /* ---- text ---------------------------------------------------------------------------------- */

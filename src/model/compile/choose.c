@@ -25,7 +25,9 @@ static memo_status choose_check_grains(const memo_compile_options *o, memo_err *
     if (o->group && !choose_is_block(o->group))
         return choose_refuse("group", o->group, "32, 64 and 128", err);
     if (o->group && o->granularity != MEMO_GRANULARITY_GROUP)
-        return memo_fail(err, MEMO_ERR_USAGE, "group %zu is for granularity group", o->group);
+        return memo_hint(
+            err, memo_fail(err, MEMO_ERR_USAGE, "group %zu is for --granularity group", o->group),
+            "add that, or leave --group out");
     if (o->block && !choose_is_block(o->block))
         return choose_refuse("block-size", o->block, "32, 64 and 128", err);
     if (o->palette_group && o->palette_group != 8 && o->palette_group != 16 &&
@@ -143,10 +145,12 @@ static memo_status choose_apply(memo_layout *layout, const char *rule,
     n_pattern = strcspn(rule, "=");
     const char *text = rule + n_pattern + 1;
     if (!memo_weight_format_read(text, strlen(text), defaults, &format))
-        return memo_fail(
-            err, MEMO_ERR_UNSUPPORTED,
-            "the rule \"%.80s\": \"%.40s\" is not supported; supported are " MEMO_WEIGHT_FORMATS,
-            rule, text);
+        return memo_hint(err,
+                         memo_fail(err, MEMO_ERR_USAGE,
+                                   "the rule \"%.80s\": \"%.40s\" is not supported; supported "
+                                   "are " MEMO_WEIGHT_FORMATS,
+                                   rule, text),
+                         "e.g. %.*s=int8/64", (int)(n_pattern < 80 ? n_pattern : 80), rule);
     for (size_t i = 0; i < layout->n_slots; i++) {
         memo_slot *slot = &layout->slots[i];
         if (!memo_slot_has_format(slot) || !choose_fits(rule, n_pattern, slot->name))

@@ -163,6 +163,17 @@ static memo_status compile_check_order(const memo_compile_job *job, memo_err *er
     return MEMO_OK;
 }
 
+/* The first call of the progress: all that can be refused without computing has been. */
+static memo_status compile_announce_start(const memo_compile_job *job, memo_err *err)
+{
+    uint64_t total = 0;
+
+    for (size_t i = 0; i < job->layout.n_slots; i++)
+        total += job->layout.slots[i].n_values;
+    return memo_progress_call(job->options.progress, job->options.progress_user, "compile", 0,
+                              total, NULL, err);
+}
+
 /* Which weights are copied from the source. */
 static void compile_mark_kept(memo_compile_job *job)
 {
@@ -182,7 +193,8 @@ static memo_status compile_choose(memo_compile_job *job, const char *out, memo_e
         (status = memo_choose_check_use(&job->layout, &job->options, from, err)))
         return status;
     compile_mark_kept(job); /* what is copied needs no measuring */
-    return memo_compile_fit(job, out, err);
+    status = compile_announce_start(job, err);
+    return status ? status : memo_compile_fit(job, out, err);
 }
 
 /* What every compile does once formats are known. */

@@ -67,7 +67,7 @@ static memo_status golden_parse(const golden_lines *lines, size_t at, json_t **o
     snprintf(what, sizeof what, "%.250s, line %zu", lines->path, at + 1);
     const char *line = lines->lines[at];
     memo_status status =
-        memo_json_parse(line, strlen(line), &memo_json_request_limits, what, object, err);
+        memo_json_parse(line, strlen(line), &memo_json_line_limits, what, object, err);
     if (status == MEMO_OK && !json_is_object(*object)) {
         json_decref(*object);
         return memo_fail(err, MEMO_ERR_FORMAT, "%s: not an object", what);
