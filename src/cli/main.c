@@ -37,11 +37,12 @@ static memo_status main_run(cli_app *app, int argc, char **argv, memo_err *err)
     return app->args.verb->run(app, err);
 }
 
-static void main_hint_memory(memo_err *err)
+/* Whose limit was it? One that the user gave to this command, or one that the process came with. */
+static void main_hint_memory(const cli_app *app, memo_err *err)
 {
     uint64_t n_bytes = 0;
     char letter = cli_limits_inherited(&n_bytes);
-    if (letter)
+    if (letter && !app->settings.values[OPT_MEM_LIMIT].text)
         memo_hint(err, err->status,
                   "the process was started with a limit of %" PRIu64
                   " MB (ulimit -%c): allow more there",
@@ -66,7 +67,7 @@ int main(int argc, char **argv)
         err = lost;
     }
     if (status == MEMO_ERR_NOMEM && !err.hint[0])
-        main_hint_memory(&err);
+        main_hint_memory(&app, &err);
     if (status && err.status != status)
         memo_fail(&err, status, "%s", memo_status_text(status));
     int reader_gone = status == MEMO_ERR_IO && app.out.reader_gone; /* ... | head */

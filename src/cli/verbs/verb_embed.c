@@ -157,7 +157,7 @@ static void embed_put_vector(cli_out *out, const embed_source *source, const emb
 static memo_status embed_name_text(const embed_source *source, const embed_batch *batch,
                                    size_t failed, memo_err *err)
 {
-    char prefix[32], rest[sizeof err->message];
+    char prefix[32], rest[sizeof err->message + 2];
     uint64_t number = batch->numbers[failed];
     size_t n = (size_t)snprintf(prefix, sizeof prefix, "text %zu", failed);
     const char *message = err->message;
