@@ -166,7 +166,6 @@ $ memolith model compress tiny.safetensors -o small.safetensors --class int8
 $ memolith model show small.safetensors | grep fingerprint >a; memolith model show tiny.int8.safetensors | grep fingerprint >b; cmp a b && echo equal
 > equal
 $ memolith model compress small.safetensors -o again.safetensors --class f16
-! compressing small.safetensors needs about 248.8 kB of disk and 100.7 MB of memory
 ! error[UNSUPPORTED]: embeddings.word is stored as int8, from which f16 cannot be made without a second loss
 !   fix: from the published folder: memolith model compile FOLDER --class f16
 ? 1
