@@ -270,6 +270,19 @@ void memo_map_close(memo_map *map)
     *map = (memo_map){0};
 }
 
+void memo_map_release(const memo_map *map, uint64_t begin, uint64_t end)
+{
+#ifdef MADV_DONTNEED /* a clean mapping of a file is read again when it is touched */
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    begin = (begin + page - 1) / page * page;
+    end = end / page * page;
+    if (begin < end)
+        madvise((void *)(uintptr_t)(map->data + begin), (size_t)(end - begin), MADV_DONTNEED);
+#else
+    (void)map, (void)begin, (void)end;
+#endif
+}
+
 /* Refuses a target that is there without `overwrite`, or is no file. *real is the name to write to:
  * `path`, or what the link `path` leads to; *like is what is there, left alone when nothing is. */
 static memo_status replace_check_target(const char *path, int overwrite, char **real,

@@ -61,6 +61,9 @@ typedef struct memo_map {
  * by rename, as memo_replace does, and never changed in place. */
 memo_status memo_map_open(memo_map *map, const char *path, memo_err *err);
 void memo_map_close(memo_map *map);
+/* Give back the pages that lie whole in [begin, end), offsets in the file, until they are touched again:
+ * memory does not grow with a file that is walked through. Advice; any thread. */
+void memo_map_release(const memo_map *map, uint64_t begin, uint64_t end);
 
 /* memo_replace -- write a file so that a reader sees the old one or the new one, never a part.
  * The temporary lies in the target's folder as ".NAME.PID-N.tmp" (NAME cut to 200 bytes); commit

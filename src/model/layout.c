@@ -157,6 +157,22 @@ const memo_slot *memo_layout_word(const memo_layout *layout)
     return slot;
 }
 
+void memo_layout_stage(const memo_layout *layout, size_t stage, size_t *first, size_t *end)
+{
+    size_t i = 0;
+
+    while (i < layout->n_slots && layout->slots[i].weight < MEMO_WEIGHT_LAYER_FIRST)
+        i++;
+    size_t begin = stage ? i : 0;
+    while (stage && begin < layout->n_slots && layout->slots[begin].layer != stage - 1)
+        begin++;
+    for (i = stage ? begin : i; stage && i < layout->n_slots; i++)
+        if (layout->slots[i].layer != stage - 1)
+            break;
+    *first = begin;
+    *end = i;
+}
+
 int memo_layout_is_plain(const memo_layout *layout, memo_class cls)
 {
     const memo_weight_format plain = {.cls = cls};

@@ -121,6 +121,10 @@ void memo_layout_set_class(memo_layout *layout, const memo_weight_format *format
 /* The slot of the token embeddings. */
 const memo_slot *memo_layout_word(const memo_layout *layout);
 
+/* The slots that are done with after a stage of the executor (nn/transformer.h, memo_tap_fn): [*first,
+ * *end), the embeddings' after stage 0, then a layer's. */
+void memo_layout_stage(const memo_layout *layout, size_t stage, size_t *first, size_t *end);
+
 /* Every weight is as the first version of the layout stored a whole model of class `cls`: f32, or
  * int8 by channel with dynamic activations. */
 int memo_layout_is_plain(const memo_layout *layout, memo_class cls);

@@ -244,6 +244,18 @@ static memo_status model_check_multipliers(const memo_compiled *file, const memo
                : MEMO_OK;
 }
 
+void memo_model_release(const memo_model *model, size_t stage)
+{
+    const memo_compiled *file = &model->file;
+    size_t first, end;
+
+    memo_layout_stage(&file->layout, stage, &first, &end);
+    for (size_t i = first; model->map.data && i < end; i++) {
+        const memo_st_tensor *values = file->tensors[file->layout.slots[i].first];
+        memo_map_release(&model->map, values->begin, values->end);
+    }
+}
+
 /* Tensors that follow one another in the file are checked as one range, so that the threads share
  * much work a few times rather than little many times: half of the time to the first vector is spent
  * here. */

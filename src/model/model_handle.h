@@ -21,6 +21,10 @@ struct memo_model {
 /* Special tokens around every text. */
 size_t memo_model_n_special(const memo_model *model);
 
+/* Give back the pages of what a stage of the executor has read (memo_layout_stage()): a model that is run
+ * once through many texts then takes the memory of one layer. Bytes of the caller's stay. */
+void memo_model_release(const memo_model *model, size_t stage);
+
 /* Checksums of everything that a forward pass reads but the word embeddings, once. */
 memo_status memo_model_check_weights(memo_model *model, memo_err *err);
 /* Checksums of the rows of the word embeddings for these ids. An id beyond the table, which only a

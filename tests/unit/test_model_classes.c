@@ -267,6 +267,33 @@ static void test_classes_dims_and_layers(void **state)
     assert_memory_equal(mean, whole, sizeof mean);
 }
 
+/* Each weight is done with after one stage: the embeddings', or its layer's. */
+static void test_classes_stages_share_the_weights(void **state)
+{
+    class_env *e = *state;
+    memo_compile_options o = defaults();
+    size_t first, end, next = 0;
+    memo_err err = {0};
+
+    assert_memo_ok(memo_model_compile(e->ctx, e->source, e->out, &o, NULL, &err), err);
+    memo_model *model = open_out(e, e->out);
+    const memo_layout *layout = &model->file.layout;
+    for (size_t stage = 0; stage <= 2; stage++) {
+        memo_layout_stage(layout, stage, &first, &end);
+        assert_int_equal(first, next);
+        assert_true(end > first);
+        for (size_t i = first; i < end; i++)
+            assert_int_equal(
+                layout->slots[i].weight < MEMO_WEIGHT_LAYER_FIRST ? 0 : layout->slots[i].layer + 1,
+                stage);
+        next = end;
+    }
+    assert_int_equal(next, layout->n_slots);
+    memo_layout_stage(layout, 3, &first, &end);
+    assert_int_equal(first, end);
+    memo_model_close(model);
+}
+
 /* ---- levels -------------------------------------------------------------------------------- */
 
 /* The fingerprint of a format that was compiled on one level by some threads; the caller frees it. */
@@ -446,6 +473,7 @@ int main(void)
         IN_ENV(test_classes_file_is_as_the_contract_says),
         IN_ENV(test_classes_errors_and_fingerprints),
         IN_ENV(test_classes_by_option_or_rule),
+        IN_ENV(test_classes_stages_share_the_weights),
         IN_ENV(test_classes_calibrate_alike_on_all_levels),
         IN_ENV(test_classes_mixed_by_pattern),
         IN_ENV(test_classes_dims_and_layers),

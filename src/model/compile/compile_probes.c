@@ -4,8 +4,6 @@
 #include "model/compile/compile_job.h"
 
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -56,37 +54,23 @@ memo_status memo_compile_prepare_probes(memo_compile_job *job, memo_err *err)
 /* The weights as they lie in the half-written file. */
 typedef struct compile_view {
     const memo_compile_job *job;
+    const memo_map *map;
     const unsigned char *data; /* of the data section */
-    uintptr_t page_bytes;      /* of the machine: 4, 16 or 64 KiB */
 } compile_view;
 
-/* Give back the pages that lie whole in [first, first + n_bytes). */
-static void compile_release_bytes(const compile_view *view, uintptr_t first, uint64_t n_bytes)
-{
-#ifdef MADV_DONTNEED /* advice: a private, clean mapping is read again when it is touched */
-    uintptr_t begin = (first + view->page_bytes - 1) / view->page_bytes * view->page_bytes;
-    uintptr_t end = (first + (uintptr_t)n_bytes) / view->page_bytes * view->page_bytes;
-    if (begin < end)
-        madvise((void *)begin, end - begin, MADV_DONTNEED);
-#endif
-}
-
-/* After a stage its layer is not needed again: give the pages back, so that memory does not grow
- * with the model. */
+/* After a stage its layer is not needed again. */
 static void compile_release(void *user, size_t stage, memo_rows states, size_t n_tokens)
 {
     const compile_view *view = user;
     const memo_compile_job *job = view->job;
+    size_t first, end;
 
     (void)states, (void)n_tokens;
-    for (size_t i = 0; i < job->layout.n_slots; i++) {
+    memo_layout_stage(&job->layout, stage, &first, &end);
+    for (size_t i = first; i < end; i++) {
         const memo_slot *slot = &job->layout.slots[i];
-        if (stage && (slot->weight < MEMO_WEIGHT_LAYER_FIRST || slot->layer != stage - 1))
-            continue;
-        if (!stage && slot->weight >= MEMO_WEIGHT_LAYER_FIRST)
-            break;
-        compile_release_bytes(view, (uintptr_t)view->data + memo_compile_offset(job, slot->first),
-                              job->layout.stored[slot->first].n_bytes);
+        uint64_t begin = memo_st_writer_offset(job->writer, slot->first);
+        memo_map_release(view->map, begin, begin + job->layout.stored[slot->first].n_bytes);
     }
 }
 
@@ -131,8 +115,7 @@ static memo_status compile_run_probes(memo_compile_job *job, const memo_map *map
                                       memo_err *err)
 {
     const memo_recipe *recipe = job->recipe;
-    compile_view view = {job, map->data + memo_st_writer_offset(job->writer, 0),
-                         (uintptr_t)sysconf(_SC_PAGESIZE)};
+    compile_view view = {job, map, map->data + memo_st_writer_offset(job->writer, 0)};
     memo_transformer transformer = {
         .config = memo_layout_config(&job->layout, recipe),
         .kernels = memo_kernels_for(memo_ctx_cpu(job->ctx)),

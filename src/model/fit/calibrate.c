@@ -173,12 +173,20 @@ static memo_input_range calibrate_choose(const calibrate_input *in)
     };
 }
 
+static void calibrate_release(void *user, size_t stage, memo_rows states, size_t n_tokens)
+{
+    const memo_calibration *job = user;
+
+    (void)states, (void)n_tokens;
+    memo_model_release(job->model, stage);
+}
+
 /* ---- both passes --------------------------------------------------------------------------- */
 
 static memo_status calibrate_pass(memo_calibration *job, memo_tap_input_fn look, memo_err *err)
 {
     const memo_compile_options *o = job->options;
-    memo_tap tap = {.input = look, .user = job};
+    memo_tap tap = {.fn = calibrate_release, .input = look, .user = job};
     memo_status status =
         memo_progress_call(o->progress, o->progress_user, "calibrate", 0, 0, NULL, err);
 
