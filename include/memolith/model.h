@@ -373,7 +373,7 @@ MEMO_API void memo_compile_report_free(memo_compile_report *report);
  *
  * Recipe and tokenizer are the source's (max_tokens, pooling, layers_average and dims are
  * MEMO_ERR_USAGE), the weights get the class of the options; each must come from a class that is
- * more exact, or from the same (MEMO_ERR_UNSUPPORTED). From class f32 the result has the
+ * more exact, or keep class and grain, and is then copied (else MEMO_ERR_UNSUPPORTED). From class f32 the result has the
  * fingerprint that compiling the folder would give. The report is beside the source. */
 MEMO_API memo_status memo_model_compress(memo_ctx *ctx, const char *source, const char *out,
                                          const memo_compile_options *options,

@@ -781,6 +781,9 @@ int main(void)
         FILE_TEST(test_file_reads_by_offset),
         FILE_TEST(test_file_slurp_has_a_limit),
         FILE_TEST(test_file_map_shows_the_whole_file),
+#ifdef __linux__
+        FILE_TEST(test_file_map_release_gives_pages_back),
+#endif
         FILE_TEST(test_file_refuses_what_is_not_a_regular_file),
         FILE_TEST(test_file_replace_appends_and_patches),
         FILE_TEST(test_file_replace_without_memory),
