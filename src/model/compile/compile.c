@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/fpmode.h"
 #include "model/compile/choose.h"
 #include "model/compile/compile_job.h"
 
@@ -293,7 +294,9 @@ static memo_status compile_run(memo_compile_job *job, const char *out, memo_comp
 {
     memo_compile_report *made = NULL;
     memo_status status;
+    fenv_t mode;
 
+    memo_fp_default(&mode);
     if ((status = compile_choose(job, out, err)) || (status = compile_prepare(job, err)) ||
         (status = memo_compile_plan_report(job, err)) ||
         (status = compile_report(job, &made, err)) || (status = compile_write(job, out, err)) ||
@@ -307,6 +310,7 @@ static memo_status compile_run(memo_compile_job *job, const char *out, memo_comp
         made = NULL;
     }
 done:
+    memo_fp_restore(&mode);
     memo_compile_report_free(made);
     return status;
 }

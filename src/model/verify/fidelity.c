@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/fpmode.h"
 #include "base/utf8.h"
 #include "model/verify/fidelity_json.h"
 
@@ -137,6 +138,7 @@ memo_status memo_model_fidelity(memo_model *model, const memo_fidelity_options *
 {
     memo_fidelity_options o;
     memo_text_set set = {0};
+    fenv_t mode;
     memo_status status = memo_options_copy(&o, sizeof o, options, "memo_fidelity_options", err);
 
     if (status)
@@ -150,7 +152,9 @@ memo_status memo_model_fidelity(memo_model *model, const memo_fidelity_options *
     memo_fidelity_job *job = memo_calloc(1, sizeof *job);
     if (!job)
         return memo_fail_nomem(err, "the report", sizeof *job);
+    memo_fp_default(&mode);
     status = fidelity_run(job, model, &o, &set, err);
+    memo_fp_restore(&mode);
     memo_text_set_fini(&set);
     if (status)
         memo_fidelity_free(&job->report);

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/fpmode.h"
 #include "model/model_handle.h"
 #include "model/verify/probe.h"
 #include "model/verify/verify_slots.h"
@@ -175,10 +176,14 @@ static memo_status verify_run(memo_model *model, memo_verify_report *report, mem
 memo_status memo_model_verify(memo_model *model, memo_verify_report *report, memo_err *err)
 {
     memo_verify_report made = {.probe_min_cosine = 1};
-    memo_status status =
-        model ? verify_run(model, &made, err)
-              : memo_fail(err, MEMO_ERR_USAGE, "memo_model_verify: the model is NULL");
+    memo_status status;
+    fenv_t mode;
 
+    if (!model)
+        return memo_fail(err, MEMO_ERR_USAGE, "memo_model_verify: the model is NULL");
+    memo_fp_default(&mode);
+    status = verify_run(model, &made, err);
+    memo_fp_restore(&mode);
     if (report && (status == MEMO_OK || status == MEMO_ERR_CORRUPT || status == MEMO_ERR_VERIFY))
         *report = made;
     return status;
