@@ -7,6 +7,7 @@
 #include "memo_test.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <sys/wait.h>
 
@@ -463,6 +464,9 @@ static void test_limits_111_killed_on_a_full_disk(void **state)
     size_t step = getenv("MEMO_QUICK") ? 7 : 1, n_full = 0;
 
     for (fault.full = 1;; fault.full += step) {
+        /* What the killed ones have left is removed by the next: not by the one whose calls count. */
+        size_t n_folder = (size_t)(strrchr(e->out, '/') + 1 - e->out);
+        memo_replace_sweep(e->out, n_folder, strlen(e->out) - n_folder, UINT_MAX);
         memo_err err = {0};
         memo_status status = compile_with_fault(e, 0, 0, &err);
         size_t n_calls = fault.n;
