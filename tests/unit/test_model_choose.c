@@ -430,6 +430,63 @@ static void test_choose_auto_compresses(void **state)
     memo_model_close(b);
 }
 
+/* ---- memory -------------------------------------------------------------------------------- */
+
+static memo_status compile_within(class_env *e, uint64_t limit, memo_class cls, char *fingerprint,
+                                  memo_err *err)
+{
+    const memo_ctx_options options = {
+        .size = sizeof options, .n_threads = 1, .mem_limit_bytes = limit};
+    memo_compile_options o = defaults();
+    memo_compile_report *report = NULL;
+    memo_ctx *ctx = NULL;
+    memo_err of_ctx = {0};
+
+    o.cls = cls;
+    o.no_report = 1;
+    assert_memo_ok(memo_ctx_new(&options, &ctx, &of_ctx), of_ctx);
+    memo_status status = memo_model_compile(ctx, e->source, e->out, &o, &report, err);
+    if (report)
+        memcpy(fingerprint, report->fingerprint, 65);
+    memo_compile_report_free(report);
+    memo_ctx_free(ctx);
+    return status;
+}
+
+/* A limit of the context holds for what is measured: below that of one matrix by name, above it with
+ * the same codes, however few matrices fit together. */
+static void test_choose_calibrates_within_the_limit(void **state)
+{
+    class_env *e = *state;
+    char whole[65] = "", part[65] = "";
+    memo_err err = {0};
+
+    assert_memo_ok(compile_within(e, 0, MEMO_CLASS_INT4, whole, &err), err);
+    uint64_t widest = 0, least = 0, low = 1, high = 1 << 24;
+    while (low + 1 < high) { /* the least limit that is taken */
+        uint64_t middle = (low + high) / 2;
+        memo_err one = {0};
+        memo_status status = compile_within(e, middle, MEMO_CLASS_INT4, part, &one);
+        if (status == MEMO_OK) {
+            high = middle;
+            assert_string_equal(whole, part);
+            continue;
+        }
+        low = middle;
+        assert_memo_status(status, MEMO_ERR_LIMIT, one);
+        assert_contains(one.message, ".weight: moments of its");
+        assert_contains(one.hint, "--calibrate none");
+    }
+    memo_model *model = open_out(e, e->out);
+    for (size_t i = 0; i < model->file.layout.n_slots; i++)
+        if (model->file.layout.slots[i].packed && model->file.layout.slots[i].n_cols > widest)
+            widest = model->file.layout.slots[i].n_cols;
+    memo_model_close(model);
+    least = 2 * widest * widest * sizeof(float); /* moments and factor, then the scratch */
+    assert_true(high > least && high < least + (1 << 20));
+    assert_memo_ok(compile_within(e, 1, MEMO_CLASS_INT8, part, &err), err); /* measures nothing */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,6 +500,7 @@ int main(void)
         IN_ENV(test_choose_auto_follows_the_targets),
         IN_ENV(test_choose_auto_with_options_and_rules),
         IN_ENV(test_choose_auto_compresses),
+        IN_ENV(test_choose_calibrates_within_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

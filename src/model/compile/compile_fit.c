@@ -151,7 +151,7 @@ memo_status memo_compile_fit(memo_compile_job *job, const char *out, memo_err *e
     int wants = 0;
     memo_status status = fit_wants_inputs(job, &wants, err);
 
-    if (status || !wants)
+    if (status || !wants || (status = memo_calibration_check(job->ctx, &job->layout, err)))
         return status;
     if (!(status = memo_compile_reference(job, out, &fit.reference, err)))
         status = memo_calibrate(fit.reference, job->options.calibrate, &job->options,

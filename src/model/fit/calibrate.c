@@ -303,11 +303,51 @@ static void calibrate_moments(void *user, const memo_linear *linear, memo_rows x
     }
 }
 
+/* The widest matrix whose moments are wanted, or NULL. */
+static const memo_slot *calibrate_widest(const memo_layout *layout)
+{
+    const memo_slot *widest = NULL;
+
+    for (size_t i = 0; i < layout->n_slots; i++)
+        if (memo_encoder_wants_moments(&layout->slots[i]) &&
+            (!widest || layout->slots[i].n_cols > widest->n_cols))
+            widest = &layout->slots[i];
+    return widest;
+}
+
+/* Bytes beside the moments: the factor of one matrix and the scratch. n <= MEMO_ENCODER_FEEDBACK. */
+static uint64_t calibrate_beside(size_t n)
+{
+    return ((uint64_t)n * n + memo_feedback_scratch(n)) * sizeof(float);
+}
+
+memo_status memo_calibration_check(const memo_ctx *ctx, const memo_layout *layout, memo_err *err)
+{
+    const memo_slot *slot = calibrate_widest(layout);
+    uint64_t limit = ctx->mem_limit_bytes, n = slot ? slot->n_cols : 0;
+    uint64_t needs = n * n * sizeof(float) + calibrate_beside((size_t)n);
+
+    if (!slot || needs <= limit)
+        return MEMO_OK;
+    memo_fail(
+        err, MEMO_ERR_LIMIT,
+        "%s: moments of its %zu inputs and their factor need %llu bytes, and the limit is %llu",
+        slot->name, slot->n_cols, (unsigned long long)needs, (unsigned long long)limit);
+    return memo_hint(err, MEMO_ERR_LIMIT, "allow more memory, or round without: --calibrate none");
+}
+
 /* Measure the moments of the slots from `slot` on that are wanted and fit together. */
 static memo_status calibrate_next(memo_calibration *job, const memo_layout *layout, size_t slot,
                                   memo_err *err)
 {
     size_t n_values = 0, widest = 0, end = slot;
+    memo_status status = memo_calibration_check(job->model->ctx, layout, err);
+
+    if (status)
+        return status;
+    uint64_t left =
+        job->model->ctx->mem_limit_bytes - calibrate_beside(calibrate_widest(layout)->n_cols);
+    uint64_t most = left < MEMO_CALIBRATE_BYTES ? left : MEMO_CALIBRATE_BYTES;
 
     for (size_t i = 0; i < layout->n_slots; i++)
         job->ranges[i].moments = NULL;
@@ -317,7 +357,7 @@ static memo_status calibrate_next(memo_calibration *job, const memo_layout *layo
         size_t n = layout->slots[end].n_cols;
         if (!memo_encoder_wants_moments(&layout->slots[end]))
             continue;
-        if (n_values && (n_values + n * n) * sizeof(float) > MEMO_CALIBRATE_BYTES)
+        if (n_values && (n_values + n * n) * sizeof(float) > most)
             break;
         n_values += n * n;
         widest = n > widest ? n : widest;

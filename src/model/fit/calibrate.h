@@ -12,8 +12,9 @@
 #include "model/compile/encode.h"
 #include "model/model_handle.h"
 
-#define MEMO_CALIBRATE_TEXTS 1024               /* lines beyond these are not read */
-#define MEMO_CALIBRATE_BYTES ((size_t)96 << 20) /* of moments, at least those of one matrix */
+#define MEMO_CALIBRATE_TEXTS 1024 /* lines beyond these are not read */
+#define MEMO_CALIBRATE_BYTES                                                                       \
+    ((size_t)96 << 20) /* of moments, at most; see memo_calibration_check() */
 
 typedef struct memo_calibration memo_calibration;
 
@@ -28,6 +29,14 @@ typedef struct memo_calibration memo_calibration;
 memo_status memo_calibrate(memo_model *model, const char *path, const memo_compile_options *options,
                            memo_calibration **out, memo_err *err);
 void memo_calibration_free(memo_calibration *calibration);
+
+/* memo_calibration_check() -- hold what moments will need against the memory limit of a context.
+ *
+ *   layout  whose formats say which moments are wanted
+ *
+ * The moments of at least one matrix, their factor and the scratch must fit: MEMO_ERR_LIMIT naming the
+ * matrix that needs most. Within the limit fewer matrices are measured at a time, with the same result. */
+memo_status memo_calibration_check(const memo_ctx *ctx, const memo_layout *layout, memo_err *err);
 
 /* memo_calibration_input() -- what was seen of the input of a slot; NULL when it is no matrix.
  *
