@@ -60,17 +60,17 @@ kernels)
 embed)
     build_preset release memolith bench_embed bench_load bench_tokenizer
     bench_sources
-    models=
+    model_options=
     for class in f32 f16 bf16 int8 int4 lut4; do
         if file=$(default_model "$class" && echo "$model"); then
-            models="$models --model $class=$file"
+            model_options="$model_options --model $class=$file"
         else
             say "class $class is left out"
         fi
     done
     bench_peers onnxruntime,openvino,tokenizers,matplotlib
     "$peers" bench/embed/run.py --shared "$shared" --source "$source" --work build/bench/work \
-        --programs build/bench $models "$@"
+        --programs build/bench $model_options "$@"
     ;;
 tokenizer)
     build_preset release memolith bench_tokenizer
