@@ -68,7 +68,7 @@ class Bench:
 
     def main(self, results):
         runners = [self.ours(cls) for cls in self.o.models]
-        runners += [self.ours(cls, level) for level in self.o.levels for cls in self.o.models]
+        runners += [self.ours(cls, level) for level in self.o.levels for cls in self.o.models if cls in self.o.grid]
         runners += [self.peer(tag) for tag in self.o.peers]
         done = rounds(runners, list(bars.WORKLOADS), self.o.rounds)
         medians = {tag: rates(r.medians(), self.o.clock) for tag, r in done.items()}
@@ -141,7 +141,7 @@ def parse():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.3, help="of one workload in a round, about")
     parser.add_argument("--peers", help="family:mode,... (default by the kind of CPU)")
-    parser.add_argument("--grid", default="int8,f32,ort:int8,ov:f32", help="who takes part in grid, threads and profile")
+    parser.add_argument("--grid", default="int8,f32,ort:int8,ov:f32", help="who takes part in grid, threads, profile and at lower levels")
     parser.add_argument("--levels", default="", help="memolith forced to these too: avx2,avx512vnni")
     parser.add_argument("--classes", default="", help="only these of memolith's")
     parser.add_argument("--write", type=pathlib.Path, help="replace the tables marked bench-embed-PART")
