@@ -202,57 +202,6 @@ static void test_file_map_shows_the_whole_file(void **state)
     memo_map_close(&map);
 }
 
-#ifdef __linux__
-/* Pages of files that this process holds. */
-static uint64_t resident_file_kb(void)
-{
-    char line[128];
-    unsigned long long kb = 0;
-    FILE *f = fopen("/proc/self/status", "r");
-    while (f && fgets(line, sizeof line, f))
-        sscanf(line, "RssFile: %llu", &kb);
-    if (f)
-        fclose(f);
-    return kb;
-}
-
-static uint64_t sum_of(const memo_map *map)
-{
-    uint64_t sum = 0;
-    for (size_t i = 0; i < map->n_bytes; i++)
-        sum += map->data[i] * (uint64_t)(i % 251 + 1);
-    return sum;
-}
-
-static void test_file_map_release_gives_pages_back(void **state)
-{
-    enum { BYTES = 8 << 20 };
-    char path[512];
-    char *bytes = malloc(BYTES);
-    memo_err err = {0};
-    memo_map map;
-
-    for (size_t i = 0; bytes && i < BYTES; i++)
-        bytes[i] = (char)(i * 2654435761u >> 13);
-    memo_test_write_file(memo_test_path(path, *state, "f"), bytes, BYTES);
-    free(bytes);
-    assert_memo_ok(memo_map_open(&map, path, &err), err);
-    uint64_t sum = sum_of(&map), full = resident_file_kb();
-    if (full < BYTES >> 10) { /* an old kernel, or pages of another kind */
-        memo_map_close(&map);
-        skip();
-    }
-    memo_map_release(&map, 1, BYTES - 1); /* not the pages at both ends: they hold other bytes */
-    assert_true(resident_file_kb() + (BYTES >> 10) * 7 / 8 < full);
-    assert_true(sum_of(&map) == sum);
-    full = resident_file_kb();
-    memo_map_release(&map, 100, 200);
-    memo_map_release(&map, BYTES, BYTES);
-    assert_true(resident_file_kb() + 64 > full);
-    memo_map_close(&map);
-}
-#endif
-
 /* Each must be refused at once: the alarm ends the program if an open waits. */
 static void test_file_refuses_what_is_not_a_regular_file(void **state)
 {
@@ -781,9 +730,6 @@ int main(void)
         FILE_TEST(test_file_reads_by_offset),
         FILE_TEST(test_file_slurp_has_a_limit),
         FILE_TEST(test_file_map_shows_the_whole_file),
-#ifdef __linux__
-        FILE_TEST(test_file_map_release_gives_pages_back),
-#endif
         FILE_TEST(test_file_refuses_what_is_not_a_regular_file),
         FILE_TEST(test_file_replace_appends_and_patches),
         FILE_TEST(test_file_replace_without_memory),

@@ -11,101 +11,103 @@ typedef struct bad_option {
     const char *named, *allowed; /* in the message */
 } bad_option;
 
+static const char *const choose_nothing[] = {"layer.*.nothing=int8"}, *const choose_odd[] = {"*"};
+static const char *const choose_bits[] = {"*=int3"}, *const choose_grain[] = {"*=int8/48"};
+static const char *const choose_floats[] = {"*=f16:none"}, *const choose_word[] = {
+                                                               "embeddings.word=int4"};
+static const char *const choose_fixed[] = {"layer.000.ffn.up.weight=int8:static"};
+static const bad_option choose_bad[] = {
+    {{.cls = (memo_class)6}, MEMO_ERR_UNSUPPORTED, "class 6", "lut4"},
+    {{.cls = MEMO_CLASS_INT8, .granularity = (memo_granularity)3},
+     MEMO_ERR_UNSUPPORTED,
+     "granularity 3",
+     "channel, tensor and group"},
+    {{.cls = MEMO_CLASS_INT8, .granularity = MEMO_GRANULARITY_GROUP, .group = 48},
+     MEMO_ERR_UNSUPPORTED,
+     "group 48",
+     "32, 64 and 128"},
+    {{.cls = MEMO_CLASS_INT8, .group = 64}, MEMO_ERR_USAGE, "group 64", "granularity group"},
+    {{.cls = MEMO_CLASS_INT8, .scales = (memo_scales)2},
+     MEMO_ERR_UNSUPPORTED,
+     "scales 2",
+     "absmax and search"},
+    {{.cls = MEMO_CLASS_INT4, .block = 16},
+     MEMO_ERR_UNSUPPORTED,
+     "block-size 16",
+     "32, 64 and 128"},
+    {{.cls = MEMO_CLASS_LUT4, .palette = (memo_palette_kind)2},
+     MEMO_ERR_UNSUPPORTED,
+     "palette 2",
+     "kmeans and uniform"},
+    {{.cls = MEMO_CLASS_LUT4, .palette_group = 12},
+     MEMO_ERR_UNSUPPORTED,
+     "palette-group 12",
+     "8, 16, 32 and tensor"},
+    {{.cls = MEMO_CLASS_LUT4, .palette_bits = 6}, MEMO_ERR_UNSUPPORTED, "palette-bits 6", "4"},
+    {{.cls = MEMO_CLASS_INT8, .activations = (memo_activations)3},
+     MEMO_ERR_UNSUPPORTED,
+     "activations 3",
+     "dynamic, none and static"},
+    {{.cls = MEMO_CLASS_INT8, .activations = MEMO_ACTIVATIONS_STATIC},
+     MEMO_ERR_USAGE,
+     "static",
+     "texts"},
+    {{.set = choose_fixed, .n_set = 1}, MEMO_ERR_USAGE, "static", "texts"},
+    {{.cls = MEMO_CLASS_F16, .activations = MEMO_ACTIVATIONS_NONE},
+     MEMO_ERR_USAGE,
+     "activations",
+     "int8, int4 or lut4"},
+    {{.block = 32}, MEMO_ERR_USAGE, "block-size", "int4"},
+    {{.cls = MEMO_CLASS_INT4, .palette_group = 8}, MEMO_ERR_USAGE, "palette-group", "lut4"},
+    {{.scales = MEMO_SCALES_SEARCH}, MEMO_ERR_USAGE, "scales", "int8"},
+    {{.calibrate = "/dev/null"}, MEMO_ERR_USAGE, "calibrate", "int4 or lut4"},
+    /* A search of scales without a use for texts, texts without a search. */
+    {{.cls = MEMO_CLASS_INT8, .calibrate = "/dev/null"},
+     MEMO_ERR_USAGE,
+     "calibrate",
+     "scales search"},
+    {{.cls = MEMO_CLASS_INT8,
+      .scales = MEMO_SCALES_SEARCH,
+      .granularity = MEMO_GRANULARITY_TENSOR,
+      .calibrate = "/dev/null"},
+     MEMO_ERR_USAGE,
+     "calibrate",
+     "scales search"},
+    {{.cls = MEMO_CLASS_INT4, .granularity = MEMO_GRANULARITY_TENSOR},
+     MEMO_ERR_USAGE,
+     "granularity",
+     "int8"},
+    {{.auto_class = 1, .block = 64}, MEMO_ERR_USAGE, "block-size", "int4"},
+    {{.auto_class = 1, .set = choose_fixed, .n_set = 1}, MEMO_ERR_USAGE, "static", "texts"},
+    {{.target_cosine = 0.9}, MEMO_ERR_USAGE, "target", "auto"},
+    {{.auto_class = 1, .target_cosine = 1.5}, MEMO_ERR_VALUE, "cos=1.5", "between 0 and 1"},
+    {{.auto_class = 1, .activations = MEMO_ACTIVATIONS_NONE},
+     MEMO_ERR_UNSUPPORTED,
+     "none",
+     "dynamic"},
+    {{.set = choose_nothing, .n_set = 1}, MEMO_ERR_USAGE, "layer.*.nothing", "fits no weight"},
+    {{.set = choose_odd, .n_set = 1}, MEMO_ERR_USAGE, "\"*\"", "PATTERN=FORMAT"},
+    {{.set = choose_bits, .n_set = 1}, MEMO_ERR_USAGE, "int3", "lut4/tensor"},
+    {{.set = choose_grain, .n_set = 1}, MEMO_ERR_USAGE, "int8/48", "int8/64"},
+    {{.set = choose_floats, .n_set = 1}, MEMO_ERR_USAGE, "f16:none", ":none or :static"},
+    {{.set = choose_word, .n_set = 1}, MEMO_ERR_UNSUPPORTED, "embeddings.word=int4", "or int8"},
+    {{.layers_average = 3}, MEMO_ERR_VALUE, "last 3 layers", "has 2"},
+    {{.dims = 41}, MEMO_ERR_VALUE, "41 dimensions", "have 40"},
+};
+
 static void test_choose_options_are_refused_by_name(void **state)
 {
-    static const char *const nothing[] = {"layer.*.nothing=int8"}, *const odd[] = {"*"};
-    static const char *const bits[] = {"*=int3"}, *const grain[] = {"*=int8/48"};
-    static const char *const floats[] = {"*=f16:none"}, *const word[] = {"embeddings.word=int4"};
-    static const char *const fixed[] = {"layer.000.ffn.up.weight=int8:static"};
-    const bad_option bad[] = {
-        {{.cls = (memo_class)6}, MEMO_ERR_UNSUPPORTED, "class 6", "lut4"},
-        {{.cls = MEMO_CLASS_INT8, .granularity = (memo_granularity)3},
-         MEMO_ERR_UNSUPPORTED,
-         "granularity 3",
-         "channel, tensor and group"},
-        {{.cls = MEMO_CLASS_INT8, .granularity = MEMO_GRANULARITY_GROUP, .group = 48},
-         MEMO_ERR_UNSUPPORTED,
-         "group 48",
-         "32, 64 and 128"},
-        {{.cls = MEMO_CLASS_INT8, .group = 64}, MEMO_ERR_USAGE, "group 64", "granularity group"},
-        {{.cls = MEMO_CLASS_INT8, .scales = (memo_scales)2},
-         MEMO_ERR_UNSUPPORTED,
-         "scales 2",
-         "absmax and search"},
-        {{.cls = MEMO_CLASS_INT4, .block = 16},
-         MEMO_ERR_UNSUPPORTED,
-         "block-size 16",
-         "32, 64 and 128"},
-        {{.cls = MEMO_CLASS_LUT4, .palette = (memo_palette_kind)2},
-         MEMO_ERR_UNSUPPORTED,
-         "palette 2",
-         "kmeans and uniform"},
-        {{.cls = MEMO_CLASS_LUT4, .palette_group = 12},
-         MEMO_ERR_UNSUPPORTED,
-         "palette-group 12",
-         "8, 16, 32 and tensor"},
-        {{.cls = MEMO_CLASS_LUT4, .palette_bits = 6}, MEMO_ERR_UNSUPPORTED, "palette-bits 6", "4"},
-        {{.cls = MEMO_CLASS_INT8, .activations = (memo_activations)3},
-         MEMO_ERR_UNSUPPORTED,
-         "activations 3",
-         "dynamic, none and static"},
-        {{.cls = MEMO_CLASS_INT8, .activations = MEMO_ACTIVATIONS_STATIC},
-         MEMO_ERR_USAGE,
-         "static",
-         "texts"},
-        {{.set = fixed, .n_set = 1}, MEMO_ERR_USAGE, "static", "texts"},
-        {{.cls = MEMO_CLASS_F16, .activations = MEMO_ACTIVATIONS_NONE},
-         MEMO_ERR_USAGE,
-         "activations",
-         "int8, int4 or lut4"},
-        {{.block = 32}, MEMO_ERR_USAGE, "block-size", "int4"},
-        {{.cls = MEMO_CLASS_INT4, .palette_group = 8}, MEMO_ERR_USAGE, "palette-group", "lut4"},
-        {{.scales = MEMO_SCALES_SEARCH}, MEMO_ERR_USAGE, "scales", "int8"},
-        {{.calibrate = "/dev/null"}, MEMO_ERR_USAGE, "calibrate", "int4 or lut4"},
-        /* A search of scales without a use for texts, texts without a search. */
-        {{.cls = MEMO_CLASS_INT8, .calibrate = "/dev/null"},
-         MEMO_ERR_USAGE,
-         "calibrate",
-         "scales search"},
-        {{.cls = MEMO_CLASS_INT8,
-          .scales = MEMO_SCALES_SEARCH,
-          .granularity = MEMO_GRANULARITY_TENSOR,
-          .calibrate = "/dev/null"},
-         MEMO_ERR_USAGE,
-         "calibrate",
-         "scales search"},
-        {{.cls = MEMO_CLASS_INT4, .granularity = MEMO_GRANULARITY_TENSOR},
-         MEMO_ERR_USAGE,
-         "granularity",
-         "int8"},
-        {{.auto_class = 1, .block = 64}, MEMO_ERR_USAGE, "block-size", "int4"},
-        {{.auto_class = 1, .set = fixed, .n_set = 1}, MEMO_ERR_USAGE, "static", "texts"},
-        {{.target_cosine = 0.9}, MEMO_ERR_USAGE, "target", "auto"},
-        {{.auto_class = 1, .target_cosine = 1.5}, MEMO_ERR_VALUE, "cos=1.5", "between 0 and 1"},
-        {{.auto_class = 1, .activations = MEMO_ACTIVATIONS_NONE},
-         MEMO_ERR_UNSUPPORTED,
-         "none",
-         "dynamic"},
-        {{.set = nothing, .n_set = 1}, MEMO_ERR_USAGE, "layer.*.nothing", "fits no weight"},
-        {{.set = odd, .n_set = 1}, MEMO_ERR_USAGE, "\"*\"", "PATTERN=FORMAT"},
-        {{.set = bits, .n_set = 1}, MEMO_ERR_USAGE, "int3", "lut4/tensor"},
-        {{.set = grain, .n_set = 1}, MEMO_ERR_USAGE, "int8/48", "int8/64"},
-        {{.set = floats, .n_set = 1}, MEMO_ERR_USAGE, "f16:none", ":none or :static"},
-        {{.set = word, .n_set = 1}, MEMO_ERR_UNSUPPORTED, "embeddings.word=int4", "or int8"},
-        {{.layers_average = 3}, MEMO_ERR_VALUE, "last 3 layers", "has 2"},
-        {{.dims = 41}, MEMO_ERR_VALUE, "41 dimensions", "have 40"},
-    };
     class_env *e = *state;
 
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        memo_compile_options o = bad[i].options;
+    for (size_t i = 0; i < sizeof choose_bad / sizeof *choose_bad; i++) {
+        memo_compile_options o = choose_bad[i].options;
         memo_err err = {0};
         o.size = sizeof o;
         memo_status status = memo_model_compile(e->ctx, e->source, e->out, &o, NULL, &err);
-        if (status != bad[i].status)
-            fail_msg("%s: %s: %s", bad[i].named, memo_status_name(status), err.message);
-        assert_contains(err.message, bad[i].named);
-        assert_contains(err.message, bad[i].allowed);
+        if (status != choose_bad[i].status)
+            fail_msg("%s: %s: %s", choose_bad[i].named, memo_status_name(status), err.message);
+        assert_contains(err.message, choose_bad[i].named);
+        assert_contains(err.message, choose_bad[i].allowed);
         assert_int_equal(access(e->out, F_OK), -1);
     }
 }
