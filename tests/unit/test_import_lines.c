@@ -182,7 +182,7 @@ static void test_lines_refuses_bad_records(void **state)
         const char *names;
     } wrong[] = {
         {"[1]", MEMO_ERR_FORMAT, "object"},
-        {"{\"text\": \"a\"", MEMO_ERR_FORMAT, "line"},
+        {"{\"text\": \"a\"", MEMO_ERR_FORMAT, "column 13"},
         {"{\"title\": \"a\"}", MEMO_ERR_FORMAT, "text"},
         {"{\"text\": 5}", MEMO_ERR_VALUE, "text"},
         {"{\"text\": null}", MEMO_ERR_VALUE, "text"},
