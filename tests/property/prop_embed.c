@@ -5,8 +5,8 @@
  * in order and shuffled: no bit may differ. Then at every lower level of this CPU: again no bit may
  * differ within the level, and none between levels with vector instructions; level ref has
  * approximations of its own and must be near. Runs on a random BERT made here, in every class and a
- * mixture, and on the compiled models that MEMO_MODEL_F32 and MEMO_MODEL_INT8 name. MEMO_SEED chooses the texts, MEMO_QUICK takes
- * an eighth of them. */
+ * mixture, and on the compiled models that MEMO_MODEL_F32 and MEMO_MODEL_INT8 name; also for a caller
+ * that rounds up. MEMO_SEED chooses the texts, MEMO_QUICK takes an eighth of them. */
 #include "unit/memo_test.h"
 
 #include <fenv.h>

@@ -160,8 +160,9 @@ uint64_t cli_compile_bytes(const memo_compile_options *o, const cli_compile_valu
 }
 
 /* Measuring runs the model in class f32, from a temporary unless the source is compiled, for the report
- * too (model/compile/compile_report.c); auto also makes one copy in each class to choose from. Rounding to 4 bits keeps second moments of the inputs
- * in memory and a factor of them: see model/fit/calibrate.h and model/compile/encode.h. */
+ * too (model/compile/compile_report.c); auto also makes one copy in each class to choose from. Rounding
+ * to 4 bits keeps second moments of the inputs in memory and a factor of them: see
+ * model/fit/calibrate.h and model/compile/encode.h. */
 cli_compile_needs cli_compile_measuring(const memo_compile_options *o,
                                         const cli_compile_values *values, int from_model)
 {
