@@ -65,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 3)
         return 0;
     memo_chunk_options o = {.markdown = data[0] & 1,
+                            .code = !(data[0] & 1) && data[2] >> 7,
                             .max_tokens = MEMO_CHUNK_MIN_TOKENS + data[1] % 40};
     o.first_tokens = data[0] & 2 ? 1 + data[2] % o.max_tokens : 0;
     o.overlap = (size_t)(data[0] >> 2) % (o.max_tokens / 2 + 1);

@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "memory/db.h"
-#include "memory/lines.h"
+#include "memory/ingest/lines.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -40,14 +40,35 @@ static int fuzz_next_line(const uint8_t *data, size_t size, size_t *at, memo_tex
     return 0;
 }
 
+/* A line that is no record: one that is read as a version is whole, or refused with a message. */
+static void fuzz_row(json_t *row)
+{
+    memo_arena arena = {0};
+    memo_store_put put;
+    memo_store_kept kept;
+    memo_err err = {0};
+
+    if (memo_exported_version(row, &arena, &put, &kept, &err) == MEMO_OK
+            ? !put.id || !kept.version || !put.text.n_bytes
+            : !err.message[0])
+        abort();
+    json_decref(row);
+    memo_arena_fini(&arena);
+}
+
 static void fuzz_record(memo_text line)
 {
     const memo_import_options options = {.size = sizeof options};
     memo_record_in record;
+    memo_exported exported = {0};
     memo_arena arena = {0};
     memo_err err = {0};
 
-    if (memo_lines_record(line, &options, "fuzz", &arena, &record, &err) == MEMO_OK) {
+    memo_status status =
+        memo_lines_record(line, &options, "fuzz", &arena, &record, &exported, &err);
+    if (status == MEMO_OK && exported.row) {
+        fuzz_row(exported.row);
+    } else if (status == MEMO_OK) {
         if (!record.key ||
             memo_utf8_check(record.text.bytes, record.text.n_bytes) != record.text.n_bytes)
             abort();

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "memory/query.h"
+#include "memory/search/query.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -16,7 +16,7 @@
 
 #include "fuzz_store.h"
 
-#include "store/rows.h"
+#include "store/rows/rows.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -127,7 +127,7 @@ static const fuzz_table fuzz_tables[] = {
     {"spaces", {"fingerprint", "name", "model_path", "dim", "kind"}},
     {"namespaces", {"name", "space", "id"}},
     {"meta", {"uuid", "n_commits", "change_seq"}},
-    {"tombstones", {"ns", "id", "key", "deleted_ms"}},
+    {"forgotten", {"ns", "id", "key", "deleted_ms"}},
     {"fts_data", {"block", "id"}},
     {"fts_docsize", {"sz", "id"}},
     {"sqlite_sequence", {"name", "seq"}},

@@ -13,7 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
-#include "store/vfs.h"
+#include "store/disk/vfs.h"
 
 #define FUZZ_NOW INT64_C(1750000000000)
 
@@ -81,7 +81,7 @@ static inline memo_status fuzz_open(memo_open_mode mode, memo_db **db, memo_err 
 
 static inline void fuzz_remove_side_files(void)
 {
-    static const char *const sides[] = {"-wal", "-shm", "-lock", "-journal"};
+    static const char *const sides[] = {"-wal", "-shm", "-lock", "-journal", "-idx"};
     char path[600];
     for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
         snprintf(path, sizeof path, "%s%s", fuzz_store_path, sides[i]);

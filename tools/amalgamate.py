@@ -11,7 +11,7 @@ import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 ROOMS = "base kernel quant format text optim nn model vector index store factor memory".split()
-PUBLIC = ("status.h", "model.h", "memory.h")
+PUBLIC = ("status.h", "model.h", "memory.h", "facts.h", "links.h", "feedback.h", "spaces.h", "search.h", "context.h", "transfer.h", "history.h", "upkeep.h")
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">].*$')
 IF = re.compile(r"^\s*#\s*if")
 ENDIF = re.compile(r"^\s*#\s*endif")

@@ -24,6 +24,7 @@ AREAS = {
     "text": range(168, 180),
     "vectors": range(180, 189),
     "filters and ids": range(189, 196),
+    "import and export": range(196, 203),
     "C and Python API": range(203, 208),
 }
 FUNCTIONS = {

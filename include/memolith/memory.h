@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* memolith/memory.h -- keep text and vectors in one file and find them again.
  *
+ * Its chapters, included at the end: search.h finds, context.h packs for a prompt, facts.h knows who is
+ * meant and what is known, links.h which records say the same, feedback.h what was done with what was
+ * found, spaces.h changes the model,
+ * transfer.h takes in files and folders, history.h tells what was and what changed, upkeep.h backs up,
+ * checks, repairs and shreds.
+ *
  * A store is one SQLite database file (`*.memo`). A *record* is one document: text, title, tags and
  * metadata under an id. It is split into *chunks* that fit the model; each chunk has a vector and
  * full-text rows. Records live in *namespaces*; the vectors of a namespace all come from one model
@@ -11,7 +17,9 @@
  * time, readers never wait. A changed byte is reported (MEMO_ERR_CORRUPT) and never returned.
  *
  * Beside the file lie SQLite's `-wal` and `-shm` and a `-lock` file; never delete `-lock` or `-wal`
- * while a program has the store open. Look into the file with other SQLite programs read-only
+ * while a program has the store open. Searches of more than 1,024 vectors keep an `-idx` there, ready to
+ * be searched: about as large again as the vectors, made anew when it is missing or old, and safe to
+ * delete at any time; no promise rests on it. Look into the file with other SQLite programs read-only
  * (`sqlite3 -readonly`): they do not know the page checksums, and even one that only asks moves the
  * pages of a `-wal` into the file without them; the store is then refused as damaged until
  * memo_db_repair() has checked every row and given the pages fresh ones.
@@ -79,12 +87,55 @@ typedef enum memo_open_mode {
     MEMO_OPEN_READ_ONLY, /* no write, also on read-only media */
 } memo_open_mode;
 
+/* memo_embedder_fn -- turn texts into vectors, with a model that is not here: a service, a program.
+ *
+ *   texts  [n] borrowed, UTF-8, not empty
+ *   out    [n, dim] in the order of the texts; not to be written beyond
+ *   err    to be filled when it fails; what it returns is then returned by the call it is in
+ *
+ * Called on the calling thread, outside every lock but at the end of memo_db_set_model(), where what was
+ * added meanwhile is embedded under the writer's lock. It must not use the handle. */
+typedef memo_status (*memo_embedder_fn)(void *user, const memo_text *texts, size_t n,
+                                        memo_role role, float *out, memo_err *err);
+
+/* A vector space whose model is not here. Records and queries bring ready vectors, or the embedder
+ * makes them. It is one thing with its dimension: "ada" of 256 and "ada" of 1,536 are two spaces.
+ *
+ * An embedder must prove itself: what it makes of a few fixed texts is stored when the first
+ * record is added with it, and compared whenever another handle first uses one. A cosine below 0.99
+ * is MEMO_ERR_MISMATCH: another model answers under this name, and nothing is written or searched. */
+typedef struct memo_external_space {
+    size_t size;
+    const char *name; /* 1..64 printable ASCII characters without spaces: "openai/ada-3:small" */
+    size_t dim;       /* 1..65,536; 0: that of the first vector (not with an embedder) */
+    memo_embedder_fn embed; /* NULL: all vectors are brought */
+    void *embed_user;
+} memo_external_space;
+
+/* How words are indexed: decided when a store is made, and kept with it. */
+typedef enum memo_fulltext {
+    MEMO_FULLTEXT_STEMMED, /* by their English stem: "boiling" finds "boiled" */
+    MEMO_FULLTEXT_PLAIN,   /* as they are written, accents and case aside */
+} memo_fulltext;
+
+/* memo_latency_fn -- is given one JSON object, without a line end, for a search: time (Unix ms),
+ * total_ms and the stages of memo_search_timings, hits, searched, k, mode, dim, model, level,
+ * threads, cache (where the index of the vectors was: "file", "memory", "none"), partial, memory (most
+ * bytes that the process had resident so far), store, ns, search_id; never the query. It must not use
+ * the handle. */
+typedef void (*memo_latency_fn)(void *user, const char *line);
+
 typedef struct memo_db_options {
     size_t size;
     memo_open_mode mode;
     memo_model *model;       /* borrowed until close; NULL: no dense lane and no add */
     int64_t busy_timeout_ms; /* wait for another writer; 0: 5,000; negative: do not wait */
     int allow_network_fs;    /* non-zero: open on NFS, SMB, 9p ... at the caller's risk */
+    const memo_external_space *external; /* instead of a model; copied */
+    memo_fulltext fulltext;  /* of a store that is made now; one that exists keeps its own */
+    memo_latency_fn latency; /* is told how long searches took; NULL: nobody is */
+    void *latency_user;
+    double slow_ms; /* of searches that took at least this long; 0: of all */
 } memo_db_options;
 
 /* memo_db_open() -- open or make a store.
@@ -106,11 +157,24 @@ MEMO_API void memo_db_close(memo_db *db);
 
 /* How a text is cut into chunks, measured in the model's own tokens. */
 typedef enum memo_chunking {
-    MEMO_CHUNK_AUTO, /* Markdown when the source's name ends in .md or .markdown, else plain */
+    MEMO_CHUNK_AUTO, /* by the end of the source's name: Markdown for .md and .markdown, code for .c
+                        .h .cc .cpp .hpp .cs .go .java .js .jsx .kt .lua .php .pl .py .rb .rs .scala
+                        .sh .sql .swift .ts .tsx .zig, else plain */
     MEMO_CHUNK_PLAIN,
     MEMO_CHUNK_MARKDOWN, /* headings and fences are kept whole where they fit */
     MEMO_CHUNK_NONE,     /* one chunk; what exceeds the model is not seen by the vector */
+    MEMO_CHUNK_CODE,     /* cut where definitions begin, at blank lines, between lines */
 } memo_chunking;
+
+/* A ready vector: floats, or int8 with their scale. Finite and not all zero, else MEMO_ERR_VALUE naming
+ * the component. It is kept as it comes (int8 as i8[i] * scale, in f32); scores are cosines, lengths
+ * are computed in double where floats cannot hold them. */
+typedef struct memo_vector {
+    const float *f32; /* [dim] */
+    const int8_t *i8; /* [dim]; used when f32 is NULL */
+    float scale;      /* of i8: finite, above 0 */
+    size_t dim;       /* another than the space's is MEMO_ERR_MISMATCH naming both */
+} memo_vector;
 
 /* A record as it comes in. `size` of the first element is the stride of an array. */
 typedef struct memo_record_in {
@@ -129,6 +193,19 @@ typedef struct memo_record_in {
     memo_chunking chunking;
     size_t chunk_tokens;  /* 0: min(400, what the model takes) */
     size_t chunk_overlap; /* 0: 15 % of chunk_tokens; SIZE_MAX: none */
+    /* Marks. NULL: what the record of this key has, 0, 0 and 2 for a new one. */
+    const int *trust;  /* -1 untrusted, 0 unknown, 1 trusted */
+    const int *pinned; /* 1: does not expire, and a filter does not forget it; else 0 */
+    const int *tier;   /* 0 goals, 1 hot, 2 the rest */
+    /* Other records of the namespace, by id or key; NULL: none, or what there is already. Neither
+     * can be the record itself. */
+    const char *parent;     /* it is a part of */
+    const char *supersedes; /* takes the place of; both stay, linked, and the other one is marked */
+    /* Only in an external space, which has no tokenizer: its texts are one chunk, n_tokens is 0. */
+    const memo_vector *vectors; /* [n_vectors] ready vectors, one a chunk */
+    size_t n_vectors;           /* 0: the embedder makes one */
+    const size_t (*spans)[2];   /* [n_vectors] begin and end of each chunk: bytes of the text, at
+                                   characters, by begin. NULL with one vector: all of the text */
 } memo_record_in;
 
 typedef enum memo_outcome {
@@ -145,12 +222,22 @@ typedef struct memo_add_result {
     size_t n_tokens; /* embedded; 0 when unchanged */
 } memo_add_result;
 
+/* Which records are compared with others when they are written (links.h). */
+typedef enum memo_links_mode {
+    MEMO_LINKS_AS_STORED, /* what memo_db_set_links() has set; MEMO_LINKS_NEAR when nothing was */
+    MEMO_LINKS_OFF,       /* none now; memo_db_link() can do it later. No echo is noticed */
+    MEMO_LINKS_EXACT,     /* the same text */
+    MEMO_LINKS_NEAR,      /* and nearly the same */
+} memo_links_mode;
+
 typedef struct memo_write_options {
     size_t size;
     const char *ns; /* namespace, 1..128 bytes; NULL: "default" */
     memo_progress_fn progress;
     void *progress_user;
-    int64_t deadline_ms; /* from now, 0: none */
+    int64_t deadline_ms;   /* from now, 0: none */
+    memo_links_mode links; /* 0: as the store says, see links.h */
+    const char *actor;     /* who writes, for the echo guard; NULL: nobody in particular */
 } memo_write_options;
 
 /* memo_db_add() -- add or replace records; durable on return.
@@ -161,7 +248,8 @@ typedef struct memo_write_options {
  * Embedding happens before the writer lock is taken. MEMO_ERR_BUSY: another writer kept the lock
  * longer than busy_timeout_ms (its pid is in the message); MEMO_ERR_MISMATCH: the namespace holds
  * vectors of another model; MEMO_ERR_VALUE: empty text, bad UTF-8, bad metadata, chunk sizes that
- * do not fit the model; MEMO_ERR_USAGE: opened without a model. Progress has the stage "embed" and
+ * do not fit the model, a bad vector; MEMO_ERR_USAGE: opened without a model or external space, a record
+ * without a vector where nothing can make one. Progress has the stage "embed" and
  * counts chunks. */
 MEMO_API memo_status memo_db_add(memo_db *db, const memo_write_options *options,
                                  const memo_record_in *records, size_t n, memo_add_result *results,
@@ -177,6 +265,10 @@ typedef struct memo_record_edit {
     size_t n_tags;
     int set_tags;
     const int64_t *expires_ms; /* pointer to 0: never */
+    const int *trust, *pinned, *tier;
+    const char *source;
+    const char *parent; /* "": none any more */
+    const char *supersedes;
 } memo_record_edit;
 
 /* memo_db_edit() -- change one record; a new version is kept.
@@ -194,53 +286,20 @@ typedef struct memo_forget_options {
     size_t n_ids;
     const char *where; /* filter; records that match it */
     int dry_run;       /* count only */
+    int expired; /* non-zero: of the records that `where` matches (NULL: all) the expired ones; not
+                    those that an action of feedback.h has hidden and can show again */
+    int pinned;  /* non-zero: `where` and `expired` forget pinned records, too */
 } memo_forget_options;
 
-/* memo_db_forget() -- delete records: text, vectors, versions and full-text rows go, a tombstone
- * (id, time, sequence) stays. An absent id is counted in n_absent. Without ids and filter:
- * MEMO_ERR_USAGE. */
+/* memo_db_forget() -- delete records: text, vectors, versions and full-text rows go, and with them
+ * what the store kept about the record: links, evidence, where it was shown, searches that showed
+ * nothing else, what was done with it. A fact that nothing else proves is retracted, and its reason
+ * names the record. A tombstone (id, time, sequence) stays. An absent id is counted in n_absent. Without ids,
+ * filter and `expired`: MEMO_ERR_USAGE. What was deleted is overwritten in the file's pages; a copy
+ * may be left in the log, in freed blocks of the disk and in backups: memo_db_shred() of upkeep.h
+ * goes after those and proves it. */
 MEMO_API memo_status memo_db_forget(memo_db *db, const memo_forget_options *options,
                                     uint64_t *n_forgotten, uint64_t *n_absent, memo_err *err);
-
-/* ---- import -------------------------------------------------------------------------------- */
-
-typedef struct memo_import_options {
-    size_t size;
-    const char *ns;
-    memo_chunking chunking;
-    size_t chunk_tokens;
-    size_t chunk_overlap;
-    const char *key_field;      /* NDJSON; NULL: "id" or "_id" when present */
-    const char *text_field;     /* NULL: "text" */
-    const char *title_field;    /* NULL: "title" */
-    const char *tags_field;     /* NULL: "tags" */
-    const char *metadata_field; /* NULL: "metadata"; other fields are ignored */
-    const char *created_field;  /* RFC 3339 or Unix ms; NULL: "created" */
-    int skip_bad;               /* count bad lines and files instead of stopping at the first */
-    memo_progress_fn progress;  /* non-zero: commit what is done and return MEMO_ERR_CANCELLED */
-    void *progress_user;
-    void (*on_bad)(void *user, const char *path, uint64_t line, const memo_err *why);
-    void *on_bad_user;
-} memo_import_options;
-
-typedef struct memo_import_report {
-    uint64_t n_files, n_new, n_changed, n_unchanged, n_skipped, n_failed;
-    uint64_t n_chunks, n_tokens;
-    int64_t elapsed_ms;
-} memo_import_report;
-
-/* memo_db_import() -- add files, folders (recursively; dot names, links and binary files are
- * skipped, and stores) and NDJSON files (`.ndjson`, `.jsonl`). A file's title is its name without
- * folder and extension.
- *
- *   paths   [n_paths]
- *   report  out, also filled on failure: what was committed is counted, nothing else
- *
- * Idempotent: a file's key is its path, a line's key its key_field or a hash of its content.
- * Commits in groups; a file is at most 64 MiB, a line 8 MiB (MEMO_ERR_LIMIT). */
-MEMO_API memo_status memo_db_import(memo_db *db, const char *const *paths, size_t n_paths,
-                                    const memo_import_options *options, memo_import_report *report,
-                                    memo_err *err);
 
 /* ---- read ---------------------------------------------------------------------------------- */
 
@@ -257,6 +316,12 @@ typedef struct memo_record {
     const char *source; /* "" when none */
     uint64_t version;
     size_t n_chunks;
+    int trust, pinned, tier;   /* as in memo_record_in */
+    const char *parent;        /* id of the record it is a part of, or NULL */
+    const char *supersedes;    /* id of the one it took the place of, or NULL */
+    const char *superseded_by; /* id of the one that took its place, or NULL */
+    int echo;                  /* 1: it repeats what this store had just shown (links.h) */
+    const char *duplicate_of;  /* id of an older record that says the same or nearly so, or NULL */
 } memo_record;
 
 /* Records with the memory that holds them; free with memo_records_free(). */
@@ -265,7 +330,9 @@ typedef struct memo_records {
     const memo_record *records; /* [n] */
     const char *next;           /* cursor for memo_list_options.after, or NULL at the end */
     size_t n_damaged;           /* rows left out because their checksum failed */
-    const char *const *damaged; /* [n_damaged] their ids */
+    const char *const
+        *damaged; /* [n_damaged] their ids; "links of ID": what a record has of parent,
+                                   supersedes and superseded_by may be missing */
 } memo_records;
 
 /* memo_db_get() -- read one record by id or key. MEMO_ERR_NOTFOUND; MEMO_ERR_CORRUPT when its
@@ -279,7 +346,8 @@ typedef struct memo_list_options {
     const char *where; /* filter, NULL: all */
     size_t limit;      /* 0: 20; at most 1,000 a call; fewer come where many are damaged */
     const char *after; /* cursor of an earlier call */
-    int oldest_first;  /* default: newest first, by creation, then id */
+    int oldest_first;  /* default: newest first, by creation, then as they were added */
+    int64_t as_of_ms;  /* 0: now; else the records as they were at that moment (history.h) */
 } memo_list_options;
 
 MEMO_API memo_status memo_db_list(memo_db *db, const memo_list_options *options,
@@ -295,42 +363,22 @@ typedef struct memo_db_stats {
 
 MEMO_API memo_status memo_db_get_stats(memo_db *db, memo_db_stats *stats, memo_err *err);
 
-/* ---- search -------------------------------------------------------------------------------- */
+/* ---- what chapters share ------------------------------------------------------------------- */
 
-/* Filters are text:
- *
- *   tags = 'gift' and created >= '2025-07-01' and not (meta.place = 'Porto' or title exists)
- *
- *   fields     id key title text source tags created updated expires version meta.NAME
- *   operators  = != < <= > >=   in (a, b)   between a and b   exists   prefix 's'   contains 's'
- *   values     'string' "string" 12 -3.5 true false null; dates 'YYYY-MM-DD', RFC 3339, or relative:
- *              now, now-7d (s m h d w)
- *   logic      and, or, not, parentheses; at most 256 nodes, depth 16 (MEMO_ERR_LIMIT)
- *
- * Types are strict: a comparison of a text with a number matches nothing; an unknown field or
- * operator is MEMO_ERR_VALUE naming it and its byte. `tags = 'x'` means one of the tags is x.
- * Strings compare by bytes; integers are exact. Values are bound, never pasted into SQL. */
-
+/* How to look for records: search.h, context.h. */
 typedef enum memo_search_mode {
     MEMO_SEARCH_HYBRID,  /* all lanes; without a model it is MEMO_SEARCH_LEXICAL */
     MEMO_SEARCH_DENSE,   /* by meaning; the hit's score is the cosine */
     MEMO_SEARCH_LEXICAL, /* by words and letters; needs no model */
 } memo_search_mode;
 
-typedef struct memo_search_options {
-    size_t size;
-    const char *ns;
-    size_t k; /* hits wanted, 0: 10; at most 1,000 (MEMO_ERR_LIMIT) */
-    memo_search_mode mode;
-    const char *where;   /* filter, NULL: all */
-    int chunks;          /* non-zero: every chunk is a hit; default: a record's best chunk */
-    int64_t deadline_ms; /* from now, 0: none; what is found by then is returned with `partial` */
-} memo_search_options;
-
 typedef enum memo_lane {
     MEMO_LANE_DENSE,   /* cosine similarity */
     MEMO_LANE_LEXICAL, /* BM25, higher is better */
     MEMO_LANE_EXACT,   /* the query, or an identifier in it, stands verbatim in the text */
+    MEMO_LANE_FACTS,   /* it is the evidence of facts about what the query names (facts.h) */
+    MEMO_LANE_RECENCY, /* how new it is, 1 to 0: halved every half_life_days; ranks only what the
+                          others have found */
     MEMO_N_LANES,
 } memo_lane;
 
@@ -342,214 +390,18 @@ typedef struct memo_lane_score {
     double share; /* what it added to the hit's score */
 } memo_lane_score;
 
-typedef struct memo_hit {
-    const char *id;
-    const char *key; /* or NULL */
-    const char *title;
-    const char *text; /* the chunk, NUL-terminated */
-    size_t text_bytes;
-    size_t begin, end; /* byte span of the chunk in the record's text */
-    size_t chunk;      /* its position, from 0 */
-    double score;      /* hits are in descending order of it */
-    memo_lane_score lanes[MEMO_N_LANES];
-    const char *terms; /* matched words, space-separated, "" when none */
-    const char *const *tags;
-    size_t n_tags;
-    const char *metadata_json;
-    const char *source;
-    int64_t created_ms;
-} memo_hit;
-
-typedef struct memo_search_timings {
-    double embed_ms, filter_ms, dense_ms, lexical_ms, exact_ms, fuse_ms, fetch_ms, total_ms;
-} memo_search_timings;
-
-typedef struct memo_hits {
-    size_t n;
-    const memo_hit *hits; /* [n], best first; ties by best single rank, then by id */
-    memo_search_mode mode;
-    size_t n_searched;    /* chunks the filter let through (by the deadline, when partial) */
-    size_t n_damaged;     /* rows left out because their checksum failed */
-    size_t n_damaged_ids; /* <= n_damaged: at most 64 are named */
-    const char *const *damaged_ids;        /* [n_damaged_ids] records, else "chunk N", "page N" */
-    const char *lane_failed[MEMO_N_LANES]; /* damage kept this lane from answering: why; or NULL */
-    int partial;                           /* the deadline cut it short */
-    int query_truncated;                   /* the query has more tokens than the model takes */
-    memo_search_timings timings;
-    const char *model; /* name of the model that embedded the query, "" in lexical mode */
-} memo_hits;
-
-/* memo_db_search() -- find what is near a query.
- *
- *   query  UTF-8, not empty
- *   hits   out, free with memo_hits_free(); n may be 0
- *
- * Lanes are fused by weighted reciprocal rank (k = 60); a record whose key is in the query, or that
- * alone holds an identifier of it (ERR-4512, src/a.c, "quoted"), is not pushed below one that
- * matches neither. Words match by their English stem, accents and case aside; a script without
- * spaces (Chinese, Thai ...) only from the beginning of a run: meaning finds those.
- *
- * Damage costs only what it touches: a row that fails its checksum is left out and named, and in
- * hybrid mode a lane whose pages are damaged is left out (lane_failed says why, and so does the log)
- * while the others answer. MEMO_ERR_CORRUPT: no lane of the mode could answer.
- *
- * Never fewer than min(k, matches of the filter) hits in dense and hybrid mode.
- * MEMO_ERR_NOTFOUND: the namespace is empty; MEMO_ERR_MISMATCH: its vectors come from another model
- * (lexical mode still works). */
-MEMO_API memo_status memo_db_search(memo_db *db, memo_text query,
-                                    const memo_search_options *options, memo_hits **hits,
-                                    memo_err *err);
-MEMO_API void memo_hits_free(memo_hits *hits);
-
-/* ---- backup -------------------------------------------------------------------------------- */
-
-typedef struct memo_backup_options {
-    size_t size;
-    int overwrite;             /* non-zero: replace an existing file at the target */
-    memo_progress_fn progress; /* stage "copy", counts pages */
-    void *progress_user;
-} memo_backup_options;
-
-typedef struct memo_backup_report {
-    uint64_t n_records, n_chunks, n_vectors; /* read back from the copy */
-    uint64_t change_seq;                     /* the moment that was copied */
-    uint64_t n_pages, n_bytes;
-    int64_t elapsed_ms;
-} memo_backup_report;
-
-/* memo_db_backup() -- write a copy of the store as it is now to another file.
- *
- *   path    of the copy; its folder must exist. An existing file is MEMO_ERR_USAGE, unless
- *           `overwrite`; the store itself, also under another name, always is, and so is a target
- *           beside which a `-wal` holds changes. One that somebody has open is MEMO_ERR_BUSY
- *   report  out, or NULL
- *
- * The copy is one moment of the store: everything committed before the call is in it, nothing of a
- * batch only in part, whatever others write meanwhile; they are not held up. It is written under a
- * temporary name, read back (every page, every row), synced and renamed: on MEMO_OK it is whole and
- * durable, on any failure the target is what it was. MEMO_ERR_CORRUPT: the store is damaged and
- * nothing was written; MEMO_ERR_IO: the disk is full, the folder cannot be written. Works on a store
- * opened for reading.
- *
- * To restore, use the copy: open it where it lies, or move it to the store's name while no program
- * has the store open and after removing the `-wal` and `-shm` of the old one. Copying a store in use
- * by other means may tear it. Source: SQLite's online backup. */
-MEMO_API memo_status memo_db_backup(memo_db *db, const char *path,
-                                    const memo_backup_options *options, memo_backup_report *report,
-                                    memo_err *err);
-
-/* ---- health -------------------------------------------------------------------------------- */
-
-typedef enum memo_finding_level {
-    MEMO_FINDING_OK,
-    MEMO_FINDING_WARN,
-    MEMO_FINDING_BAD
-} memo_finding_level;
-
-typedef struct memo_finding {
-    memo_finding_level level;
-    const char *area; /* "file", "pages", "schema", "records", "vectors", "fulltext", "model" */
-    const char *message;
-    const char *hint; /* next command, or "" */
-} memo_finding;
-
-typedef struct memo_findings {
-    size_t n;
-    const memo_finding *findings;
-    memo_finding_level worst;
-} memo_findings;
-
-/* memo_db_doctor() -- check a store and everything in it: page checksums, SQLite's integrity check,
- * schema whitelist, every record, chunk and vector checksum, full-text rows against texts, model
- * against vectors. Reads only. MEMO_OK even when something is wrong: see findings->worst. */
-MEMO_API memo_status memo_db_doctor(memo_db *db, memo_findings **findings, memo_err *err);
-MEMO_API void memo_findings_free(memo_findings *findings);
-
-/* memo_db_check_pages() -- check the pages of a store that cannot be opened, past SQLite.
- *
- * Names every page whose checksum does not match, and a size that is not whole pages. Reads only;
- * knows nothing of what is in a page. Findings as above. */
-MEMO_API memo_status memo_db_check_pages(const char *path, memo_findings **findings, memo_err *err);
-
-/* ---- repair -------------------------------------------------------------------------------- */
-
-typedef enum memo_repair_way {
-    MEMO_REPAIR_NOTHING, /* nothing was wrong; nothing was written */
-    MEMO_REPAIR_ROWS,    /* pages are right: rows, words, counters or the file's length
-                            were put in order */
-    MEMO_REPAIR_PAGES,   /* pages had no valid checksum, but what is in them passes every other
-                            check (another SQLite program wrote the file): they got fresh ones */
-    MEMO_REPAIR_REBUILT, /* a new store of all the rows that can be read */
-} memo_repair_way;
-
-typedef struct memo_repair_options {
-    size_t size;
-    memo_model *model;       /* embeds again the texts whose vectors are lost; NULL: they stay
-                                without, found by their words only */
-    int64_t busy_timeout_ms; /* as in memo_db_options */
-    int dry_run;             /* do it all on a copy that is thrown away: say what would be done */
-} memo_repair_options;
-
-typedef struct memo_repair_report {
-    memo_repair_way way;
-    uint64_t n_kept;        /* records served now */
-    uint64_t n_quarantined; /* rows moved there by this repair (records and what belongs to them) */
-    uint64_t n_quarantined_records;
-    uint64_t n_lost;          /* records that are known to have been there, of which nothing is left
-                                 but the id or a part */
-    uint64_t n_lost_versions; /* earlier versions of kept records that could not be read */
-    uint64_t n_lost_changes;  /* acknowledged changes that neither the file nor its log gives */
-    uint64_t n_bad_pages, n_pages;
-    uint64_t n_reembedded; /* records whose vectors were made again */
-    uint64_t n_unembedded; /* records that lack a vector still */
-    const char *original;  /* where the file as it was has been kept; NULL: nothing changed */
-    const memo_findings *findings; /* what was found and done, in order */
-} memo_repair_report;
-
-/* memo_db_repair() -- make a damaged store whole again, without throwing anything away.
- *
- *   path    of a store that nobody has open, this process included
- *   report  out, free with memo_repair_report_free()
- *
- * Works on a copy, under the writer lock: rows whose checksum fails, and what belongs to them, go
- * to the quarantine with the reason and their bytes (memo_db_quarantine()); the full text is made
- * again from the texts; where pages are damaged beyond that, every row that can still be read goes
- * into a new file. Then the file as it was, byte for byte with its `-wal`, is kept as
- * `<store>.before-repair-<N>`, and the new one takes its name. Interrupted at any moment it leaves
- * the old store or the new one, and never the new one alone. At last `model` embeds again what lost
- * its vectors. A second repair finds nothing to do.
- *
- * MEMO_OK when it was done, also when nothing was wrong: the report says what was lost, and why
- * vectors were not made again. Any failure leaves the store as it was: MEMO_ERR_BUSY (somebody has
- * it open), MEMO_ERR_IO, MEMO_ERR_NOTFOUND, MEMO_ERR_UNSUPPORTED (a newer schema), MEMO_ERR_CORRUPT
- * (it is no store, or not one row is left; a log beside it belongs to another store); only
- * MEMO_ERR_NOMEM may also come when it has been repaired. Disk: twice the file's size.
- */
-MEMO_API memo_status memo_db_repair(memo_ctx *ctx, const char *path,
-                                    const memo_repair_options *options, memo_repair_report **report,
-                                    memo_err *err);
-MEMO_API void memo_repair_report_free(memo_repair_report *report);
-
-/* A row that was taken out of service. Strings are borrowed for the call. */
-typedef struct memo_quarantined {
-    int64_t number;   /* of the entry */
-    const char *area; /* "record", "version", "chunk", "vector" ... */
-    int64_t row;      /* its row id */
-    const char *id;   /* of the record it is or belongs to, "" when that is not known */
-    const char *reason;
-    int64_t moved_ms;
-    const char *content; /* the row as a JSON object of its columns; bytes that are no text are
-                            {"hex": "..."} */
-} memo_quarantined;
-
-/* memo_db_quarantine() -- give each row in quarantine, oldest first; non-zero from `fn` stops.
- * memo_db_forget() by id deletes a record's rows there, too. `fn` must not use the handle. */
-MEMO_API memo_status memo_db_quarantine(memo_db *db,
-                                        int (*fn)(void *user, const memo_quarantined *row),
-                                        void *user, memo_err *err);
-
 #ifdef __cplusplus
 }
 #endif
+
+#include <memolith/context.h>  /* IWYU pragma: export */
+#include <memolith/facts.h>    /* IWYU pragma: export */
+#include <memolith/feedback.h> /* IWYU pragma: export */
+#include <memolith/history.h>  /* IWYU pragma: export */
+#include <memolith/links.h>    /* IWYU pragma: export */
+#include <memolith/search.h>   /* IWYU pragma: export */
+#include <memolith/spaces.h>   /* IWYU pragma: export */
+#include <memolith/transfer.h> /* IWYU pragma: export */
+#include <memolith/upkeep.h>   /* IWYU pragma: export */
 
 #endif

@@ -103,6 +103,20 @@ static void buf_put_json_control(memo_buf *buf, unsigned c)
     }
 }
 
+void memo_buf_put_real(memo_buf *buf, double x, int digits)
+{
+    char text[64];
+    size_t n = 0;
+    snprintf(text, sizeof text, "%.*g", digits, x);
+    for (const char *s = text; *s; s++) {
+        if (strchr("+-0123456789e", *s))
+            text[n++] = *s;
+        else if (n == 0 || text[n - 1] != '.') /* the locale's decimal point, of one byte or more */
+            text[n++] = '.';
+    }
+    memo_buf_append(buf, text, n);
+}
+
 void memo_buf_put_json(memo_buf *buf, const char *s, size_t n_bytes)
 {
     memo_buf_putc(buf, '"');

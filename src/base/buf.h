@@ -21,6 +21,8 @@ void memo_buf_append(memo_buf *buf, const void *bytes, size_t n_bytes);
 void memo_buf_puts(memo_buf *buf, const char *s);
 void memo_buf_putc(memo_buf *buf, char c);
 void memo_buf_printf(memo_buf *buf, const char *fmt, ...) MEMO_PRINTF(2, 3);
+/* A finite number with that many digits, as JSON has it: with a point, whatever the host's locale. */
+void memo_buf_put_real(memo_buf *buf, double x, int digits);
 /* Quoted and escaped; a byte that is not UTF-8 becomes U+FFFD. */
 void memo_buf_put_json(memo_buf *buf, const char *s, size_t n_bytes);
 char *memo_buf_reserve(memo_buf *buf, size_t n_bytes); /* room after data + n, or NULL */

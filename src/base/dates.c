@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/dates.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 typedef struct date_reader {
     const char *s;
     size_t n, at;
@@ -101,4 +104,37 @@ int memo_date_parse(const char *s, size_t n_bytes, int64_t *ms)
     *ms = ((date_days(year, month, day) * 24 + hour) * 60 + minute - east) * 60000 + second * 1000 +
           fraction;
     return 1;
+}
+
+/* The day of the Gregorian calendar, counted from 1970-01-01: the year is taken to begin in March,
+ * so that the leap day is its last (Howard Hinnant, "chrono-compatible low-level date algorithms"). */
+static void date_civil(int64_t days, int64_t *year, unsigned *month, unsigned *day)
+{
+    days += 719468;
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    int64_t day_of_era = days - era * 146097;
+    int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t shifted = (5 * day_of_year + 2) / 153; /* 0: March */
+    *day = (unsigned)(day_of_year - (153 * shifted + 2) / 5 + 1);
+    *month = (unsigned)(shifted < 10 ? shifted + 3 : shifted - 9);
+    *year = year_of_era + era * 400 + (*month <= 2);
+}
+
+void memo_date_format(int64_t unix_ms, int with_time, char out[MEMO_DATE_BYTES])
+{
+    int64_t days = unix_ms / 86400000, rest = unix_ms % 86400000, year;
+    unsigned month, day;
+    if (rest < 0) {
+        rest += 86400000;
+        days--;
+    }
+    date_civil(days, &year, &month, &day);
+    int n = snprintf(out, MEMO_DATE_BYTES, "%04" PRId64 "-%02u-%02u", year, month, day);
+    if (with_time && n > 0 && n < MEMO_DATE_BYTES) {
+        unsigned ms = (unsigned)rest;
+        snprintf(out + n, MEMO_DATE_BYTES - (size_t)n, "T%02u:%02u:%02u.%03uZ", ms / 3600000,
+                 ms / 60000 % 60, ms / 1000 % 60, ms % 1000);
+    }
 }

@@ -13,4 +13,8 @@
  * time without its zone, trailing bytes. A leap second (:60) counts as the second after. */
 int memo_date_parse(const char *s, size_t n_bytes, int64_t *ms);
 
+#define MEMO_DATE_BYTES 40
+/* "2025-07-01" or, with_time, "2025-07-01T09:30:00.000Z". */
+void memo_date_format(int64_t unix_ms, int with_time, char out[MEMO_DATE_BYTES]);
+
 #endif

@@ -241,24 +241,30 @@ done:
     return status;
 }
 
+memo_status memo_map_file(memo_map *map, const memo_file *file, memo_err *err)
+{
+    size_t n = (size_t)file->n_bytes;
+    void *data;
+    *map = (memo_map){0};
+    if (file->n_bytes > SIZE_MAX / 2)
+        return memo_fail(err, MEMO_ERR_LIMIT, "%s: %" PRIu64 " bytes do not fit in memory",
+                         file->path, file->n_bytes);
+    if (n == 0)
+        return MEMO_OK;
+    data = memo_sys_get()->mmap(NULL, n, PROT_READ, MAP_SHARED, file->fd, 0);
+    if (data == MAP_FAILED)
+        return memo_fail_errno(err, errno, file->path, "map");
+    *map = (memo_map){data, n};
+    return MEMO_OK;
+}
+
 memo_status memo_map_open(memo_map *map, const char *path, memo_err *err)
 {
     memo_file file;
     *map = (memo_map){0};
     memo_status status = memo_file_open(&file, path, err);
-    if (status != MEMO_OK)
-        return status;
-    if (file.n_bytes > SIZE_MAX / 2) {
-        status = memo_fail(err, MEMO_ERR_LIMIT, "%s: %" PRIu64 " bytes do not fit in memory", path,
-                           file.n_bytes);
-    } else if (file.n_bytes > 0) {
-        size_t n = (size_t)file.n_bytes;
-        void *data = memo_sys_get()->mmap(NULL, n, PROT_READ, MAP_SHARED, file.fd, 0);
-        if (data == MAP_FAILED)
-            status = memo_fail_errno(err, errno, path, "map");
-        else
-            *map = (memo_map){data, n};
-    }
+    if (status == MEMO_OK)
+        status = memo_map_file(map, &file, err);
     memo_file_close(&file);
     return status;
 }
@@ -345,6 +351,13 @@ static char *replace_tmp_path(const char *path)
     return tmp;
 }
 
+void memo_replace_clear(const char *path)
+{
+    const char *name = replace_name(path);
+    memo_replace_sweep(path, (size_t)(name - path), strnlen(name, REPLACE_NAME_KEPT),
+                       atomic_load(&replace_number));
+}
+
 /* Say that the new temporary is somebody's; 0: a sweep took it for a leftover before that. */
 static int replace_hold(int fd)
 {
@@ -357,9 +370,7 @@ static int replace_hold(int fd)
  * mode in it the file is a new one, and the umask says. */
 static memo_status replace_create(memo_replace *out, const struct stat *like, memo_err *err)
 {
-    const char *name = replace_name(out->path);
-    memo_replace_sweep(out->path, (size_t)(name - out->path), strnlen(name, REPLACE_NAME_KEPT),
-                       atomic_load(&replace_number));
+    memo_replace_clear(out->path);
     /* A name may be taken by what a dead process with our number left behind. */
     enum { TRIES = 1000 };
     int e = EEXIST, mode = like->st_mode ? (int)(like->st_mode & 0777) : 0666;
@@ -442,7 +453,7 @@ memo_status memo_replace_commit(memo_replace *out, memo_err *err)
     char *folder = memo_path_folder(out->path);
     if (!folder)
         return memo_fail_nomem(err, "a file name", strlen(out->path) + 1);
-    if (memo_sys_fsync(fd) != 0) {
+    if (!out->disposable && memo_sys_fsync(fd) != 0) {
         status = memo_fail_errno(err, errno, out->path, "sync");
         goto done;
     }
@@ -459,7 +470,7 @@ memo_status memo_replace_commit(memo_replace *out, memo_err *err)
     }
     memo_free(out->tmp_path);
     out->tmp_path = NULL;
-    status = memo_sync_folder(folder, err);
+    status = out->disposable ? MEMO_OK : memo_sync_folder(folder, err);
 done:
     memo_free(folder);
     return status;

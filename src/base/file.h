@@ -60,6 +60,8 @@ typedef struct memo_map {
  * process writes shows, and touching a page behind a cut is a SIGBUS. So a mapped file is replaced
  * by rename, as memo_replace does, and never changed in place. */
 memo_status memo_map_open(memo_map *map, const char *path, memo_err *err);
+memo_status memo_map_file(memo_map *map, const memo_file *file,
+                          memo_err *err); /* one that is open */
 void memo_map_close(memo_map *map);
 /* Give back the pages that lie whole in [begin, end), offsets in the file, until they are touched again:
  * memory does not grow with a file that is walked through. Advice; any thread. */
@@ -76,6 +78,7 @@ void memo_map_release(const memo_map *map, uint64_t begin, uint64_t end);
 typedef struct memo_replace {
     int fd;
     int overwrite;
+    int disposable;   /* set after begin: losing it costs time alone, so commit does not sync */
     uint64_t n_bytes; /* end of what was appended */
     char *tmp_path;   /* NULL: not open */
     char *path;       /* with its links followed */
@@ -97,6 +100,9 @@ int memo_replace_lock(int fd);
  * is empty), with the files beside them: those whose process is gone and which nobody holds or has
  * written to for an hour. `next` is the number of this process's next one. (leftovers.c) */
 void memo_replace_sweep(const char *path, size_t n_folder, size_t n_name, unsigned next);
+
+/* The same by the target's path alone; its links are not followed. */
+void memo_replace_clear(const char *path);
 
 char *memo_path_join(const char *folder, const char *name); /* memo_free(); NULL: out of memory */
 /* 0: surely nothing is there. What cannot be looked at (no permission, name too long) counts as there:

@@ -348,3 +348,21 @@ memo_status memo_json_get_bool(const json_t *object, const char *what, const cha
     *out = json_is_true(value);
     return MEMO_OK;
 }
+
+size_t memo_json_write_real(const json_t *real, char *out, size_t cap)
+{
+    size_t n = 0;
+    for (size_t digits = 15; digits <= 17; digits++) {
+        json_t *back;
+        int same;
+        n = json_dumpb(real, out, cap, JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits));
+        back = n <= cap ? json_loadb(out, n, JSON_DECODE_ANY, NULL) : NULL;
+        if (!back)
+            return 0;
+        same = json_real_value(back) == json_real_value(real);
+        json_decref(back);
+        if (same)
+            break;
+    }
+    return n;
+}

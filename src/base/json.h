@@ -64,4 +64,8 @@ memo_status memo_json_get_string(const json_t *object, const char *what, const c
 memo_status memo_json_get_bool(const json_t *object, const char *what, const char *key,
                                int required, int *out, memo_err *err);
 
+/* The shortest digits that are read back as this real, without a NUL: their number, 0 when there is
+ * no memory. `cap` of 40 is enough. */
+size_t memo_json_write_real(const json_t *real, char *out, size_t cap);
+
 #endif

@@ -216,19 +216,32 @@ uint64_t memo_memory_available(void)
     return available;
 }
 
-uint64_t memo_memory_peak(void)
+/* A line of what Linux says of this process, in bytes; 0 where it says nothing. */
+static uint64_t memory_of_status(const char *name)
 {
     char line[256];
     FILE *f = fopen("/proc/self/status", "re");
-    struct rusage usage;
     uint64_t kib = 0;
-    if (f) {
-        while (fgets(line, sizeof line, f))
-            if (strncmp(line, "VmHWM:", 6) == 0)
-                kib = strtoull(line + 6, NULL, 10);
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, name, strlen(name)) == 0)
+            kib = strtoull(line + strlen(name), NULL, 10);
+    if (f)
         fclose(f);
-        return kib * 1024;
-    }
+    return kib * 1024;
+}
+
+uint64_t memo_memory_resident(void)
+{
+    uint64_t now = memory_of_status("VmRSS:");
+    return now ? now : memo_memory_peak();
+}
+
+uint64_t memo_memory_peak(void)
+{
+    struct rusage usage;
+    uint64_t peak = memory_of_status("VmHWM:");
+    if (peak)
+        return peak;
     if (getrusage(RUSAGE_SELF, &usage) != 0)
         return 0;
 #if defined(__APPLE__)

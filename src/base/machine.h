@@ -17,6 +17,9 @@ uint64_t memo_memory_available(void);
  * VmHWM: ru_maxrss would also count what the process was before its exec. */
 uint64_t memo_memory_peak(void);
 
+/* What it has resident now; the peak where only that is known. */
+uint64_t memo_memory_resident(void);
+
 /* What the control groups of this process allow, the strictest of the group and its ancestors, for
  * version 1 and 2 hierarchies; UINT64_MAX for no limit. `root` is "" but for tests, which put a tree
  * of their own before /proc and /sys. The quota is in thousandths of a processor. */

@@ -85,20 +85,12 @@ size_t memo_utf8_encode(uint32_t cp, char out[4])
 }
 
 /* True when the eight bytes at s are all ASCII. */
-static int utf8_is_ascii8(const char *s)
-{
-    uint64_t word;
-
-    memcpy(&word, s, sizeof word);
-    return (word & 0x8080808080808080u) == 0;
-}
-
 size_t memo_utf8_check(const char *s, size_t n)
 {
     size_t i = 0;
 
     while (i < n) {
-        if (n - i >= 8 && utf8_is_ascii8(s + i)) {
+        if (n - i >= 8 && memo_utf8_is_ascii8(s + i)) {
             i += 8;
             continue;
         }
@@ -126,4 +118,24 @@ size_t memo_utf8_floor(const char *s, size_t n, size_t at)
     while (at > 0 && ((unsigned char)s[at] & 0xC0) == 0x80)
         at--;
     return at;
+}
+
+int memo_utf8_is_unspaced(uint32_t cp)
+{
+    static const uint32_t ranges[][2] = {
+        {0x0E01, 0x0E3A}, {0x0E40, 0x0E4E},   {0x0E50, 0x0E59},   {0x0E80, 0x0EFF}, /* Thai, Lao */
+        {0x1000, 0x1049}, {0x1050, 0x109D},   {0x1780, 0x17D3},   {0x17D7, 0x17D7},
+        {0x17DC, 0x17FF}, /* Myanmar, Khmer */
+        {0x2E80, 0x2FDF}, {0x3005, 0x3007},   {0x3021, 0x302F},   {0x3031, 0x3035},
+        {0x3038, 0x303C}, {0x3041, 0x3096},   {0x3099, 0x309A},   {0x309D, 0x309F},
+        {0x30A1, 0x30FA}, {0x30FC, 0x312F},   {0x31A0, 0x31BF},   {0x31F0, 0x31FF},
+        {0x3400, 0x4DBF}, {0x4E00, 0xA48C},   {0xAA60, 0xAA7F},   {0xF900, 0xFAFF},
+        {0xFF66, 0xFF9F}, {0x1B000, 0x1B2FF}, {0x20000, 0x3FFFD},
+    };
+    if (cp < ranges[0][0])
+        return 0;
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (cp <= ranges[i][1])
+            return cp >= ranges[i][0];
+    return 0;
 }

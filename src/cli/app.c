@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,12 +14,15 @@
 #include "base/file.h"
 #include "base/machine.h"
 #include "cli/limits.h"
+#include "cli/models.h"
 
 enum { APP_HINT_NAMES = 160 }; /* bytes of names that a hint has room for */
 
 void cli_app_fini(cli_app *app)
 {
     memo_db_close(app->db);
+    if (app->latency_file > 0)
+        close(app->latency_file);
     memo_model_close(app->model);
     memo_free(app->model_path);
     cli_progress_fini(&app->progress);
@@ -176,12 +180,99 @@ static memo_status app_open_model(cli_app *app, const char *path, memo_err *err)
     return status ? status : memo_model_open(app->ctx, path, &options, &app->model, err);
 }
 
+static int app_takes(const cli_app *app, cli_option_id id)
+{
+    const unsigned char *options = app->args.verb->options;
+    size_t i = 0;
+    while (options[i] != OPT_NONE && options[i] != id)
+        i++;
+    return options[i] == id;
+}
+
+/* What the store says of the namespace's model; "" when it says nothing. */
+static void app_read_fingerprint(cli_app *app, const char *path, int previous,
+                                 char fingerprint[MEMO_FINGERPRINT_BYTES])
+{
+    const memo_db_options options = {.size = sizeof options, .mode = MEMO_OPEN_READ_ONLY};
+    memo_err why = {0};
+    memo_db *db = NULL;
+    *fingerprint = '\0';
+    if (memo_db_open(app->ctx, path, &options, &db, &why) == MEMO_OK)
+        (void)memo_db_get_model(db, cli_app_ns(app), previous, fingerprint, &why);
+    memo_db_close(db);
+}
+
+/* The model of the cache folder that made the namespace's vectors; *path NULL: none. */
+static memo_status app_model_of_store(cli_app *app, const char *folder, int previous, char **path,
+                                      memo_err *err)
+{
+    char fingerprint[MEMO_FINGERPRINT_BYTES];
+    const char *store = app->settings.values[OPT_DB].text;
+    memo_status status;
+    *path = NULL;
+    if (!store || !memo_path_exists(store))
+        return MEMO_OK;
+    status = cli_app_ctx(app, err);
+    if (status)
+        return status;
+    app_read_fingerprint(app, store, previous, fingerprint);
+    return *fingerprint ? cli_models_find(folder, fingerprint, app->settings.values[OPT_MODEL].text,
+                                          path, err)
+                        : MEMO_OK;
+}
+
+memo_status cli_app_find_model(cli_app *app, memo_err *err)
+{
+    cli_setting *model = &app->settings.values[OPT_MODEL];
+    const char *cache = app->settings.values[OPT_CACHE_DIR].text;
+    char *folder, *path = NULL;
+    memo_status status = MEMO_OK;
+
+    if (model->origin != CLI_FROM_DEFAULT || !cache || !app_takes(app, OPT_DB))
+        return MEMO_OK;
+    folder = memo_path_join(cache, "models");
+    if (!folder)
+        return memo_fail_nomem(err, "a path", 0);
+    if (cli_models_has_other(folder, model->text)) /* else there is no choice */
+        status = app_model_of_store(app, folder, 0, &path, err);
+    memo_free(folder);
+    if (path && !(model->text && strcmp(path, model->text) == 0)) {
+        memo_free(model->text);
+        *model = (cli_setting){.text = path, .origin = CLI_FROM_STORE};
+        path = NULL;
+    }
+    memo_free(path);
+    return status;
+}
+
+memo_status cli_app_previous_model(cli_app *app, memo_err *err)
+{
+    const char *cache;
+    char *folder, *path = NULL;
+    memo_status status = cli_app_ctx(app, err);
+
+    cache = app->settings.values[OPT_CACHE_DIR].text;
+    if (status || !cache)
+        return status;
+    folder = memo_path_join(cache, "models");
+    status =
+        folder ? app_model_of_store(app, folder, 1, &path, err) : memo_fail_nomem(err, "a path", 0);
+    if (status == MEMO_OK && path)
+        status = app_open_model(app, path, err);
+    memo_free(folder);
+    memo_free(path);
+    return status;
+}
+
 memo_status cli_app_model(cli_app *app, const char *path, memo_err *err)
 {
     memo_status status = cli_app_ctx(app, err);
     if (status || app->model)
         return status;
     if (!path) {
+        status = cli_app_find_model(app, err);
+        if (status)
+            return status;
         status = cli_settings_path(&app->settings, OPT_MODEL, &path, err);
         if (status)
             return status;
@@ -237,7 +328,42 @@ static memo_status app_make_default_folder(const cli_app *app, const char *path,
     return status;
 }
 
-memo_status cli_app_store(cli_app *app, memo_open_mode mode, memo_err *err)
+/* One write a line, so that lines of several processes do not mix. */
+static void app_tell_latency(void *user, const char *line)
+{
+    cli_app *app = user;
+    memo_buf text = {0};
+    if (!app->latency_file) {
+        cli_progress_clear(&app->progress);
+        cli_say("%s", line);
+        return;
+    }
+    memo_buf_printf(&text, "%s\n", line);
+    if (text.failed || write(app->latency_file, text.data, text.n) != (ssize_t)text.n)
+        cli_warn("--latency-log: a line is missing");
+    memo_buf_fini(&text);
+}
+
+/* Told when a file or a time is named. */
+static memo_status app_latency(cli_app *app, memo_db_options *options, memo_err *err)
+{
+    const char *path = cli_args_text(&app->args, OPT_LATENCY_LOG);
+    const cli_setting *slow = &app->settings.values[OPT_SLOW_MS];
+    if (!path && !slow->text)
+        return MEMO_OK;
+    if (path && !app->latency_file) {
+        int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+        if (file < 0)
+            return memo_fail_errno(err, errno, path, "open");
+        app->latency_file = file;
+    }
+    options->latency = app_tell_latency;
+    options->latency_user = app;
+    options->slow_ms = slow->text ? (double)slow->number : 0;
+    return MEMO_OK;
+}
+
+static memo_status app_open_store(cli_app *app, memo_open_mode mode, int is_search, memo_err *err)
 {
     const char *path;
     memo_status status = cli_app_ctx(app, err);
@@ -248,8 +374,34 @@ memo_status cli_app_store(cli_app *app, memo_open_mode mode, memo_err *err)
                                           : cli_app_store_exists(app, err);
     if (status)
         return status;
-    memo_db_options options = {.size = sizeof options, .mode = mode, .model = app->model};
-    return memo_db_open(app->ctx, path, &options, &app->db, err);
+    const memo_external_space space = {.size = sizeof space,
+                                       .name = cli_args_text(&app->args, OPT_SPACE)};
+    memo_db_options options = {.size = sizeof options,
+                               .mode = mode,
+                               .model = app->model,
+                               .external = space.name ? &space : NULL,
+                               /* the words of --fulltext stand in the order of memo_fulltext */
+                               .fulltext = (memo_fulltext)cli_args_number(&app->args, OPT_FULLTEXT,
+                                                                          MEMO_FULLTEXT_STEMMED)};
+    if (is_search) {
+        options.busy_timeout_ms = mode == MEMO_OPEN_READ_ONLY ? 0 : -1;
+        status = app_latency(app, &options, err);
+    }
+    return status ? status : memo_db_open(app->ctx, path, &options, &app->db, err);
+}
+
+memo_status cli_app_store(cli_app *app, memo_open_mode mode, memo_err *err)
+{
+    return app_open_store(app, mode, 0, err);
+}
+
+memo_status cli_app_search_store(cli_app *app, memo_err *err)
+{
+    memo_err writing = {0};
+    if (!cli_args_has(&app->args, OPT_NO_LOG) &&
+        app_open_store(app, MEMO_OPEN_EXISTING, 1, &writing) == MEMO_OK)
+        return MEMO_OK;
+    return app_open_store(app, MEMO_OPEN_READ_ONLY, 1, err);
 }
 
 /* ---- stdin --------------------------------------------------------------------------------- */

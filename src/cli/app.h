@@ -5,6 +5,7 @@
 #define MEMO_CLI_APP_H
 
 #include <memolith/memory.h>
+#include <memolith/spaces.h>
 
 #include "cli/args.h"
 #include "cli/output.h"
@@ -22,13 +23,21 @@ struct cli_app {
     memo_model *model;
     char *model_path; /* owned; where a model that was given by its name was found, or NULL */
     memo_db *db;
+    int latency_file; /* of --latency-log; 0: none, lines go to stderr */
 };
 
 void cli_app_fini(cli_app *app);
 
 memo_status cli_app_settings(cli_app *app, memo_err *err);
 memo_status cli_app_ctx(cli_app *app, memo_err *err);
-/* The model at `path`, NULL: the one of the settings. A word that is no file is looked for in the
+/* Where no flag, variable or configuration file names a model, the setting becomes the one of the cache
+ * folder that made the vectors of the namespace; CLI_FROM_STORE. Stays as it is when there is none, or no
+ * store. What is wrong with the store is told by who opens it. */
+memo_status cli_app_find_model(cli_app *app, memo_err *err);
+/* Open the model of the cache folder that made the vectors which the namespace had before; none when it
+ * is not there. */
+memo_status cli_app_previous_model(cli_app *app, memo_err *err);
+/* The model at `path`, NULL: the one of the settings, as cli_app_find_model() leaves it. A word that is no file is looked for in the
  * cache folder: "all-MiniLM-L6-v2.int8", or without a class, which is f32. MEMO_ERR_NOTFOUND says how to get the default
  * model when it is that and is not there. */
 memo_status cli_app_model(cli_app *app, const char *path, memo_err *err);
@@ -43,6 +52,9 @@ memo_status cli_app_named_model(cli_app *app, const char **path, memo_err *err);
 /* The store of the settings, with app->model when that is open. Except with MEMO_OPEN_CREATE a
  * store that does not exist is MEMO_ERR_NOTFOUND saying how to begin one. */
 memo_status cli_app_store(cli_app *app, memo_open_mode mode, memo_err *err);
+/* The same for a search, which is kept in the store (feedback.h) when that can be written without
+ * waiting, and is not asked otherwise; --latency-log and --slow-ms are heeded. */
+memo_status cli_app_search_store(cli_app *app, memo_err *err);
 /* cli_app_store()'s refusal alone, before anything slow is opened. */
 memo_status cli_app_store_exists(cli_app *app, memo_err *err);
 

@@ -180,6 +180,19 @@ static memo_status args_take_verb(cli_args *args, int argc, char *const *argv, i
                 : memo_hint(err, MEMO_ERR_USAGE, "memolith help");
 }
 
+/* The name of one word of "QUERY..." or "ID [TEXT...]", without its marks. Returns where the next one
+ * begins, which is the same again behind the last. */
+static const char *args_word_name(const char *words, char *name, size_t n)
+{
+    size_t length = 0;
+    const char *c = words;
+    for (; *c && *c != ' '; c++)
+        if (*c >= 'A' && *c <= 'Z' && length + 1 < n)
+            name[length++] = *c;
+    name[length] = '\0';
+    return *c ? c + 1 : words;
+}
+
 static memo_status args_check_words(const cli_args *args, memo_err *err)
 {
     const cli_verb *verb = args->verb;
@@ -199,12 +212,12 @@ static memo_status args_check_words(const cli_args *args, memo_err *err)
                                    cli_shorten(args->words[verb->max_words], extra)),
                          "memolith help %s", verb->name);
     cli_option word = {.kind = verb->word_kind};
-    char name[32] = {0}; /* "QUERY..." or "[FILE]" without its marks */
-    for (const char *c = verb->words; *c && strlen(name) + 1 < sizeof name; c++)
-        if (*c >= 'A' && *c <= 'Z')
-            name[strlen(name)] = *c;
-    for (size_t i = 0; i < args->n_words && status == MEMO_OK; i++)
+    const char *c = verb->words;
+    for (size_t i = 0; i < args->n_words && status == MEMO_OK; i++) {
+        char name[32];
+        c = args_word_name(c, name, sizeof name);
         status = cli_value_read(&word, name, args->words[i], &unused, err);
+    }
     return status;
 }
 

@@ -10,7 +10,7 @@
 
 typedef struct cli_app cli_app;
 
-#define CLI_MAX_VERB_OPTIONS 32
+#define CLI_MAX_VERB_OPTIONS 48
 
 typedef struct cli_verb {
     const char *name; /* "search", "model compile" */

@@ -33,7 +33,8 @@ void cli_out_init(cli_out *out, const cli_args *args)
 {
     const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
     struct winsize size;
-    static const cli_option_id options[] = {OPT_FORMAT, OPT_FORMAT_EMBED, OPT_FORMAT_LONG};
+    static const cli_option_id options[] = {OPT_FORMAT, OPT_FORMAT_EMBED, OPT_FORMAT_LONG,
+                                            OPT_OUTPUT};
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) /* a verb has one of them */
         if (cli_args_has(args, options[i]))
             out->format = (cli_format)cli_args_number(args, options[i], CLI_FORMAT_TEXT);

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/ctx.h"
 #include "base/error.h"
+#include "base/machine.h"
 #include "cli/output.h"
 #include "cli/values.h"
 
@@ -44,6 +45,7 @@ static void progress_put(memo_buf *line, const cli_progress *progress, const mem
 {
     double seconds = (progress->last_ms - progress->start_ms) / 1000;
     double rate = seconds > 0 ? (double)at->done / seconds : 0;
+    uint64_t resident = memo_memory_resident();
     memo_buf_printf(line, "\r\033[K%s ", progress->label ? progress->label : at->stage);
     cli_put_grouped(line, at->done);
     if (at->total > 0) {
@@ -55,6 +57,10 @@ static void progress_put(memo_buf *line, const cli_progress *progress, const mem
         memo_buf_printf(line, "  %.*f/s", rate < 10 ? 1 : 0, rate);
     if (rate > 0 && at->total > at->done)
         memo_buf_printf(line, "  %.0f s left", (double)(at->total - at->done) / rate);
+    if (resident > 0) {
+        memo_buf_puts(line, "  ");
+        cli_put_bytes(line, resident);
+    }
 }
 
 int cli_progress_call(void *user, const memo_progress *at)

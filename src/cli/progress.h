@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* cli/progress.h -- long work: a line on stderr while it is a terminal, and a way to stop it.
+/* cli/progress.h -- long work: a line on stderr while it is a terminal (done and total, rate, time left,
+ * resident memory), and a way to stop it.
  *
  * SIGINT and SIGTERM ask once; the next progress callback then cancels the call, which ends at a
  * safe point with the truth about what was done. A second signal kills. */

@@ -27,7 +27,8 @@ void cli_setting_environment(const cli_option *option, char out[CLI_ENV_NAME_BYT
 
 const char *cli_origin_name(cli_origin origin)
 {
-    static const char *const names[] = {"default", "configuration file", "environment", "flag"};
+    static const char *const names[] = {"default", "namespace", "configuration file", "environment",
+                                        "flag"};
     return names[origin];
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* cli/settings.h -- the settings of options.h with the value that is in force and where it is from:
- * flag, else environment, else configuration file, else default. */
+ * flag, else environment, else configuration file, else default (the model: else that of the
+ * namespace, app.h). */
 #ifndef MEMO_CLI_SETTINGS_H
 #define MEMO_CLI_SETTINGS_H
 
@@ -9,6 +10,7 @@
 
 typedef enum cli_origin {
     CLI_FROM_DEFAULT,
+    CLI_FROM_STORE, /* instead of the default model: the namespace's own */
     CLI_FROM_FILE,
     CLI_FROM_ENVIRONMENT,
     CLI_FROM_FLAG,

@@ -196,9 +196,62 @@ memo_text cli_snippet(memo_text text, const char *terms, size_t n_columns)
     return (memo_text){text.bytes + best_at, text.n_bytes - best_at};
 }
 
+const char *cli_trust_name(int trust)
+{
+    return trust < 0 ? "untrusted" : trust > 0 ? "trusted" : "unknown";
+}
+
+const char *cli_tier_name(int tier)
+{
+    return tier == 0 ? "goals" : tier == 1 ? "hot" : "rest";
+}
+
+/* ---- links --------------------------------------------------------------------------------- */
+
+void cli_links_text(memo_buf *out, memo_db *db, const char *ns, const char *id, int indent)
+{
+    memo_links *links = NULL;
+    if (memo_db_links(db, ns, id, &links, NULL))
+        return;
+    for (size_t i = 0; i < links->n; i++) {
+        const memo_link *link = &links->links[i];
+        if (link->kind == MEMO_LINK_SUPERSEDES) /* has a line of its own where records are shown */
+            continue;
+        memo_buf_printf(out, "%*s%-9s%s %s", indent, "", link->incoming ? "linked" : "link",
+                        memo_link_kind_name(link->kind), link->incoming ? "by" : "of");
+        memo_buf_printf(out, " %s", link->id[0] ? link->id : "what was forgotten");
+        if (link->score < 1)
+            memo_buf_printf(out, " (%.2f)", link->score);
+        memo_buf_putc(out, '\n');
+    }
+    memo_links_free(links);
+}
+
+void cli_links_json(memo_buf *out, memo_db *db, const char *ns, const char *id)
+{
+    memo_links *links = NULL;
+    memo_status status = memo_db_links(db, ns, id, &links, NULL);
+    cli_json_key(out, "links");
+    cli_json_open(out, '[');
+    for (size_t i = 0; status == MEMO_OK && i < links->n; i++) {
+        const memo_link *link = &links->links[i];
+        cli_json_open(out, '{');
+        cli_json_put_string(out, "kind", memo_link_kind_name(link->kind));
+        cli_json_put_string(out, "direction", link->incoming ? "from" : "to");
+        cli_json_put_string(out, "id", link->id[0] ? link->id : NULL);
+        cli_json_key(out, "score");
+        cli_json_double(out, link->score, 6);
+        cli_json_key(out, "made");
+        cli_json_date(out, link->made_ms);
+        cli_json_close(out, '}');
+    }
+    cli_json_close(out, ']');
+    memo_links_free(links);
+}
+
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
-void cli_record_json(memo_buf *out, const memo_record *record)
+static void show_record_members(memo_buf *out, const memo_record *record)
 {
     cli_json_open(out, '{');
     cli_json_put_string(out, "id", record->id);
@@ -220,5 +273,28 @@ void cli_record_json(memo_buf *out, const memo_record *record)
     cli_json_date(out, record->expires_ms);
     cli_json_put_u64(out, "version", record->version);
     cli_json_put_u64(out, "chunks", record->n_chunks);
+    cli_json_key(out, "trust");
+    cli_json_i64(out, record->trust);
+    cli_json_key(out, "pinned");
+    cli_json_bool(out, record->pinned);
+    cli_json_put_u64(out, "tier", (uint64_t)record->tier);
+    cli_json_put_string(out, "parent", record->parent);
+    cli_json_put_string(out, "supersedes", record->supersedes);
+    cli_json_put_string(out, "superseded_by", record->superseded_by);
+    cli_json_key(out, "echo");
+    cli_json_bool(out, record->echo);
+    cli_json_put_string(out, "duplicate_of", record->duplicate_of);
+}
+
+void cli_record_json(memo_buf *out, const memo_record *record)
+{
+    show_record_members(out, record);
+    cli_json_close(out, '}');
+}
+
+void cli_record_json_linked(memo_buf *out, const memo_record *record, memo_db *db)
+{
+    show_record_members(out, record);
+    cli_links_json(out, db, record->ns, record->id);
     cli_json_close(out, '}');
 }

@@ -30,5 +30,15 @@ memo_text cli_snippet(memo_text text, const char *terms, size_t n_columns);
 
 /* One record as a JSON object. */
 void cli_record_json(memo_buf *out, const memo_record *record);
+/* With its links. */
+void cli_record_json_linked(memo_buf *out, const memo_record *record, memo_db *db);
+
+/* What a record is to others: the key "links" of an object, or lines like "near of 01J... (0.86)", each
+ * after `indent` blanks. One that cannot be read has none. */
+void cli_links_json(memo_buf *out, memo_db *db, const char *ns, const char *id);
+void cli_links_text(memo_buf *out, memo_db *db, const char *ns, const char *id, int indent);
+
+const char *cli_trust_name(int trust); /* "untrusted" */
+const char *cli_tier_name(int tier);   /* "goals" */
 
 #endif

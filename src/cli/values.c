@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/dates.h"
 #include "base/error.h"
@@ -63,6 +64,7 @@ int cli_chunk_read(const char *text, cli_chunk_spec *spec)
         memo_chunking chunking;
     } kinds[] = {{"none", MEMO_CHUNK_NONE},
                  {"md", MEMO_CHUNK_MARKDOWN},
+                 {"code", MEMO_CHUNK_CODE},
                  {"plain", MEMO_CHUNK_PLAIN},
                  {"auto", MEMO_CHUNK_AUTO}};
     size_t n_name = strcspn(text, ":");
@@ -90,37 +92,9 @@ int cli_chunk_read(const char *text, cli_chunk_spec *spec)
 
 /* ---- dates --------------------------------------------------------------------------------- */
 
-/* The day of the Gregorian calendar, counted from 1970-01-01: the year is taken to begin in March,
- * so that the leap day is its last (Howard Hinnant, "chrono-compatible low-level date algorithms"). */
-static void values_date_of(int64_t days, int64_t *year, unsigned *month, unsigned *day)
-{
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-    int64_t day_of_era = days - era * 146097;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t shifted = (5 * day_of_year + 2) / 153; /* 0: March */
-    *day = (unsigned)(day_of_year - (153 * shifted + 2) / 5 + 1);
-    *month = (unsigned)(shifted < 10 ? shifted + 3 : shifted - 9);
-    *year = year_of_era + era * 400 + (*month <= 2);
-}
-
 void cli_date_format(int64_t unix_ms, int with_time, char out[CLI_DATE_BYTES])
 {
-    int64_t days = unix_ms / 86400000, rest = unix_ms % 86400000, year;
-    unsigned month, day;
-    if (rest < 0) {
-        rest += 86400000;
-        days--;
-    }
-    values_date_of(days, &year, &month, &day);
-    int n = snprintf(out, CLI_DATE_BYTES, "%04" PRId64 "-%02u-%02u", year, month, day);
-    if (with_time && n > 0 && n < CLI_DATE_BYTES) {
-        unsigned ms = (unsigned)rest;
-        snprintf(out + n, CLI_DATE_BYTES - (size_t)n, "T%02u:%02u:%02u.%03uZ", ms / 3600000,
-                 ms / 60000 % 60, ms / 1000 % 60, ms % 1000);
-    }
+    memo_date_format(unix_ms, with_time, out);
 }
 
 /* ---- shown --------------------------------------------------------------------------------- */
@@ -242,6 +216,45 @@ static memo_status value_number(const cli_option *option, const char *name, cons
     return MEMO_OK;
 }
 
+/* "now", "now-7d": as filters have it. */
+static int value_now(const char *text, int64_t *ms)
+{
+    static const char units[] = "smhdw";
+    static const int64_t unit_ms[] = {1000, 60000, 3600000, 86400000, 604800000};
+    struct timespec now;
+    const char *at = text + 3, *unit;
+    int64_t count = 0;
+
+    if (strncmp(text, "now", 3) != 0 || clock_gettime(CLOCK_REALTIME, &now) != 0)
+        return 0;
+    *ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    if (*at == '\0')
+        return 1;
+    size_t n_digits = (*at == '-' || *at == '+') ? strspn(at + 1, "0123456789") : 0;
+    if (n_digits == 0 || n_digits > 9)
+        return 0;
+    for (size_t i = 1; i <= n_digits; i++)
+        count = count * 10 + (at[i] - '0');
+    unit = at[n_digits + 1] ? strchr(units, at[n_digits + 1]) : NULL;
+    if (!unit || at[n_digits + 2])
+        return 0;
+    *ms += (*at == '-' ? -1 : 1) * count * unit_ms[unit - units];
+    return 1;
+}
+
+/* A day, an instant, a time of UTC to the minute or the second, or one that counts from now. */
+static int value_date(const char *text, size_t n_bytes, int64_t *ms)
+{
+    enum { TO_THE_MINUTE = 16, TO_THE_SECOND = 19 }; /* bytes of such a time */
+    char whole[TO_THE_SECOND + 2];
+    if (value_now(text, ms) || memo_date_parse(text, n_bytes, ms))
+        return 1;
+    if (n_bytes != TO_THE_MINUTE && n_bytes != TO_THE_SECOND)
+        return 0;
+    snprintf(whole, sizeof whole, "%s%s", text, n_bytes == TO_THE_MINUTE ? ":00Z" : "Z");
+    return memo_date_parse(whole, strlen(whole), ms);
+}
+
 memo_status cli_value_read(const cli_option *option, const char *name, const char *text,
                            uint64_t *number, memo_err *err)
 {
@@ -267,11 +280,11 @@ memo_status cli_value_read(const cli_option *option, const char *name, const cha
     case CLI_DATE:
         if (option->kind == CLI_EXPIRY && strcmp(text, "never") == 0)
             return MEMO_OK;
-        if (!memo_date_parse(text, n_bytes, &ms))
+        if (!value_date(text, n_bytes, &ms))
             return value_refused(name, text,
                                  option->kind == CLI_EXPIRY
-                                     ? "YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ or never"
-                                     : "YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ",
+                                     ? "YYYY-MM-DD, YYYY-MM-DDTHH:MM:SSZ, now, now-7d or never"
+                                     : "YYYY-MM-DD, YYYY-MM-DDTHH:MM:SSZ, now or now-7d",
                                  err);
         *number = (uint64_t)ms;
         return MEMO_OK;
@@ -282,7 +295,7 @@ memo_status cli_value_read(const cli_option *option, const char *name, const cha
     case CLI_CHUNK:
         if (!cli_chunk_read(text, &(cli_chunk_spec){0}))
             return value_refused(name, text,
-                                 "none, md, plain or auto, the last three with :TOKENS or "
+                                 "none, md, code, plain or auto, all but none with :TOKENS or "
                                  ":TOKENS/OVERLAP, e.g. md:400/60",
                                  err);
         return MEMO_OK;
@@ -293,4 +306,12 @@ memo_status cli_value_read(const cli_option *option, const char *name, const cha
         break;
     }
     return MEMO_OK;
+}
+
+/* The words of --links stand in the order of memo_links_mode, after the first. */
+memo_links_mode cli_links_mode(const cli_args *args)
+{
+    return cli_args_has(args, OPT_LINKS)
+               ? (memo_links_mode)(MEMO_LINKS_OFF + cli_args_number(args, OPT_LINKS, 0))
+               : MEMO_LINKS_AS_STORED;
 }

@@ -12,6 +12,8 @@
 #include <memolith/status.h>
 
 #include "base/buf.h"
+#include "base/dates.h"
+#include "cli/args.h"
 #include "cli/options.h"
 
 /* Check `text` against the option and read its number (CLI_COUNT, CLI_SIZE, CLI_DATE as Unix ms,
@@ -32,7 +34,7 @@ int cli_chunk_read(const char *text, cli_chunk_spec *spec);
 /* Digits of [text, end) as a number in 0..UINT64_MAX; 0 when it is anything else. */
 int cli_digits_read(const char *text, const char *end, uint64_t *number);
 
-#define CLI_DATE_BYTES 40
+#define CLI_DATE_BYTES MEMO_DATE_BYTES
 /* "2025-07-01" or, with_time, "2025-07-01T09:30:00.000Z". */
 void cli_date_format(int64_t unix_ms, int with_time, char out[CLI_DATE_BYTES]);
 
@@ -49,5 +51,8 @@ void cli_put_bytes(memo_buf *out, uint64_t n_bytes);
 /* A JSON object from NAME=VALUE pairs. A value that reads as a JSON number, true, false, null,
  * array or object is that; anything else is a string. A name given twice is MEMO_ERR_USAGE. */
 memo_status cli_meta_object(memo_buf *out, const char *const *pairs, size_t n, memo_err *err);
+
+/* --links; as the store says when it is not there. */
+memo_links_mode cli_links_mode(const cli_args *args);
 
 #endif

@@ -8,16 +8,26 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/utf8.h"
+#include "memory/feedback/search_log.h"
+#include "memory/ingest/echo.h"
+#include "memory/search/past.h"
 
 /* ---- open ---------------------------------------------------------------------------------- */
 
-/* "name.class", by which messages call the model. */
-static memo_status db_name_space(memo_db *db, memo_err *err)
+/* The space of the model's vectors; messages call it "name.class". */
+static memo_status db_take_model(memo_db *db, memo_model *model, memo_err *err)
 {
     memo_buf name = {0};
 
+    db->model = model;
+    memo_model_get_info(model, &db->info);
     memo_buf_printf(&name, "%s.%s", db->info.name, memo_class_name(db->info.cls));
     db->space_name = memo_buf_take(&name);
+    db->space = (memo_store_space){.fingerprint = db->info.fingerprint,
+                                   .name = db->space_name,
+                                   .model_path = "",
+                                   .dim = db->info.dim,
+                                   .kind = MEMO_SPACE_MODEL};
     return db->space_name ? MEMO_OK : memo_fail_nomem(err, "name of the model", name.n);
 }
 
@@ -31,23 +41,36 @@ memo_status memo_db_open(memo_ctx *ctx, const char *path, const memo_db_options 
 
     if (status)
         return status;
+    if ((unsigned)o.fulltext > MEMO_FULLTEXT_PLAIN)
+        return memo_fail(err, MEMO_ERR_VALUE, "memo_db_open: unknown full-text index %d",
+                         (int)o.fulltext);
     if (!ctx || !path || !*path || !out)
         return memo_fail(err, MEMO_ERR_USAGE,
                          "memo_db_open: context, path and db must not be NULL or empty");
+    if (o.model && o.external)
+        return memo_fail(err, MEMO_ERR_USAGE,
+                         "memo_db_open: a model and an external space; the vectors of a store come "
+                         "from one of them");
     db = memo_calloc(1, sizeof *db);
     if (!db)
         return memo_fail_nomem(err, "store handle", sizeof *db);
     db->ctx = ctx;
-    db->model = o.model;
+    memo_vector_index_init(&db->index);
     store_options = (memo_store_options){.mode = o.mode,
                                          .busy_timeout_ms = o.busy_timeout_ms,
-                                         .allow_network_fs = o.allow_network_fs};
-    if (db->model) {
-        memo_model_get_info(db->model, &db->info);
-        status = db_name_space(db, err);
-    }
+                                         .allow_network_fs = o.allow_network_fs,
+                                         .fulltext = o.fulltext};
+    if (o.model)
+        status = db_take_model(db, o.model, err);
+    else if (o.external)
+        status = memo_external_init(db, o.external, err);
     if (status == MEMO_OK)
         status = memo_store_open(ctx, path, &store_options, &db->store, err);
+    if (status == MEMO_OK)
+        status = memo_search_log_init(db, err);
+    db->latency = o.latency;
+    db->latency_user = o.latency_user;
+    db->slow_ms = o.slow_ms;
     if (status) {
         memo_db_close(db);
         return status;
@@ -60,8 +83,14 @@ void memo_db_close(memo_db *db)
 {
     if (!db)
         return;
+    memo_past_drop(db);
+    memo_search_log_fini(db);
+    memo_vector_index_fini(&db->index);
+    memo_match_cache_fini(&db->matches);
+    memo_passage_counts_fini(&db->passage_counts);
+    memo_echo_free(db->echo);
     memo_store_close(db->store);
-    memo_free(db->space_name);
+    memo_external_fini(db);
     memo_free(db);
 }
 
@@ -145,20 +174,36 @@ const char *memo_db_ns_name(const char *ns)
     return ns ? ns : MEMO_DB_DEFAULT_NS;
 }
 
-memo_status memo_db_need_model(const memo_db *db, const char *what, memo_err *err)
+int memo_db_can_embed(const memo_db *db)
 {
-    if (db->model)
+    return db->model || db->external.embed;
+}
+
+memo_status memo_db_need_space(const memo_db *db, const char *what, memo_err *err)
+{
+    if (db->space.kind)
         return MEMO_OK;
     memo_fail(err, MEMO_ERR_USAGE, "%s needs a model and this store was opened without one", what);
     return memo_hint(err, MEMO_ERR_USAGE, "memolith ... --model FILE   or   memo_db_options.model");
 }
 
+memo_status memo_db_need_embedder(const memo_db *db, const char *what, memo_err *err)
+{
+    memo_status status = memo_db_need_space(db, what, err);
+
+    if (status || memo_db_can_embed(db))
+        return status;
+    return memo_fail(err, MEMO_ERR_USAGE,
+                     "%s needs a ready vector: nothing here makes those of space %s", what,
+                     db->space.name);
+}
+
 static const char *db_difference(const memo_db *db, const memo_store_space *space, char out[64])
 {
-    if (space->dim == db->info.dim)
+    if (space->dim == db->space.dim)
         snprintf(out, 64, "same %zu dimensions, different weights", space->dim);
     else
-        snprintf(out, 64, "%zu and %zu dimensions", space->dim, db->info.dim);
+        snprintf(out, 64, "%zu and %zu dimensions", space->dim, db->space.dim);
     return out;
 }
 
@@ -172,12 +217,12 @@ memo_status memo_db_check_space(memo_db *db, const char *name, const memo_store_
     char difference[64];
     memo_status status;
 
-    if (ns->space == 0)
+    if (ns->space == 0 || !db->space.fingerprint)
         return MEMO_OK;
     status = memo_store_get_space(db->store, ns->space, &arena, &space, err);
     /* A store may be hostile: the fingerprint alone does not say how long its vectors are. */
     if (status ||
-        (strcmp(space.fingerprint, db->info.fingerprint) == 0 && space.dim == db->info.dim))
+        (strcmp(space.fingerprint, db->space.fingerprint) == 0 && space.dim == db->space.dim))
         goto done;
     status = memo_store_count(db->store, &scope, &n_records, &n_chunks, err);
     if (status)
@@ -186,12 +231,18 @@ memo_status memo_db_check_space(memo_db *db, const char *name, const memo_store_
         memo_fail(err, MEMO_ERR_MISMATCH,
                   "namespace \"%s\" holds %llu vectors from %s@%.8s; this model is %s@%.8s "
                   "(%s).\nScores across the two would be meaningless, so %s.",
-                  name, (unsigned long long)n_chunks, space.name, space.fingerprint, db->space_name,
-                  db->info.fingerprint, db_difference(db, &space, difference), outcome);
-    memo_hint(err, status,
-              "use the model that made them (--model FILE of %s@%.8s), or another namespace: --ns "
-              "other",
-              space.name, space.fingerprint);
+                  name, (unsigned long long)n_chunks, space.name, space.fingerprint, db->space.name,
+                  db->space.fingerprint, db_difference(db, &space, difference), outcome);
+    if (space.kind == MEMO_SPACE_EXTERNAL)
+        memo_hint(err, status,
+                  "memolith ... --space %s with a --vector or --vector-field   or   memolith model "
+                  "set FILE --ns %s   (embeds it anew while it is in use)",
+                  space.name, name);
+    else
+        memo_hint(err, status,
+                  "memolith model set FILE --ns %s   (embeds it anew while it is in use)   or   "
+                  "another namespace: --ns other   or   --model FILE of %s@%.8s",
+                  name, space.name, space.fingerprint);
 done:
     memo_arena_fini(&arena);
     return status;
@@ -245,11 +296,14 @@ memo_status memo_db_put_object(const json_t *object, memo_arena *arena, const ch
                                memo_err *err)
 {
     const size_t flags = JSON_COMPACT | JSON_SORT_KEYS;
-    size_t n = json_dumpb(object, NULL, 0, flags);
+    char small[512]; /* most objects fit: sorting the keys is done once */
+    size_t n = json_dumpb(object, small, sizeof small, flags);
     char *bytes = memo_arena_alloc(arena, n + 1);
 
-    if (n == 0 || !bytes || json_dumpb(object, bytes, n, flags) != n)
+    if (n == 0 || !bytes || (n > sizeof small && json_dumpb(object, bytes, n, flags) != n))
         return memo_fail_nomem(err, "metadata", n);
+    if (n <= sizeof small)
+        memcpy(bytes, small, n);
     bytes[n] = '\0';
     *out = bytes;
     return MEMO_OK;

@@ -6,16 +6,11 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "memory/db.h"
+#include "memory/feedback/search_log.h"
 
 #define RECORDS_EDIT_TRIES 8 /* against other writers of the same record */
 #define RECORDS_MAX_LIST   1000
 #define RECORDS_LIST       20
-
-/* Results with the arena that holds them. */
-typedef struct records_owner {
-    memo_records records; /* first: this is what the caller sees */
-    memo_arena arena;
-} records_owner;
 
 /* ---- add ----------------------------------------------------------------------------------- */
 
@@ -42,7 +37,7 @@ static memo_status records_copy_in(const memo_record_in *records, size_t n, memo
         else
             status = memo_options_copy(&copy[i], sizeof copy[i], from, "memo_record_in", err);
         if (status == MEMO_OK)
-            status = memo_ingest_check(&copy[i], err);
+            status = memo_ingest_check_fields(&copy[i], err);
         if (status) {
             memo_free(copy);
             return n > 1 ? memo_err_prefix(err, status, "record %zu", i) : status;
@@ -68,7 +63,7 @@ memo_status memo_db_add(memo_db *db, const memo_write_options *options,
         status = memo_fail(err, MEMO_ERR_USAGE, "memo_db_add: records is NULL, n is %zu", n);
     if (status || n == 0)
         return status;
-    status = memo_db_need_model(db, "adding a record", err);
+    status = memo_db_need_space(db, "adding a record", err);
     if (status == MEMO_OK)
         status = records_copy_in(records, n, &copy, err);
     if (status)
@@ -80,7 +75,9 @@ memo_status memo_db_add(memo_db *db, const memo_write_options *options,
                         .results = results,
                         .progress = o.progress,
                         .progress_user = o.progress_user,
-                        .deadline = memo_deadline_in(o.deadline_ms)};
+                        .deadline = memo_deadline_in(o.deadline_ms),
+                        .links = o.links,
+                        .actor = o.actor};
     status = memo_ingest_run(db, &job, err);
     memo_free(copy);
     return status;
@@ -88,9 +85,8 @@ memo_status memo_db_add(memo_db *db, const memo_write_options *options,
 
 /* ---- edit ---------------------------------------------------------------------------------- */
 
-/* The object `old` with the members of `change`: a null removes. In the arena. */
-static memo_status records_merge_metadata(const char *old, const char *change, memo_arena *arena,
-                                          const char **out, memo_err *err)
+memo_status memo_db_merge_metadata(const char *old, const char *change, memo_arena *arena,
+                                   const char **out, memo_err *err)
 {
     json_t *base = NULL, *patch = NULL, *value;
     const char *key;
@@ -137,14 +133,54 @@ static memo_status records_apply(const memo_record *old, const memo_record_edit 
     in->tags = edit->set_tags ? edit->tags : old->tags;
     in->n_tags = edit->set_tags ? edit->n_tags : old->n_tags;
     in->expires_ms = edit->expires_ms ? *edit->expires_ms : old->expires_ms;
-    in->source = old->source;
+    in->source = edit->source ? edit->source : old->source;
+    in->trust = edit->trust;
+    in->pinned = edit->pinned;
+    in->tier = edit->tier;
+    in->parent = edit->parent;
+    in->supersedes = edit->supersedes;
     if (edit->metadata_json) {
-        status = records_merge_metadata(old->metadata_json, edit->metadata_json, arena,
+        status = memo_db_merge_metadata(old->metadata_json, edit->metadata_json, arena,
                                         &in->metadata_json, err);
         if (status)
             return status;
     }
     return memo_ingest_check(in, err);
+}
+
+memo_status memo_db_rewrite(memo_db *db, const memo_rewrite *job, memo_add_result *result,
+                            memo_err *err)
+{
+    const memo_write_options *o = job->options;
+    int keep = !job->chunks_only && records_same_text(job->in->text, job->old->text) &&
+               strcmp(job->in->title, job->old->title) == 0;
+    memo_status status = keep ? MEMO_OK : memo_db_need_embedder(db, "changing a text", err);
+    const memo_ingest ingest = {.ns = memo_db_ns_name(o->ns),
+                                .records = job->in,
+                                .n = 1,
+                                .results = result,
+                                .progress = o->progress,
+                                .progress_user = o->progress_user,
+                                .deadline = memo_deadline_in(o->deadline_ms),
+                                .id = job->old->id,
+                                .expect_version = job->old->version,
+                                .keep_chunks = keep,
+                                .chunks_only = job->chunks_only,
+                                .also = job->also,
+                                .links = o->links,
+                                .actor = o->actor};
+
+    return status ? status : memo_ingest_run(db, &ingest, err);
+}
+
+/* Busy with the same version as before is the lock's doing, not another writer's of the record. */
+int memo_db_try_again(memo_db_tries *tries, memo_status status)
+{
+    int again = status == MEMO_ERR_BUSY && tries->version != tries->before &&
+                ++tries->n < RECORDS_EDIT_TRIES;
+
+    tries->before = tries->version;
+    return again;
 }
 
 /* One try: read, merge, write. *version is what it was made from. Without an edit: chunks and
@@ -158,8 +194,6 @@ static memo_status records_try_edit(memo_db *db, const memo_write_options *o, co
     memo_store_ns ns;
     memo_record old;
     memo_record_in in = {0};
-    memo_ingest job;
-    int keep;
     memo_status status = memo_store_find_ns(db->store, memo_db_ns_name(o->ns), &ns, err);
 
     if (status)
@@ -172,26 +206,10 @@ static memo_status records_try_edit(memo_db *db, const memo_write_options *o, co
     }
     if (status == MEMO_OK)
         status = records_apply(&old, edit ? edit : &nothing, &arena, &in, err);
-    if (status)
-        goto done;
-    keep = edit && records_same_text(in.text, old.text) && strcmp(in.title, old.title) == 0;
-    if (!keep)
-        status = memo_db_need_model(db, "changing a text", err);
-    if (status)
-        goto done;
-    job = (memo_ingest){.ns = memo_db_ns_name(o->ns),
-                        .records = &in,
-                        .n = 1,
-                        .results = result,
-                        .progress = o->progress,
-                        .progress_user = o->progress_user,
-                        .deadline = memo_deadline_in(o->deadline_ms),
-                        .id = old.id,
-                        .expect_version = old.version,
-                        .keep_chunks = keep,
-                        .chunks_only = !edit};
-    status = memo_ingest_run(db, &job, err);
-done:
+    if (status == MEMO_OK)
+        status = memo_db_rewrite(
+            db, &(memo_rewrite){.options = o, .old = &old, .in = &in, .chunks_only = !edit}, result,
+            err);
     memo_arena_fini(&arena);
     return status;
 }
@@ -203,7 +221,7 @@ memo_status memo_db_edit(memo_db *db, const memo_write_options *options, const c
     memo_record_edit e;
     memo_db_progress progress;
     memo_add_result done;
-    uint64_t version = 0, before = 0;
+    memo_db_tries tries = {0};
     memo_status status = memo_options_copy(&o, sizeof o, options, "memo_write_options", err);
 
     if (status == MEMO_OK)
@@ -215,13 +233,9 @@ memo_status memo_db_edit(memo_db *db, const memo_write_options *options, const c
     if (status)
         return status;
     memo_db_wrap_progress(&progress, db, &o.progress, &o.progress_user);
-    for (int i = 0; i < RECORDS_EDIT_TRIES; i++) {
-        status = records_try_edit(db, &o, id, &e, &done, &version, err);
-        /* Busy with the same version as before is the lock's doing, not another edit's. */
-        if (status != MEMO_ERR_BUSY || version == before)
-            break;
-        before = version;
-    }
+    do
+        status = records_try_edit(db, &o, id, &e, &done, &tries.version, err);
+    while (memo_db_try_again(&tries, status));
     if (status == MEMO_OK && result)
         *result = done;
     return status;
@@ -242,6 +256,10 @@ static memo_status records_forget_all(memo_db *db, int64_t ns, const memo_forget
                                       const memo_filter *filter, uint64_t *n_forgotten,
                                       uint64_t *n_absent, memo_err *err)
 {
+    const memo_store_sweep sweep = {.ns = ns,
+                                    .filter = filter,
+                                    .expired_ms = o->expired ? memo_now_ms(db->ctx) : 0,
+                                    .pinned = o->pinned};
     uint64_t n_matching = 0;
     memo_status status = MEMO_OK;
 
@@ -251,8 +269,8 @@ static memo_status records_forget_all(memo_db *db, int64_t ns, const memo_forget
         *n_forgotten += found != 0;
         *n_absent += !found;
     }
-    if (status == MEMO_OK && filter)
-        status = memo_store_forget_where(db->store, ns, filter, &n_matching, err);
+    if (status == MEMO_OK && (filter || o->expired))
+        status = memo_store_forget_where(db->store, &sweep, &n_matching, err);
     *n_forgotten += n_matching;
     return status;
 }
@@ -264,8 +282,10 @@ static memo_status records_forget(memo_db *db, const memo_forget_options *o,
 {
     memo_store_ns ns;
     memo_err absent = {0};
-    memo_status status = memo_store_begin_write(db->store, err);
+    memo_status status;
 
+    memo_search_log_after_write(db); /* later those that showed them would be dropped */
+    status = memo_store_begin_write(db->store, err);
     if (status)
         return status;
     status = memo_store_find_ns(db->store, memo_db_ns_name(o->ns), &ns, &absent);
@@ -277,10 +297,11 @@ static memo_status records_forget(memo_db *db, const memo_forget_options *o,
     } else if (err) {
         *err = absent;
     }
-    if (status == MEMO_OK && !o->dry_run)
-        return memo_store_commit(db->store, err);
-    memo_store_rollback(db->store);
-    return status;
+    if (status || o->dry_run) {
+        memo_store_rollback(db->store);
+        return status;
+    }
+    return memo_store_commit(db->store, err);
 }
 
 memo_status memo_db_forget(memo_db *db, const memo_forget_options *options, uint64_t *n_forgotten,
@@ -295,9 +316,9 @@ memo_status memo_db_forget(memo_db *db, const memo_forget_options *options, uint
         status = memo_db_check_call(db, db, "memo_db_forget", err);
     if (status)
         return status;
-    if (o.n_ids == 0 && !o.where)
+    if (o.n_ids == 0 && !o.where && !o.expired)
         return memo_fail(err, MEMO_ERR_USAGE,
-                         "nothing says what to forget: give ids, keys or a filter");
+                         "nothing says what to forget: give ids, keys, a filter or `expired`");
     for (size_t i = 0; i < o.n_ids && status == MEMO_OK; i++)
         status = memo_db_check_id(o.ids ? o.ids[i] : NULL, "memo_db_forget", err);
     if (status == MEMO_OK && o.where)
@@ -318,7 +339,7 @@ memo_status memo_db_forget(memo_db *db, const memo_forget_options *options, uint
 
 void memo_records_free(memo_records *records)
 {
-    records_owner *owner = (records_owner *)records;
+    memo_records_owner *owner = (memo_records_owner *)records;
 
     if (!owner)
         return;
@@ -327,32 +348,30 @@ void memo_records_free(memo_records *records)
 }
 
 static memo_status records_get(memo_db *db, const char *ns_name, const char *id,
-                               records_owner *owner, memo_err *err)
+                               memo_records_owner *owner, memo_err *err)
 {
     memo_store_ns ns;
-    memo_record *record = memo_arena_alloc(&owner->arena, sizeof *record);
+    const memo_record *record;
     memo_status status = memo_store_find_ns(db->store, ns_name, &ns, err);
 
+    if (status == MEMO_OK)
+        status = memo_store_get_told(db->store, ns.id, id, &owner->arena, &owner->records, err);
     if (status)
         return status;
-    if (!record)
-        return memo_fail_nomem(err, "record", sizeof *record);
-    status = memo_store_get(db->store, ns.id, id, &owner->arena, record, err);
-    if (status)
-        return status;
-    if (record->expires_ms && record->expires_ms <= memo_now_ms(db->ctx)) {
+    record = owner->records.records;
+    if (record->expires_ms && record->expires_ms <= memo_now_ms(db->ctx) && !record->pinned) {
         memo_fail(err, MEMO_ERR_NOTFOUND, "record \"%s\" has expired", id);
-        return memo_hint(err, MEMO_ERR_NOTFOUND, "edit its expires to see it again");
+        return memo_hint(err, MEMO_ERR_NOTFOUND,
+                         "memolith feedback --list --record ID shows what has hidden it: take that "
+                         "back with feedback --undo ACTION; else edit its expires");
     }
-    owner->records.n = 1;
-    owner->records.records = record;
     return MEMO_OK;
 }
 
 memo_status memo_db_get(memo_db *db, const char *ns, const char *id, memo_records **record,
                         memo_err *err)
 {
-    records_owner *owner;
+    memo_records_owner *owner;
     memo_status status;
 
     status = memo_db_check_call(db, record, "memo_db_get", err);
@@ -371,23 +390,27 @@ memo_status memo_db_get(memo_db *db, const char *ns, const char *id, memo_record
     return status;
 }
 
-static memo_status records_list(memo_db *db, const memo_list_options *o, records_owner *owner,
+static memo_status records_list(memo_db *db, const memo_list_options *o, memo_records_owner *owner,
                                 memo_err *err)
 {
     const memo_store_list_options options = {.limit = o->limit ? o->limit : RECORDS_LIST,
                                              .after = o->after,
                                              .oldest_first = o->oldest_first};
-    memo_store_scope scope = {.now_ms = memo_now_ms(db->ctx)};
+    memo_store_scope scope = {.now_ms = o->as_of_ms ? o->as_of_ms : memo_now_ms(db->ctx),
+                              .as_of = o->as_of_ms != 0};
     memo_filter *filter = NULL;
     memo_store_ns ns;
+    memo_err absent = {0};
     memo_status status = MEMO_OK;
 
     if (o->where)
-        status = memo_filter_new(o->where, scope.now_ms, &filter, err);
+        status = memo_filter_new(o->where, scope.now_ms, &filter, &absent);
     if (status == MEMO_OK)
-        status = memo_store_find_ns(db->store, memo_db_ns_name(o->ns), &ns, err);
+        status = memo_store_find_ns(db->store, memo_db_ns_name(o->ns), &ns, &absent);
     if (status == MEMO_ERR_NOTFOUND && strcmp(memo_db_ns_name(o->ns), MEMO_DB_DEFAULT_NS) == 0) {
         status = MEMO_OK; /* a new store: the default namespace comes with its first record */
+    } else if (status && err) {
+        *err = absent;
     } else if (status == MEMO_OK) {
         scope.ns = ns.id;
         scope.filter = filter;
@@ -401,7 +424,7 @@ memo_status memo_db_list(memo_db *db, const memo_list_options *options, memo_rec
                          memo_err *err)
 {
     memo_list_options o;
-    records_owner *owner;
+    memo_records_owner *owner;
     memo_status status = memo_options_copy(&o, sizeof o, options, "memo_list_options", err);
 
     if (status == MEMO_OK)

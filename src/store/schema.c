@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Schema version 1.
+/* The tables of a store, by the version that brought them.
  *
+ * Version 1
  *   meta        one row: identity, counters
  *   namespaces  name, current space
- *   spaces      one per model fingerprint
+ *   spaces      one per model fingerprint, or per external space
  *   records     current version of every record; the text is stored here, once
  *   versions    earlier versions, same columns
  *   chunks      byte spans of a record's text
@@ -13,14 +14,34 @@
  *               languages rarely end like English ones): rowid is the chunk's; the title belongs
  *               to the first chunk. A row is removed by giving FTS5 the same words again, so
  *               nothing is stored twice
- *   tombstones  what was forgotten, and when
  *   quarantine  damaged rows taken out of service
  *
- * `seq` is the change sequence: it grows by one with every record written or forgotten, so a row's
- * seq orders changes whatever the clock did. Row ids of records and chunks are never reused.
- * Checksums are XXH64 as rows.h defines them, stored as signed integers. Small columns come before
- * long ones: a filter on them reads no overflow page. `trust`, `pinned`, `tier` and `parent` have
- * their default until something sets them. */
+ * Version 2
+ *   forgotten   tombstones: what was forgotten, and when (in version 1 `tombstones`, without row id
+ *               and checksum)
+ *   tags        every tag of every record, for filters: derived from records.tags
+ *   fts_parts   full-text index of runs of three characters, contentless, only over chunks that have
+ *               letters of scripts written without spaces (rows/parts.h): rowid is the chunk's
+ *   vector_sets how many vectors each space has, and the sum of their checksums: derived
+ *   sketches    hashes of a record's text by which near-duplicates are found: derived
+ *   unlinked    records that have not been compared with the others yet: each record has a sketch,
+ *               or is here
+ *   links       one record about another: duplicate, near, echo, superseded; an echo of a record that
+ *               was forgotten since is one of record 0
+ *   switches    a namespace on its way to another space, and the one it came from
+ *   probes      what an embedder makes of fixed texts: proof that it is still the same
+ *   calibrations how likely a match is at a score, per space
+ *   settings    of this store, by name: `fulltext` = plain where words are not stemmed, which is
+ *               decided when the store is made and is in the text of table fts as well
+ *   entities, aliases, facts, evidence   who and what, and what is known of them since when
+ *   searches, shown, actions   what was searched, shown, and done with it
+ *
+ * `seq` is the change sequence: it grows by one with every record, fact or entity written, every
+ * record forgotten and every namespace switched, so a row's seq orders changes whatever the clock
+ * did. Row ids of records, chunks, entities, facts, searches and actions are never reused.
+ * Checksums are XXH64 as rows.h defines them, stored as signed integers; derived tables have none,
+ * the audit compares them with what they come from. Small columns come before long ones: a filter on
+ * them reads no overflow page. */
 #include "store/schema.h"
 
 #include <errno.h>
@@ -35,8 +56,10 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/rng.h"
-#include "store/backup.h"
-#include "store/vfs.h"
+#include "store/disk/vfs.h"
+#include "store/rows/cells.h"
+#include "store/rows/migrate.h"
+#include "store/upkeep/backup.h"
 
 #define SCHEMA_RECORD_COLUMNS                                                                      \
     " ns INTEGER NOT NULL REFERENCES namespaces(id), id TEXT NOT NULL, key TEXT,"                  \
@@ -48,6 +71,13 @@
     " n_chunks INTEGER NOT NULL, content_hash INTEGER NOT NULL, checksum INTEGER NOT NULL,"        \
     " source TEXT NOT NULL, title TEXT NOT NULL, tags TEXT NOT NULL, metadata TEXT NOT NULL,"      \
     " text TEXT NOT NULL"
+
+#define SCHEMA_FTS_STEMMED                                                                         \
+    "CREATE VIRTUAL TABLE fts USING fts5(title, body, content='',"                                 \
+    " tokenize='porter unicode61 remove_diacritics 2')"
+#define SCHEMA_FTS_PLAIN                                                                           \
+    "CREATE VIRTUAL TABLE fts USING fts5(title, body, content='',"                                 \
+    " tokenize='unicode61 remove_diacritics 2')"
 
 static const char *const schema_create_1[] = {
     "CREATE TABLE meta(one INTEGER PRIMARY KEY CHECK(one = 1), uuid TEXT NOT NULL,"
@@ -78,8 +108,7 @@ static const char *const schema_create_1[] = {
     " checksum INTEGER NOT NULL, vector BLOB NOT NULL, UNIQUE(cid, space)) STRICT",
     "CREATE INDEX vectors_by_space ON vectors(space, ns, cid)",
 
-    "CREATE VIRTUAL TABLE fts USING fts5(title, body, content='',"
-    " tokenize='porter unicode61 remove_diacritics 2')",
+    SCHEMA_FTS_STEMMED,
 
     "CREATE TABLE tombstones(seq INTEGER PRIMARY KEY, ns INTEGER NOT NULL, id TEXT NOT NULL,"
     " key TEXT, deleted_ms INTEGER NOT NULL) STRICT",
@@ -96,11 +125,106 @@ static const char *const schema_implied_1[] = {
     "CREATE TABLE 'fts_config'(k PRIMARY KEY, v) WITHOUT ROWID",
 };
 
+static const char *const schema_create_2[] = {
+    "CREATE TABLE forgotten(seq INTEGER PRIMARY KEY, ns INTEGER NOT NULL, rid INTEGER NOT NULL,"
+    " deleted_ms INTEGER NOT NULL, shredded INTEGER NOT NULL, checksum INTEGER NOT NULL,"
+    " id TEXT NOT NULL, key TEXT) STRICT",
+
+    "CREATE INDEX records_by_age ON records(ns, created_ms)",
+    "CREATE TABLE tags(ns INTEGER NOT NULL, tag TEXT NOT NULL, rid INTEGER NOT NULL,"
+    " PRIMARY KEY(ns, tag, rid)) STRICT, WITHOUT ROWID",
+    "CREATE VIRTUAL TABLE fts_parts USING fts5(title, body, content='', tokenize='ascii')",
+    "CREATE TABLE vector_sets(space INTEGER PRIMARY KEY, n INTEGER NOT NULL,"
+    " sum INTEGER NOT NULL) STRICT",
+    "CREATE TABLE sketches(hash INTEGER NOT NULL, rid INTEGER NOT NULL, PRIMARY KEY(hash, rid))"
+    " STRICT, WITHOUT ROWID",
+    "CREATE INDEX sketches_by_record ON sketches(rid)",
+    "CREATE TABLE unlinked(rid INTEGER PRIMARY KEY) STRICT",
+    "CREATE TABLE links(rid INTEGER NOT NULL, other INTEGER NOT NULL, kind INTEGER NOT NULL,"
+    " made_ms INTEGER NOT NULL, score REAL NOT NULL,"
+    " checksum INTEGER NOT NULL, PRIMARY KEY(rid, other, kind)) STRICT, WITHOUT ROWID",
+    "CREATE INDEX links_by_other ON links(other)",
+
+    "CREATE TABLE switches(ns INTEGER PRIMARY KEY REFERENCES namespaces(id),"
+    " since_seq INTEGER NOT NULL, next INTEGER REFERENCES spaces(id),"
+    " previous INTEGER REFERENCES spaces(id), checksum INTEGER NOT NULL) STRICT",
+    "CREATE TABLE probes(space INTEGER NOT NULL REFERENCES spaces(id), position INTEGER NOT NULL,"
+    " checksum INTEGER NOT NULL, text TEXT NOT NULL, vector BLOB NOT NULL,"
+    " PRIMARY KEY(space, position)) STRICT",
+    "CREATE TABLE calibrations(space INTEGER PRIMARY KEY REFERENCES spaces(id),"
+    " slope REAL NOT NULL, offset REAL NOT NULL, error REAL NOT NULL, n_pairs INTEGER NOT NULL,"
+    " made_ms INTEGER NOT NULL, checksum INTEGER NOT NULL, origin TEXT NOT NULL) STRICT",
+    "CREATE TABLE settings(name TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL)"
+    " STRICT",
+
+    "CREATE TABLE entities(eid INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " ns INTEGER NOT NULL REFERENCES namespaces(id), id TEXT NOT NULL UNIQUE,"
+    " seq INTEGER NOT NULL UNIQUE, created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL,"
+    " checksum INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, metadata TEXT NOT NULL)"
+    " STRICT",
+    "CREATE TABLE aliases(ns INTEGER NOT NULL, folded TEXT NOT NULL,"
+    " eid INTEGER NOT NULL REFERENCES entities(eid), checksum INTEGER NOT NULL,"
+    " alias TEXT NOT NULL, PRIMARY KEY(ns, folded, eid)) STRICT",
+    "CREATE INDEX aliases_by_entity ON aliases(eid)",
+    "CREATE TABLE facts(fid INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " ns INTEGER NOT NULL REFERENCES namespaces(id), id TEXT NOT NULL UNIQUE,"
+    " seq INTEGER NOT NULL UNIQUE, subject INTEGER NOT NULL REFERENCES entities(eid),"
+    " object INTEGER REFERENCES entities(eid), valid_from_ms INTEGER NOT NULL,"
+    " valid_to_ms INTEGER NOT NULL, recorded_ms INTEGER NOT NULL, closed_ms INTEGER NOT NULL,"
+    " retracted_ms INTEGER NOT NULL, confidence REAL NOT NULL, checksum INTEGER NOT NULL,"
+    " relation TEXT NOT NULL, value TEXT NOT NULL, reason TEXT NOT NULL) STRICT",
+    "CREATE INDEX facts_by_subject ON facts(subject, relation)",
+    "CREATE INDEX facts_by_object ON facts(object, relation) WHERE object IS NOT NULL",
+    "CREATE TABLE evidence(fid INTEGER NOT NULL REFERENCES facts(fid), rid INTEGER NOT NULL,"
+    " span_begin INTEGER NOT NULL, span_end INTEGER NOT NULL, version INTEGER NOT NULL,"
+    " checksum INTEGER NOT NULL, PRIMARY KEY(fid, rid, span_begin, span_end)) STRICT",
+    "CREATE INDEX evidence_by_record ON evidence(rid)",
+
+    "CREATE TABLE searches(sid INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " ns INTEGER NOT NULL REFERENCES namespaces(id), id TEXT NOT NULL UNIQUE,"
+    " at_ms INTEGER NOT NULL, mode INTEGER NOT NULL, class INTEGER NOT NULL,"
+    " space INTEGER NOT NULL, checksum INTEGER NOT NULL, actor TEXT NOT NULL,"
+    " surface TEXT NOT NULL, filter TEXT NOT NULL, query TEXT NOT NULL) STRICT",
+    "CREATE TABLE shown(sid INTEGER NOT NULL REFERENCES searches(sid), position INTEGER NOT NULL,"
+    " rid INTEGER NOT NULL, cid INTEGER NOT NULL, checksum INTEGER NOT NULL,"
+    " features BLOB NOT NULL, PRIMARY KEY(sid, position)) STRICT, WITHOUT ROWID",
+    "CREATE INDEX shown_by_record ON shown(rid)",
+    "CREATE TABLE actions(aid INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " ns INTEGER NOT NULL REFERENCES namespaces(id), id TEXT NOT NULL UNIQUE, sid INTEGER,"
+    " kind INTEGER NOT NULL, rid INTEGER NOT NULL, other INTEGER, version INTEGER NOT NULL,"
+    " before_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL, undone_ms INTEGER NOT NULL,"
+    " checksum INTEGER NOT NULL, actor TEXT NOT NULL, detail TEXT NOT NULL) STRICT",
+    "CREATE INDEX actions_by_search ON actions(sid) WHERE sid IS NOT NULL",
+    "CREATE INDEX actions_by_record ON actions(rid)",
+};
+
+static const char *const schema_implied_2[] = {
+    "CREATE TABLE 'fts_parts_data'(id INTEGER PRIMARY KEY, block BLOB)",
+    "CREATE TABLE 'fts_parts_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID",
+    "CREATE TABLE 'fts_parts_docsize'(id INTEGER PRIMARY KEY, sz BLOB)",
+    "CREATE TABLE 'fts_parts_config'(k PRIMARY KEY, v) WITHOUT ROWID",
+};
+
+/* `vectors` is read in the order of its chunks, by the index that makes them unique: one that leads
+ * with the space costs a page and a search more with every vector. Records of one moment are told
+ * apart by their row id, which is in every index without taking space. */
+static const char *const schema_drop_2[] = {"TABLE tombstones", "INDEX vectors_by_space",
+                                            "INDEX records_by_time"};
+
 #define SCHEMA_COUNT(a) (sizeof(a) / sizeof *(a))
 
 const memo_schema_step memo_schema_steps[] = {
-    {schema_create_1, SCHEMA_COUNT(schema_create_1), schema_implied_1,
-     SCHEMA_COUNT(schema_implied_1), NULL},
+    {.create = schema_create_1,
+     .n_create = SCHEMA_COUNT(schema_create_1),
+     .implied = schema_implied_1,
+     .n_implied = SCHEMA_COUNT(schema_implied_1)},
+    {.create = schema_create_2,
+     .n_create = SCHEMA_COUNT(schema_create_2),
+     .implied = schema_implied_2,
+     .n_implied = SCHEMA_COUNT(schema_implied_2),
+     .drop = schema_drop_2,
+     .n_drop = SCHEMA_COUNT(schema_drop_2),
+     .fill = memo_migrate_2},
 };
 const size_t memo_schema_n_steps = SCHEMA_COUNT(memo_schema_steps);
 
@@ -119,6 +243,15 @@ memo_status memo_schema_fail_version(const char *path, int64_t version, size_t n
               version, memo_version(), n_steps);
     return memo_hint(err, MEMO_ERR_UNSUPPORTED,
                      "open it with the newer memolith that wrote it, or update this one");
+}
+
+/* A changed byte in the version must not be taken for a newer program. */
+static int schema_header_page_good(memo_sql *sql)
+{
+    unsigned char page[MEMO_PAGE_BYTES];
+    int n_read = 0;
+    return memo_vfs_raw_read(sql->db, 0, page, sizeof page, &n_read, NULL) || n_read == 0 ||
+           memo_vfs_page_good(page, 1);
 }
 
 memo_status memo_schema_check_header(memo_sql *sql, size_t n_steps, int64_t *version, memo_err *err)
@@ -155,8 +288,11 @@ memo_status memo_schema_check_header(memo_sql *sql, size_t n_steps, int64_t *ver
                          sql->path, page_bytes, head[20], MEMO_PAGE_BYTES, MEMO_PAGE_SUM);
     if (user == 0)
         return memo_fail(err, MEMO_ERR_CORRUPT, "%s: damaged header: schema version 0", sql->path);
-    if (user > n_steps)
+    if (user > n_steps && schema_header_page_good(sql))
         return memo_schema_fail_version(sql->path, user, n_steps, err);
+    if (user > n_steps)
+        return memo_fail(err, MEMO_ERR_CORRUPT, "%s: damaged header: schema version %" PRIu32,
+                         sql->path, user);
     *version = user;
     return MEMO_OK;
 }
@@ -177,12 +313,27 @@ static const char *schema_expected(const memo_schema_step *steps, int64_t versio
     return NULL;
 }
 
+/* What a later step drops is expected no more. */
+static int schema_is_dropped(const memo_schema_step *steps, int64_t version, const char *text)
+{
+    for (int64_t v = 0; v < version; v++)
+        for (size_t i = 0; i < steps[v].n_drop; i++) {
+            size_t n = strlen(steps[v].drop[i]);
+            if (strncmp(text, "CREATE ", 7) == 0 && strncmp(text + 7, steps[v].drop[i], n) == 0 &&
+                (text[7 + n] == '(' || text[7 + n] == ' '))
+                return 1;
+        }
+    return 0;
+}
+
 static int schema_knows(const memo_schema_step *steps, int64_t version, memo_text text)
 {
     const char *expected;
+    if (strcmp(text.bytes, SCHEMA_FTS_PLAIN) == 0)
+        return 1; /* in the place of the other: a name stands once */
     for (size_t i = 0; (expected = schema_expected(steps, version, i)) != NULL; i++)
         if (strlen(expected) == text.n_bytes && memcmp(expected, text.bytes, text.n_bytes) == 0)
-            return 1;
+            return !schema_is_dropped(steps, version, expected);
     return 0;
 }
 
@@ -194,8 +345,8 @@ memo_status memo_schema_check(memo_sql *sql, const memo_schema_step *steps, int6
     memo_status status;
     memo_stmt st =
         memo_stmt_once(sql, "SELECT type, name, sql FROM sqlite_schema", "read its schema");
-    while (schema_expected(steps, version, n_expected))
-        n_expected++;
+    for (size_t i = 0; schema_expected(steps, version, i); i++)
+        n_expected += !schema_is_dropped(steps, version, schema_expected(steps, version, i));
     while (!(status = memo_stmt_step(&st, &row, err)) && row) {
         memo_text type = memo_stmt_col_text(&st, 0), name = memo_stmt_col_text(&st, 1);
         memo_text text = memo_stmt_col_text(&st, 2);
@@ -223,22 +374,29 @@ memo_status memo_schema_check(memo_sql *sql, const memo_schema_step *steps, int6
 
 /* ---- making and upgrading ------------------------------------------------------------------ */
 
+static memo_status schema_run_step(memo_sql *sql, const memo_schema_step *step, memo_err *err)
+{
+    memo_status status = MEMO_OK;
+    char text[64];
+    for (size_t i = 0; !status && i < step->n_create; i++)
+        status = memo_sql_exec(sql, step->create[i], "make its tables", err);
+    if (!status && step->fill)
+        status = step->fill(sql, err);
+    for (size_t i = 0; !status && i < step->n_drop; i++) {
+        snprintf(text, sizeof text, "DROP %s", step->drop[i]);
+        status = memo_sql_exec(sql, text, "drop what is old", err);
+    }
+    return status;
+}
+
 static memo_status schema_run_steps(memo_sql *sql, const memo_schema_step *steps, size_t n_steps,
                                     int64_t from, memo_err *err)
 {
     char set_version[64];
     for (size_t v = (size_t)from; v < n_steps; v++) {
-        for (size_t i = 0; i < steps[v].n_create; i++) {
-            memo_status status = memo_sql_exec(sql, steps[v].create[i], "make its tables", err);
-            if (status)
-                return status;
-        }
-        if (steps[v].fill) {
-            memo_status status =
-                memo_sql_exec(sql, steps[v].fill, "bring its rows up to date", err);
-            if (status)
-                return status;
-        }
+        memo_status status = schema_run_step(sql, &steps[v], err);
+        if (status)
+            return status;
     }
     snprintf(set_version, sizeof set_version, "PRAGMA user_version = %zu", n_steps);
     return memo_sql_exec(sql, set_version, "set its version", err);
@@ -259,9 +417,30 @@ static memo_status schema_insert_meta(memo_sql *sql, int64_t now_ms, memo_err *e
     return memo_stmt_run(&st, err);
 }
 
+static memo_status schema_make_plain(memo_sql *sql, memo_err *err)
+{
+    return memo_sql_exec(sql, "DROP TABLE fts; " SCHEMA_FTS_PLAIN, "make its full-text index", err);
+}
+
+static memo_status schema_set_plain(memo_sql *sql, memo_err *err)
+{
+    memo_cell cells[] = {memo_cell_str("fulltext"), memo_cell_str("plain"), memo_cell_int(0)};
+    memo_status status = schema_make_plain(sql, err);
+    return status ? status : memo_table_put(sql, &memo_table_settings, cells, err);
+}
+
+memo_status memo_schema_settle_fulltext(memo_sql *sql, memo_err *err)
+{
+    int64_t plain = 0;
+    memo_status status = memo_sql_int(
+        sql, "SELECT count(*) FROM settings WHERE name = 'fulltext' AND value = 'plain'", &plain,
+        err);
+    return status || !plain ? status : schema_make_plain(sql, err);
+}
+
 /* Made with a rollback journal: the file comes into being whole or stays empty, and an empty file
  * never has a write-ahead log (SQLite would throw that away). */
-memo_status memo_schema_create(memo_sql *sql, int64_t now_ms, memo_err *err)
+memo_status memo_schema_create(memo_sql *sql, int64_t now_ms, memo_fulltext fulltext, memo_err *err)
 {
     char text[256];
     int reserve = MEMO_PAGE_SUM;
@@ -277,6 +456,8 @@ memo_status memo_schema_create(memo_sql *sql, int64_t now_ms, memo_err *err)
         status = schema_run_steps(sql, memo_schema_steps, memo_schema_n_steps, 0, err);
     if (!status)
         status = schema_insert_meta(sql, now_ms, err);
+    if (!status && fulltext == MEMO_FULLTEXT_PLAIN)
+        status = schema_set_plain(sql, err);
     if (!status)
         status = memo_sql_exec(sql, "COMMIT", "make it", err);
     if (status)

@@ -4,11 +4,12 @@
  *
  * A schema version is the list of steps that leads to it. Step i brings version i to i + 1; its
  * CREATE statements are at the same time the whitelist: what stands in sqlite_schema must be these
- * texts, and all of them. Anything else (a trigger, a view, a changed table) is MEMO_ERR_CORRUPT
+ * texts, and all of them but for the tables that a later step drops. Anything else (a trigger, a view, a changed table) is MEMO_ERR_CORRUPT
  * before any statement touches a table. */
 #ifndef MEMO_STORE_SCHEMA_H
 #define MEMO_STORE_SCHEMA_H
 
+#include <memolith/memory.h>
 #include <memolith/status.h>
 
 #include "store/sql.h"
@@ -20,7 +21,10 @@ typedef struct memo_schema_step {
     size_t n_create;
     const char *const *implied; /* [n_implied] what SQLite makes by itself along with them */
     size_t n_implied;
-    const char *fill; /* statements that move data, run after the CREATEs; NULL: none */
+    const char *const *drop; /* [n_drop] "TABLE name", "INDEX name" of earlier steps */
+    size_t n_drop;
+    /* Moves data, after the CREATEs and before the drops; NULL: nothing to move. */
+    memo_status (*fill)(memo_sql *sql, memo_err *err);
 } memo_schema_step;
 
 extern const memo_schema_step memo_schema_steps[];
@@ -39,8 +43,13 @@ memo_status memo_schema_fail_version(const char *path, int64_t version, size_t n
 memo_status memo_schema_check(memo_sql *sql, const memo_schema_step *steps, int64_t version,
                               memo_err *err);
 
-/* Make version 1 in an empty file, with a fresh identity. Under the writer lock. */
-memo_status memo_schema_create(memo_sql *sql, int64_t now_ms, memo_err *err);
+/* Make the newest version in an empty file, with a fresh identity. Under the writer lock. */
+memo_status memo_schema_create(memo_sql *sql, int64_t now_ms, memo_fulltext fulltext,
+                               memo_err *err);
+
+/* Make the full-text tables of a file that was just made, and whose words are not written yet, what
+ * its settings say. */
+memo_status memo_schema_settle_fulltext(memo_sql *sql, memo_err *err);
 
 /* Bring an older store to version n_steps in one transaction, after writing a copy of it to
  * `<path>.v<N>.bak` (an existing copy is replaced). Under the writer lock. */

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "store/rows/cells.h"
 #include "store/store_inner.h"
 
 static memo_status spaces_check_name(const char *what, const char *name, size_t max, memo_err *err)
@@ -106,7 +107,8 @@ memo_status memo_store_each_ns(memo_store *store, memo_store_ns_fn fn, void *use
                         "list its namespaces");
     while (!(status = memo_stmt_step(&st, &row, err)) && row) {
         memo_store_ns ns = {memo_stmt_col_int(&st, 0), memo_stmt_col_int(&st, 1)};
-        if (fn(user, memo_stmt_col_text(&st, 2).bytes, &ns, (uint64_t)memo_stmt_col_int(&st, 3)))
+        const char *name = memo_stmt_col_text(&st, 2).bytes;
+        if (fn(user, name ? name : "", &ns, (uint64_t)memo_stmt_col_int(&st, 3)))
             break;
     }
     memo_stmt_done(&st);
@@ -225,4 +227,84 @@ memo_status memo_store_make_space(memo_store *store, const memo_store_space *spa
     if (!status)
         *id = found;
     return status;
+}
+
+memo_status memo_store_find_space(memo_store *store, const char *fingerprint, int64_t *id,
+                                  memo_err *err)
+{
+    int row;
+    memo_stmt st;
+    memo_status status = memo_store_check_use(store, err);
+    if (status)
+        return status;
+    st = memo_stmt_keep(&store->sql, "SELECT id FROM spaces WHERE fingerprint = ?",
+                        "find a vector space");
+    memo_stmt_str(&st, fingerprint);
+    status = memo_stmt_step(&st, &row, err);
+    if (!status)
+        *id = row ? memo_stmt_col_int(&st, 0) : 0;
+    memo_stmt_done(&st);
+    return status;
+}
+
+/* ---- probes -------------------------------------------------------------------------------- */
+
+enum { SPACES_MAX_PROBES = 16, SPACES_PROBE_COLUMNS = 5 };
+
+/* The row at which the statement stands, when it is whole. */
+static memo_status spaces_take_probe(const memo_stmt *st, size_t dim, memo_arena *arena,
+                                     memo_text *texts, float *vectors, size_t *n, memo_err *err)
+{
+    memo_cell cells[SPACES_PROBE_COLUMNS];
+    memo_text text, vector;
+
+    memo_cells_take(st, cells, SPACES_PROBE_COLUMNS);
+    text = cells[3].bytes;
+    vector = cells[4].bytes;
+    if (!memo_table_good(&memo_table_probes, cells) || vector.n_bytes != dim * sizeof(float) ||
+        text.n_bytes == 0)
+        return MEMO_OK;
+    texts[*n] = (memo_text){memo_arena_strndup(arena, text.bytes, text.n_bytes), text.n_bytes};
+    if (!texts[*n].bytes)
+        return memo_fail_nomem(err, "a probe text", text.n_bytes);
+    memcpy(vectors + *n * dim, vector.bytes, vector.n_bytes);
+    ++*n;
+    return MEMO_OK;
+}
+
+memo_status memo_store_get_probes(memo_store *store, int64_t space, size_t dim, memo_arena *arena,
+                                  memo_store_probes *probes, memo_err *err)
+{
+    memo_text *texts = memo_arena_array(arena, SPACES_MAX_PROBES, sizeof *texts);
+    float *vectors = memo_arena_array(arena, SPACES_MAX_PROBES * dim, sizeof *vectors);
+    size_t n = 0;
+    int row;
+    memo_stmt st;
+    memo_status status = memo_store_check_use(store, err);
+    if (status)
+        return status;
+    if (!texts || !vectors)
+        return memo_fail_nomem(err, "probe vectors", SPACES_MAX_PROBES * dim * sizeof *vectors);
+    st = memo_stmt_keep(&store->sql,
+                        "SELECT space, position, checksum, text, vector FROM probes"
+                        " WHERE space = ? ORDER BY position",
+                        "read the probes of a space");
+    memo_stmt_int(&st, space);
+    while (n < SPACES_MAX_PROBES && !(status = memo_stmt_step(&st, &row, err)) && row &&
+           !(status = spaces_take_probe(&st, dim, arena, texts, vectors, &n, err)))
+        continue;
+    memo_stmt_done(&st);
+    if (!status)
+        *probes = (memo_store_probes){n, texts, vectors};
+    return status;
+}
+
+memo_status memo_store_put_probe(memo_store *store, int64_t space, size_t position,
+                                 const char *text, const float *vector, size_t dim, memo_err *err)
+{
+    memo_cell cells[SPACES_PROBE_COLUMNS] = {memo_cell_int(space), memo_cell_int((int64_t)position),
+                                             memo_cell_int(0), memo_cell_str(text),
+                                             memo_cell_blob(vector, dim * sizeof *vector)};
+    memo_status status = memo_store_check_write(store, err);
+    return status ? status : memo_table_put(&store->sql, &memo_table_probes, cells, err);
 }

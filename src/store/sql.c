@@ -9,7 +9,10 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/error.h"
-#include "store/vfs.h"
+#include "store/disk/vfs.h"
+
+#define SQL_WORD(x)  #x
+#define SQL_WORDS(x) SQL_WORD(x)
 
 /* Settings of the connection, not of the file.
  *   trusted_schema  functions and virtual tables named in the schema must be harmless ones
@@ -26,7 +29,7 @@ static const char sql_settings[] = "PRAGMA trusted_schema = OFF;"
                                    "PRAGMA cache_spill = OFF;"
                                    "PRAGMA temp_store = MEMORY;"
                                    "PRAGMA secure_delete = ON;"
-                                   "PRAGMA cache_size = -16384;";
+                                   "PRAGMA cache_size = -" SQL_WORDS(MEMO_SQL_CACHE_KIB) ";";
 
 static void sql_harden(sqlite3 *db, memo_sql_mode mode)
 {
@@ -43,13 +46,27 @@ static void sql_harden(sqlite3 *db, memo_sql_mode mode)
 
 memo_status memo_sql_setup(memo_sql *sql, memo_err *err)
 {
-    memo_status status = memo_sql_exec(sql, sql_settings, "open it", err);
-    int rc;
-    if (status || sql->rollback)
-        return status;
+    int rc = sqlite3_exec(sql->db, sql_settings, NULL, NULL, NULL);
+    if (rc == SQLITE_ERROR) /* not of these statements: of a header that SQLite makes no sense of */
+        rc = SQLITE_CORRUPT;
+    if (rc != SQLITE_OK)
+        return memo_sql_fail(sql, rc, "open it", err);
+    if (sql->rollback)
+        return MEMO_OK;
     rc = sqlite3_prepare_v3(sql->db, "ROLLBACK", -1, SQLITE_PREPARE_PERSISTENT, &sql->rollback,
                             NULL);
     return rc == SQLITE_OK ? MEMO_OK : memo_sql_fail(sql, rc, "open it", err);
+}
+
+memo_status memo_sql_renew(memo_sql *sql, memo_err *err)
+{
+    sqlite3_stmt *fresh = NULL;
+    int rc = sqlite3_prepare_v3(sql->db, "ROLLBACK", -1, SQLITE_PREPARE_PERSISTENT, &fresh, NULL);
+    if (rc != SQLITE_OK)
+        return memo_sql_fail(sql, rc, "go on with it", err);
+    (void)sqlite3_finalize(sql->rollback);
+    sql->rollback = fresh;
+    return MEMO_OK;
 }
 
 void memo_sql_rollback(memo_sql *sql)
@@ -235,6 +252,8 @@ memo_stmt memo_stmt_keep(memo_sql *sql, const char *constant, const char *doing)
     memo_stmt st = {.sql = sql, .doing = doing, .next = 1, .kept = 1};
     for (size_t i = 0; i < sql->n_kept; i++) {
         if (sql->kept[i].sql == constant) {
+            if (sqlite3_stmt_busy(sql->kept[i].stmt))
+                return memo_stmt_once(sql, constant, doing);
             st.s = sql->kept[i].stmt;
             return st;
         }

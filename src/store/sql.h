@@ -16,7 +16,8 @@
 /* What to do about damage, for hints. */
 #define MEMO_SQL_FIX "memolith doctor --repair   (keeps a copy of the file), or restore a backup"
 
-#define MEMO_SQL_MAX_KEPT 64 /* more distinct fixed statements than the room has */
+#define MEMO_SQL_CACHE_KIB 16384 /* pages that a connection keeps */
+#define MEMO_SQL_MAX_KEPT  192   /* more distinct fixed statements than the room has */
 
 /* One connection. Statements given as string constants are prepared once and kept. */
 typedef struct memo_sql {
@@ -25,6 +26,7 @@ typedef struct memo_sql {
     uint64_t n_bad_pages;   /* failed page checks seen so far */
     int sync_failed;        /* a sync has failed on this connection */
     sqlite3_stmt *rollback; /* made by memo_sql_setup(), for when there is no memory */
+    int has_cover;          /* memo_cover() is there (rows/cover.h) */
     locale_t numbers;       /* in which statements run, see memo_stmt_step() */
     size_t n_kept;
     struct {
@@ -55,6 +57,9 @@ memo_status memo_sql_fail(memo_sql *sql, int rc, const char *doing, memo_err *er
 
 /* Run statements that give no rows, or whose rows do not matter. */
 memo_status memo_sql_exec(memo_sql *sql, const char *text, const char *doing, memo_err *err);
+/* After a statement that has changed the schema, VACUUM too: statements are parsed anew when they are used
+ * next, and the one that undoes a transaction must not have to be. */
+memo_status memo_sql_renew(memo_sql *sql, memo_err *err);
 /* Undo the open transaction; allocates nothing, so it works where memory has run out. */
 void memo_sql_rollback(memo_sql *sql);
 /* The first column of the first row of a query; *out is untouched when there is no row. */
@@ -73,6 +78,8 @@ typedef struct memo_stmt {
     int kept;
 } memo_stmt;
 
+/* A constant that is running already, further up, is prepared once more for this use: equal constants
+ * may be one in the program. */
 memo_stmt memo_stmt_keep(memo_sql *sql, const char *constant, const char *doing);
 memo_stmt memo_stmt_once(memo_sql *sql, const char *text, const char *doing);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Opening, closing and transactions.
+/* Opening and closing (transactions are in transaction.c).
  *
  * Who may do what, so that SQLite's race between two checkpointing writers cannot happen (lock.h):
  *
@@ -26,16 +26,13 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "store/filter.h"
-#include "store/fulltext.h"
-#include "store/rows.h"
+#include "store/disk/vfs.h"
+#include "store/filter/filter.h"
+#include "store/rows/rows.h"
 #include "store/schema.h"
 #include "store/store_inner.h"
-#include "store/vfs.h"
 
-enum {
-    STORE_BUSY_MS = 5000,
-};
+enum { STORE_BUSY_MS = 5000 };
 
 /* ---- use ----------------------------------------------------------------------------------- */
 
@@ -158,11 +155,28 @@ memo_status memo_store_read(memo_store *store, memo_store_read_fn fn, void *args
 
 void memo_scope_sql(memo_buf *sql, const memo_store_scope *scope)
 {
-    memo_buf_puts(sql, "r.ns = ?1 AND (?2 = 0 OR r.expires_ms = 0 OR r.expires_ms > ?2)");
+    memo_buf_puts(sql, "r.ns = ?1 AND (?2 = 0 OR NOT " MEMO_SCOPE_EXPIRED ")");
     if (scope->filter) {
         memo_buf_puts(sql, " AND ");
         memo_buf_puts(sql, memo_filter_sql(scope->filter));
     }
+}
+
+void memo_scope_rids_sql(memo_buf *sql, const memo_store_scope *scope, int by_row)
+{
+    const char *indexed = by_row ? " NOT INDEXED" : "";
+    const char *rids = scope->filter ? memo_filter_rids_sql(scope->filter) : NULL;
+    if (!rids) {
+        memo_buf_printf(sql, "SELECT r.rid FROM records r%s WHERE ", indexed);
+        memo_scope_sql(sql, scope);
+        return;
+    }
+    memo_buf_puts(sql, rids);
+    if (scope->now_ms)
+        memo_buf_printf(sql,
+                        " EXCEPT SELECT x.rid FROM records x%s WHERE x.ns = ?1 AND"
+                        " x.expires_ms > 0 AND x.expires_ms <= ?2 AND x.pinned = 0",
+                        indexed);
 }
 
 void memo_scope_bind(memo_stmt *st, const memo_store_scope *scope)
@@ -237,9 +251,7 @@ static memo_status store_check_place(memo_store *store, int exists, int allow_ne
 static memo_status store_check_whole(memo_store *store, memo_err *err)
 {
     int64_t differs = 0;
-    (void)memo_sql_int(&store->sql,
-                       "SELECT change_seq <> max(coalesce((SELECT max(seq) FROM records), 0),"
-                       " coalesce((SELECT max(seq) FROM tombstones), 0)) FROM meta",
+    (void)memo_sql_int(&store->sql, "SELECT change_seq <> " MEMO_STORE_LAST_SEQ " FROM meta",
                        &differs, NULL);
     if (!differs)
         return MEMO_OK;
@@ -366,7 +378,7 @@ static memo_status store_make_if_empty(memo_store *store, int may_create, int64_
     if (!may_create)
         return memo_fail(err, MEMO_ERR_CORRUPT, "%s: not a memolith store: the file is empty",
                          store->path);
-    return memo_schema_create(&store->sql, memo_now_ms(store->ctx), err);
+    return memo_schema_create(&store->sql, memo_now_ms(store->ctx), store->fulltext, err);
 }
 
 /* SQLite rounds a broken last page up. A checkpoint cut short can leave one, but then the log that
@@ -439,8 +451,7 @@ static memo_status store_open_locked(memo_store *store, int may_create, memo_err
     return store_settle_log(store, err);
 }
 
-/* The file may have been replaced between finding it and locking it, or since it was opened. */
-static memo_status store_check_name(memo_store *store, memo_err *err)
+memo_status memo_store_check_name(memo_store *store, memo_err *err)
 {
     if (!memo_vfs_has_moved(store->sql.db))
         return MEMO_OK;
@@ -456,7 +467,7 @@ static memo_status store_open_writer(memo_store *store, int may_create, memo_err
         return status;
     status = store_open_locked(store, may_create, err);
     if (!status)
-        status = store_check_name(store, err);
+        status = memo_store_check_name(store, err);
     if (status) /* an unknown file is left exactly as it is */
         memo_sql_close(&store->sql, 1);
     memo_lock_drop(&store->lock);
@@ -494,7 +505,7 @@ static memo_status store_try_reader(memo_store *store, memo_sql_mode mode, int *
                            store->path, version, memo_schema_n_steps);
     if (!status)
         status = store_check_log_owner(store, err);
-    return status ? status : store_check_name(store, err);
+    return status ? status : memo_store_check_name(store, err);
 }
 
 static memo_status store_open_reader(memo_store *store, memo_err *err)
@@ -574,6 +585,7 @@ memo_status memo_store_open(memo_ctx *ctx, const char *path, const memo_store_op
     store->pid = getpid();
     store->lock.fd = -1;
     store->repairing = options->repairing;
+    store->fulltext = options->fulltext;
     store->max_log_frames = MEMO_STORE_LOG_FRAMES;
     store->busy_ms = options->busy_timeout_ms == 0        ? STORE_BUSY_MS
                      : options->busy_timeout_ms < 0       ? 0
@@ -653,132 +665,4 @@ void memo_store_close(memo_store *store)
     }
     memo_free(store->path);
     memo_free(store);
-}
-
-/* ---- transactions -------------------------------------------------------------------------- */
-
-memo_status memo_store_begin_write(memo_store *store, memo_err *err)
-{
-    memo_status status = memo_store_check_use(store, err);
-    if (status)
-        return status;
-    if (store->in_write || store->in_read)
-        return memo_fail(err, MEMO_ERR_USAGE, "%s: a transaction is open already", store->path);
-    if (store->read_only)
-        return memo_fail(err, MEMO_ERR_IO, "%s was opened for reading only", store->path);
-    if (store->poisoned) {
-        memo_fail(err, MEMO_ERR_IO, "%s: an earlier write failed, so the store can only be read",
-                  store->path);
-        return memo_hint(err, MEMO_ERR_IO, "close the store and open it again");
-    }
-    status = memo_lock_take(&store->lock, store->busy_ms, err);
-    if (status)
-        return status;
-    status = store_check_name(store, err); /* a commit there would be lost to everybody else */
-    if (!status)
-        status = memo_sql_exec(&store->sql, "BEGIN IMMEDIATE", "begin a change", err);
-    if (!status) {
-        store->in_write = 1;
-        store->rebuild_fulltext = 0;
-        status = memo_sql_int(&store->sql, "SELECT change_seq FROM meta", &store->seq, err);
-    }
-    if (!status && !store->repairing && (store->seq < 0 || store->seq > MEMO_STORE_MAX_SEQ))
-        status = memo_fail(err, MEMO_ERR_CORRUPT, "%s: %" PRId64 " is no change sequence",
-                           store->path, store->seq);
-    if (status) {
-        memo_store_rollback(store);
-        memo_lock_drop(&store->lock);
-    }
-    return status;
-}
-
-void memo_store_rollback(memo_store *store)
-{
-    if (!store || !store->in_write || store->pid != getpid())
-        return;
-    store->unsettled |= sqlite3_get_autocommit(store->sql.db);
-    memo_sql_rollback(&store->sql);
-    store->in_write = 0;
-    memo_lock_drop(&store->lock);
-}
-
-/* The commit stands whatever happens here; a failed checkpoint leaves the log as it is. */
-static void store_checkpoint(memo_store *store)
-{
-    memo_err err = {0};
-    int rc;
-    if (store->n_log_frames <= store->max_log_frames)
-        return;
-    rc = sqlite3_wal_checkpoint_v2(store->sql.db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    if (rc == SQLITE_OK || rc == SQLITE_BUSY)
-        return;
-    memo_sql_fail(&store->sql, rc, "fold its write-ahead log into it", &err);
-    if (store->sql.sync_failed)
-        store->poisoned = 1;
-    memo_log(store->ctx, MEMO_LOG_WARN, "%s", err.message);
-}
-
-static memo_status store_write_meta(memo_store *store, memo_err *err)
-{
-    memo_stmt st =
-        memo_stmt_keep(&store->sql, "UPDATE meta SET n_commits = n_commits + 1, change_seq = ?",
-                       "count the change");
-    memo_stmt_int(&st, store->seq);
-    return memo_stmt_run(&st, err);
-}
-
-memo_status memo_store_commit(memo_store *store, memo_err *err)
-{
-    int rc;
-    memo_status status = memo_store_check_write(store, err);
-    if (status)
-        return status;
-    if (store->rebuild_fulltext)
-        status = memo_fulltext_rebuild(store, err);
-    if (!status)
-        status = store_write_meta(store, err);
-    if (!status) {
-        rc = sqlite3_exec(store->sql.db, "COMMIT", NULL, NULL, NULL);
-        if (rc != SQLITE_OK) {
-            status = memo_sql_fail(&store->sql, rc, "commit", err);
-            store->poisoned = (rc & 0xff) == SQLITE_IOERR || store->sql.sync_failed;
-        }
-    }
-    if (status) {
-        memo_store_rollback(store);
-        return status;
-    }
-    store->in_write = 0;
-    store->wrote = 1;
-    store->mark.change = store->seq;
-    memcpy(store->mark.uuid, store->uuid, sizeof store->mark.uuid);
-    memo_mark_write(&store->lock, &store->mark, 0);
-    store_checkpoint(store);
-    memo_lock_drop(&store->lock);
-    return MEMO_OK;
-}
-
-memo_status memo_store_begin_read(memo_store *store, memo_err *err)
-{
-    int64_t seq = 0;
-    memo_status status = memo_store_check_use(store, err);
-    if (status)
-        return status;
-    if (store->in_write || store->in_read)
-        return memo_fail(err, MEMO_ERR_USAGE, "%s: a transaction is open already", store->path);
-    status = memo_sql_exec(&store->sql, "BEGIN", "begin to read", err);
-    if (!status) /* the snapshot is taken by the first read */
-        status = memo_sql_int(&store->sql, "SELECT change_seq FROM meta", &seq, err);
-    store->in_read = 1;
-    if (status)
-        memo_store_end_read(store);
-    return status;
-}
-
-void memo_store_end_read(memo_store *store)
-{
-    if (!store || !store->in_read || store->pid != getpid())
-        return;
-    memo_sql_rollback(&store->sql);
-    store->in_read = 0;
 }

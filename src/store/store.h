@@ -32,9 +32,9 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "store/filter.h"
+#include "store/filter/filter.h"
 
-#define MEMO_STORE_SCHEMA_VERSION 1
+#define MEMO_STORE_SCHEMA_VERSION 2
 #define MEMO_STORE_MAX_DIM        65536
 #define MEMO_STORE_MAX_KEY_BYTES  512
 #define MEMO_STORE_MAX_NS_BYTES   128
@@ -46,7 +46,8 @@ typedef struct memo_store_options {
     memo_open_mode mode;
     int64_t busy_timeout_ms; /* as in memo_db_options */
     int allow_network_fs;
-    int repairing; /* open also when its counters do not fit its rows: for repair only */
+    memo_fulltext fulltext; /* of a store that is made */
+    int repairing;          /* open also when its counters do not fit its rows: for repair only */
 } memo_store_options;
 
 /* ---- open (store.c) ------------------------------------------------------------------------ */
@@ -63,13 +64,19 @@ void memo_store_close(memo_store *store);
 const char *memo_store_path(const memo_store *store); /* absolute, links resolved */
 int memo_store_read_only(const memo_store *store);    /* also after a failed sync */
 
-/* ---- transactions (store.c) ---------------------------------------------------------------- */
+/* ---- transactions (transaction.c) ---------------------------------------------------------------- */
 
 /* memo_store_begin_write() -- take the writer lock and begin.
  *
  * Waits up to busy_timeout_ms, then MEMO_ERR_BUSY naming the holder's pid. MEMO_ERR_IO on a
  * read-only store and after a failed sync; MEMO_ERR_USAGE inside another transaction. */
 memo_status memo_store_begin_write(memo_store *store, memo_err *err);
+
+/* memo_store_begin_relaxed() -- the same for what may be lost: its commit reaches the log without a sync,
+ * and the disk with the next ordinary one. What was committed before or is committed after is as safe
+ * as ever: a log is read in order. Waits for the lock at most wait_ms. The log may grow to four times
+ * its size before such a commit folds it into the file. */
+memo_status memo_store_begin_relaxed(memo_store *store, int64_t wait_ms, memo_err *err);
 
 /* memo_store_commit() -- make it durable; MEMO_OK means written and synced. On failure everything
  * is rolled back; when the commit itself could not be written or synced the handle turns read-only,
@@ -80,6 +87,11 @@ void memo_store_rollback(memo_store *store); /* nothing open: nothing happens */
 memo_status memo_store_begin_read(memo_store *store, memo_err *err);
 void memo_store_end_read(memo_store *store);
 
+/* A ULID: 48 bits of time, 80 random bits, in Crockford's base 32. Ids made by one handle within
+ * one millisecond ascend. */
+memo_status memo_ulid_make(memo_store *store, int64_t now_ms, char out[MEMO_ID_BYTES],
+                           memo_err *err);
+
 /* ---- namespaces and spaces (spaces.c) ------------------------------------------------------ */
 
 typedef struct memo_store_ns {
@@ -88,10 +100,11 @@ typedef struct memo_store_ns {
 } memo_store_ns;
 
 typedef enum memo_space_kind {
-    MEMO_SPACE_MODEL = 1, /* vectors of one compiled model */
+    MEMO_SPACE_MODEL = 1,    /* vectors of one compiled model */
+    MEMO_SPACE_EXTERNAL = 2, /* vectors that come from elsewhere, or from the caller's embedder */
 } memo_space_kind;
 
-/* The space of the vectors of one model. Strings: arena when read. */
+/* The space of the vectors of one model, or of one that is not here. Strings: arena when read. */
 typedef struct memo_store_space {
     int64_t id;              /* ignored by make */
     const char *fingerprint; /* identity, 1..128 bytes */
@@ -118,6 +131,25 @@ memo_status memo_store_get_space(memo_store *store, int64_t id, memo_arena *aren
 memo_status memo_store_make_space(memo_store *store, const memo_store_space *space, int64_t *id,
                                   memo_err *err);
 
+/* *id 0: no space has this fingerprint. */
+memo_status memo_store_find_space(memo_store *store, const char *fingerprint, int64_t *id,
+                                  memo_err *err);
+
+/* Fixed texts and what the embedder of an external space made of them. */
+typedef struct memo_store_probes {
+    size_t n;
+    const memo_text *texts; /* [n] NUL-terminated as well */
+    const float *vectors;   /* [n, dim of the space] */
+} memo_store_probes;
+
+/* Those of a space, in the arena. One that fails its checksum, or has another dimension, is left out:
+ * the others prove as much. */
+memo_status memo_store_get_probes(memo_store *store, int64_t space, size_t dim, memo_arena *arena,
+                                  memo_store_probes *probes, memo_err *err);
+/* Write. */
+memo_status memo_store_put_probe(memo_store *store, int64_t space, size_t position,
+                                 const char *text, const float *vector, size_t dim, memo_err *err);
+
 /* Each namespace once, in order of id; a non-zero return stops. It must not call the store. */
 typedef int (*memo_store_ns_fn)(void *user, const char *name, const memo_store_ns *ns,
                                 uint64_t n_records);
@@ -130,6 +162,17 @@ typedef struct memo_store_chunk {
     size_t n_tokens;     /* as the model counts */
     const float *vector; /* [dim of the space]; finite and not zero, else MEMO_ERR_VALUE */
 } memo_store_chunk;
+
+/* What a record brings that was in another store before. When it is new here it keeps its id, unless
+ * that is taken or none, and with the id the version. A parent or
+ * superseded record that is not there is left out. */
+typedef struct memo_store_kept {
+    const char *id;
+    uint64_t version;   /* 0: 1 */
+    int64_t updated_ms; /* 0: now */
+    int no_key;         /* the put's key is this id: a record that keeps its id has no key */
+    size_t n_chunks;    /* of memo_store_put_version() */
+} memo_store_kept;
 
 /* A record with everything derived from it, ready to be written. All borrowed. */
 typedef struct memo_store_put {
@@ -151,12 +194,32 @@ typedef struct memo_store_put {
     size_t n_chunks;
     int keep_chunks; /* with id, when text and title are unchanged: chunks stay as they are */
     int chunks_only; /* with id, when nothing is changed: version and times stay as they are */
+    const int *trust, *pinned, *tier; /* NULL: what the record has, else 0, 0, 2 */
+    const char *parent;               /* id or key; NULL: what the record has; "": none */
+    const char *supersedes;           /* id or key; NULL: nothing new */
+    int own_vectors;       /* the caller's: other spans or vectors than those stored are a change */
+    int key_or_id;         /* a record whose id is `key` is meant when none has this key */
+    const int64_t *sketch; /* [n_sketch] of the text, distinct; NULL: it will have to be compared */
+    size_t n_sketch;
+    struct memo_store_written *written; /* out, or NULL */
+    const memo_store_kept *kept;        /* or NULL */
+    /* When the source that says all this was written, or 0. Tags and metadata of NULL and expires_ms
+     * of 0 then are what the record has, and a record changed later than that is unchanged by what
+     * one of its earlier versions said already. */
+    int64_t said_ms;
 } memo_store_put;
+
+/* What a put wrote, for who goes on with it. */
+typedef struct memo_store_written {
+    int64_t rid;
+    int trust;    /* of the record now */
+    int new_text; /* the record is new, or its text is another than before */
+} memo_store_written;
 
 /* memo_store_compare() -- would this put change anything? Reads only: ask before embedding.
  *
- * Compares all fields by bytes (created_ms 0 and id, chunks, expect_version do not count) and
- * whether every chunk has a vector in `space`. On MEMO_OUTCOME_UNCHANGED the rest of *result
+ * Compares all fields by bytes (created_ms 0, id and expect_version do not count, chunks only with
+ * own_vectors) and whether every chunk has a vector in `space`. On MEMO_OUTCOME_UNCHANGED the rest of *result
  * describes the record as it is; else only `outcome` is set. */
 memo_status memo_store_compare(memo_store *store, int64_t ns, const memo_store_put *put,
                                memo_add_result *result, memo_err *err);
@@ -166,18 +229,83 @@ memo_status memo_store_compare(memo_store *store, int64_t ns, const memo_store_p
  * The old version goes to the history, its chunks, vectors and full-text rows are replaced. The
  * change sequence grows by one. With nothing to change: MEMO_OUTCOME_UNCHANGED, nothing written.
  * MEMO_ERR_NOTFOUND: no record `id`; MEMO_ERR_BUSY: it has another version by now (read, merge and
- * try again); MEMO_ERR_VALUE, MEMO_ERR_LIMIT: bad field. result->n_tokens is the chunks' sum. */
+ * try again); MEMO_ERR_VALUE, MEMO_ERR_LIMIT: bad field. result->n_tokens is the chunks' sum.
+ * A parent or a superseded record that is not there is MEMO_ERR_NOTFOUND. */
 memo_status memo_store_put_record(memo_store *store, int64_t ns, const memo_store_put *put,
                                   memo_add_result *result, memo_err *err);
 
+/* The tags of one record: MEMO_ERR_LIMIT when they are too long together. */
+memo_status memo_store_check_tags(const char *const *tags, size_t n_tags, memo_err *err);
+
+/* memo_store_put_version() -- write: an earlier version of record put->id, as put->kept says.
+ *
+ * *added 0: the record has this version already, or is not newer. A parent that is not there is left
+ * out. MEMO_ERR_NOTFOUND: no such record; MEMO_ERR_CORRUPT: it is damaged. */
+memo_status memo_store_put_version(memo_store *store, int64_t ns, const memo_store_put *put,
+                                   int *added, memo_err *err);
+
 /* memo_store_forget() -- write: delete one record by id or key, with its versions, chunks, vectors
- * and full-text rows; a tombstone stays. *found 0 when there is none. Works on damaged records. */
+ * and full-text rows, and with what other tables keep about it (related.c); a tombstone stays. *found
+ * 0 when there is none. Works on damaged records. */
 memo_status memo_store_forget(memo_store *store, int64_t ns, const char *id, int *found,
                               memo_err *err);
 
-/* Write. Forget all records that pass the filter (NULL is MEMO_ERR_USAGE), expired ones too. */
-memo_status memo_store_forget_where(memo_store *store, int64_t ns, const memo_filter *filter,
+/* Which records go. */
+typedef struct memo_store_sweep {
+    int64_t ns;
+    const memo_filter *filter; /* NULL: all, with expired_ms only (else MEMO_ERR_USAGE) */
+    int64_t expired_ms;        /* only what had expired by then; 0: expired or not */
+    int pinned;                /* pinned ones, too */
+} memo_store_sweep;
+
+/* Write. Forget all of them. */
+memo_status memo_store_forget_where(memo_store *store, const memo_store_sweep *sweep,
                                     uint64_t *n_forgotten, memo_err *err);
+
+/* ---- what records say of each other (related.c) -------------------------------------------- */
+
+/* Write. Record `rid` is linked to record `other`; once more replaces it. */
+memo_status memo_store_link(memo_store *store, int64_t rid, int64_t other, memo_link_kind kind,
+                            double score, memo_err *err);
+
+/* The links of a record in both directions, newest first; out->links and strings in the arena. */
+memo_status memo_store_links(memo_store *store, int64_t ns, const char *id, memo_arena *arena,
+                             memo_links *out, memo_err *err);
+
+/* ---- who may say the same (sketches.c) ----------------------------------------------------- */
+
+/* A record's sketch is a few hashes of what it says; the caller knows how they are made. Records with
+ * one in common may say the same. A record without a sketch waits to be compared with the others. */
+#define MEMO_STORE_SKETCH 4
+
+typedef struct memo_store_alike {
+    int64_t rid;
+    size_t n_common; /* hashes that both have */
+    int rare;        /* few records have one of them */
+} memo_store_alike;
+#define MEMO_STORE_ALIKE 3
+
+/* The records that have most in common with a sketch, at most MEMO_STORE_ALIKE, of equals the older
+ * first; `self` is left out. Those that share one hash only, and with many others, are not told. */
+memo_status memo_store_find_alike(memo_store *store, const int64_t *sketch, size_t n_sketch,
+                                  int64_t self, memo_store_alike out[MEMO_STORE_ALIKE], size_t *n,
+                                  memo_err *err);
+
+/* The text of record `rid`, in the arena; found 0 when it is gone or damaged. */
+typedef struct memo_store_text {
+    int found;
+    const char *ns; /* name of its namespace */
+    memo_text text;
+} memo_store_text;
+memo_status memo_store_text_of(memo_store *store, int64_t rid, memo_arena *arena,
+                               memo_store_text *out, memo_err *err);
+
+/* The next record after `rid` that waits to be compared, 0: none; how many do. */
+memo_status memo_store_next_unlinked(memo_store *store, int64_t *rid, memo_err *err);
+memo_status memo_store_count_unlinked(memo_store *store, uint64_t *n, memo_err *err);
+/* Write. The sketch of a record that has waited. */
+memo_status memo_store_settle_sketch(memo_store *store, int64_t rid, const int64_t *sketch,
+                                     size_t n_sketch, memo_err *err);
 
 /* ---- reading records (lookup.c) -------------------------------------------------------------- */
 
@@ -199,16 +327,29 @@ typedef struct memo_store_scope {
     int64_t ns;
     int64_t now_ms;            /* hides what expired at or before; 0: hides nothing */
     const memo_filter *filter; /* NULL: all */
+    int as_of;                 /* non-zero: the records as they were at now_ms. Only for
+                                  memo_store_list() */
+    int64_t first_chunk,
+        last_chunk; /* its chunks lie between, see memo_store_narrow(); 0: not known */
 } memo_store_scope;
+
+/* memo_store_narrow() -- find where the chunks of a small namespace lie among those of others, so that
+ * words and vectors are looked for there alone. True for the open snapshot; nothing is found out about a
+ * namespace that is alone, or has more than some hundred chunks. (lookup_chunks.c) */
+memo_status memo_store_narrow(memo_store *store, memo_store_scope *scope, memo_err *err);
 
 /* By id or key (the id wins). Expired records are found too. */
 memo_status memo_store_get(memo_store *store, int64_t ns, const char *id, memo_arena *arena,
                            memo_record *record, memo_err *err);
 
+/* The same as a list of one, with what of its links was damaged and left out. */
+memo_status memo_store_get_told(memo_store *store, int64_t ns, const char *id, memo_arena *arena,
+                                memo_records *records, memo_err *err);
+
 typedef struct memo_store_list_options {
     size_t limit;      /* >= 1 */
     const char *after; /* cursor or NULL; one that is not ours is MEMO_ERR_VALUE */
-    int oldest_first;  /* default newest first, by creation, then id */
+    int oldest_first;  /* default newest first, by creation, then in the order they were added */
 } memo_store_list_options;
 
 /* How a record's text was asked to be cut. */
@@ -216,11 +357,67 @@ memo_status memo_store_get_chunking(memo_store *store, int64_t ns, const char *i
                                     memo_chunking *chunking, size_t *chunk_tokens,
                                     size_t *chunk_overlap, memo_err *err);
 
+/* The versions of one record, newest first: at most `limit` of those below `before` (0: all);
+ * MEMO_ERR_NOTFOUND says whether it was forgotten. (history_rows.c) */
+memo_status memo_store_history(memo_store *store, int64_t ns, const char *id, uint64_t before,
+                               size_t limit, memo_arena *arena, memo_records *out, memo_err *err);
+
+/* One version of a record, the current one too, and how its text was asked to be cut.
+ * (history_rows.c) */
+typedef struct memo_store_cut {
+    memo_chunking chunking;
+    size_t chunk_tokens, chunk_overlap;
+} memo_store_cut;
+memo_status memo_store_get_version(memo_store *store, int64_t ns, const char *id, uint64_t version,
+                                   memo_arena *arena, memo_record *record, memo_store_cut *cut,
+                                   memo_err *err);
+
+/* A record as it was at as_of_ms, expired or not: see memo_db_get_as_of(). (history_rows.c) */
+memo_status memo_store_get_as_of(memo_store *store, int64_t ns, const char *id, int64_t as_of_ms,
+                                 memo_arena *arena, memo_record *record, memo_err *err);
+
 /* A page of records; *out with everything it points to lies in the arena. Where many records are
  * damaged the page is shorter than the limit, so that all of them can be named. */
 memo_status memo_store_list(memo_store *store, const memo_store_scope *scope,
                             const memo_store_list_options *options, memo_arena *arena,
                             memo_records *out, memo_err *err);
+
+/* ---- the past (past_copy.c) ------------------------------------------------------------------ */
+
+/* The chunks of a version, cut as `cut` says: fills chunks, n_chunks and space of `put`, in the arena. A
+ * chunk without a vector is found by its words only. It must not call the store. */
+typedef memo_status (*memo_store_cut_fn)(void *user, const memo_record *record,
+                                         const memo_store_cut *cut, memo_arena *arena,
+                                         memo_store_put *put, memo_err *err);
+
+typedef struct memo_store_past {
+    int64_t ns, as_of_ms;
+    memo_store_cut_fn cut; /* asked for versions whose words have changed since */
+    void *user;
+    memo_store_damage *damage; /* grows by records whose version of then is damaged; or NULL */
+} memo_store_past;
+
+/* memo_store_open_past() -- a copy of the store in memory, only to be read, in which a namespace is as it
+ * was at a moment. What was forgotten since is in no past; facts are asked for as they were by their own
+ * times.
+ *
+ * MEMO_ERR_CORRUPT at a damaged page, MEMO_ERR_LIMIT when the file is larger than the context's memory
+ * limit. Cost: all pages are copied; then as much as writing each record
+ * that has changed since, and `cut` of those whose words have. */
+memo_status memo_store_open_past(memo_store *store, const memo_store_past *ask, memo_store **past,
+                                 memo_err *err);
+
+/* ---- the change feed (change_rows.c) -------------------------------------------------------- */
+
+typedef struct memo_store_changes_options {
+    const char *since; /* cursor; NULL or "": from the beginning */
+    int64_t ns;        /* 0: all */
+    size_t limit;      /* >= 1 */
+} memo_store_changes_options;
+
+/* As memo_db_changes() says; everything in the arena. */
+memo_status memo_store_changes(memo_store *store, const memo_store_changes_options *options,
+                               memo_arena *arena, memo_changes *out, memo_err *err);
 
 memo_status memo_store_count(memo_store *store, const memo_store_scope *scope, uint64_t *n_records,
                              uint64_t *n_chunks, memo_err *err);
@@ -247,36 +444,107 @@ memo_status memo_store_scan(memo_store *store, const memo_store_scope *scope, in
                             memo_store_block_fn fn, void *user, memo_store_damage *damage,
                             memo_err *err);
 
+/* A vector's row, whatever its namespace. */
+typedef struct memo_store_space_block {
+    size_t n;
+    const int64_t *chunks, *records, *ns; /* [n] */
+    const uint64_t *sums;                 /* [n] row checksums */
+    const float *vectors;                 /* [n, dim], checksums verified */
+} memo_store_space_block;
+typedef int (*memo_store_space_block_fn)(void *user, const memo_store_space_block *block);
+
+/* memo_store_read_chunks() -- the chunks of a record with their vectors in `space`, in the arena. Those
+ * without one are left out; MEMO_ERR_CORRUPT when a checksum fails. (vectors.c) */
+memo_status memo_store_read_chunks(memo_store *store, int64_t ns, const char *id, int64_t space,
+                                   memo_arena *arena, memo_store_chunk **chunks, size_t *n,
+                                   memo_err *err);
+
+/* memo_store_scan_space() -- every vector of a space, by namespace, then chunk; those of one record
+ * when `record` is not 0. MEMO_ERR_CORRUPT at the first row that fails its checksum: what is made of
+ * them would lack it in silence. */
+memo_status memo_store_scan_space(memo_store *store, int64_t space, int64_t record,
+                                  memo_store_space_block_fn fn, void *user, memo_err *err);
+/* One vector [dim of the space]; MEMO_ERR_CORRUPT when it is gone or fails its checksum. */
+memo_status memo_store_get_vector(memo_store *store, int64_t space, int64_t chunk, float *vector,
+                                  size_t dim, memo_err *err);
+
+/* The vectors of a space at a moment: two with the same number and sum are the same. (vectors.c) */
+typedef struct memo_store_set {
+    int64_t seq;       /* change sequence */
+    int64_t n_commits; /* of the store: nothing at all has changed while it is the same */
+    uint64_t n, sum;   /* vectors, and the sum of their row checksums modulo 2^64 */
+} memo_store_set;
+memo_status memo_store_get_set(memo_store *store, int64_t space, memo_store_set *set,
+                               memo_err *err);
+/* Each space that has vectors, by id. */
+typedef int (*memo_store_set_fn)(void *user, int64_t space, int64_t dim, uint64_t n);
+memo_status memo_store_each_set(memo_store *store, memo_store_set_fn fn, void *user, memo_err *err);
+
+/* Row ids of records; a non-zero return stops. It must not call the store. */
+typedef int (*memo_store_rid_fn)(void *user, int64_t record);
+/* Those written or forgotten after change `since`. */
+memo_status memo_store_each_changed(memo_store *store, int64_t since, memo_store_rid_fn fn,
+                                    void *user, memo_err *err);
+/* Those that its filter lets through (expired ones may be among them: a filter on an index does not
+ * look at records); those of its namespace that it hides because they have expired. */
+memo_status memo_store_each_match(memo_store *store, const memo_store_scope *scope,
+                                  memo_store_rid_fn fn, void *user, memo_err *err);
+memo_status memo_store_each_expired(memo_store *store, const memo_store_scope *scope,
+                                    memo_store_rid_fn fn, void *user, memo_err *err);
+/* How SQLite goes about memo_store_each_match(): its steps, joined by "; ", in the arena. */
+memo_status memo_store_explain_match(memo_store *store, const memo_store_scope *scope,
+                                     memo_arena *arena, const char **out, memo_err *err);
+/* Row checksum of a vector, as it stands in the store. */
+uint64_t memo_store_vector_sum(int64_t chunk, int64_t space, int64_t ns, int64_t record,
+                               const float *vector, size_t dim);
+const char *memo_store_uuid(const memo_store *store); /* 32 characters */
+
 typedef struct memo_store_hit {
     int64_t chunk;
     int64_t record;
     double score; /* higher is better */
+    double
+        cover; /* 0..1 of what is asked, rare words counting more (rows/cover.h); 1 unless asked for */
 } memo_store_hit;
 
-/* What a ranked search found. The caller sets the first three. */
+/* What a ranked search found. The caller sets the first four. */
 typedef struct memo_store_hits {
     memo_arena *arena;
     size_t limit;              /* most hits wanted */
+    int with_cover;            /* of memo_store_fulltext(): the hits' cover is wanted */
     memo_store_damage *damage; /* grows by the rows that were to be looked into; or NULL */
     size_t n;                  /* <= limit */
     memo_store_hit *hits;      /* [n], best first, ties by chunk; in the arena */
 } memo_store_hits;
 
+/* Which full-text index: words between spaces, or parts of scripts that are written without. */
+typedef enum memo_store_words {
+    MEMO_STORE_WORDS,
+    MEMO_STORE_PARTS,
+} memo_store_words;
+
 /* memo_store_fulltext() -- BM25 over chunks.
  *
- *   match         an FTS5 expression; columns `title` and `body`. One that FTS5 refuses is
- *                 MEMO_ERR_VALUE. Build it from memo_store_quote_term()s
+ *   match         an FTS5 expression. One that FTS5 refuses is MEMO_ERR_VALUE. Build it from
+ *                 memo_store_quote_term()s for words, by memo_store_parts_...() for parts
  *   title_weight  of a word in the title (the first chunk has it) against 1 in the body
  *   out           score is minus FTS5's bm25() */
-memo_status memo_store_fulltext(memo_store *store, const memo_store_scope *scope, const char *match,
-                                double title_weight, memo_store_hits *out, memo_err *err);
+memo_status memo_store_fulltext(memo_store *store, const memo_store_scope *scope,
+                                memo_store_words words, const char *match, double title_weight,
+                                memo_store_hits *out, memo_err *err);
 
-/* Which of some chunks an FTS5 expression matches: found [n] 0 or 1. */
-memo_status memo_store_match_chunks(memo_store *store, const char *match, const int64_t *chunks,
-                                    size_t n, unsigned char *found, memo_err *err);
+/* Which of some chunks an FTS5 expression matches: found [n] is set to 1, or left as it is. */
+memo_status memo_store_match_chunks(memo_store *store, memo_store_words words, const char *match,
+                                    const int64_t *chunks, size_t n, unsigned char *found,
+                                    memo_err *err);
+
+/* Append an expression for MEMO_STORE_PARTS: all runs of unspaced scripts in `text`, each as a whole
+ * (phrase), or any part of any of them. 0, and nothing appended, when there is no such run. */
+int memo_store_parts_phrase(memo_buf *match, memo_text text);
+int memo_store_parts_any(memo_buf *match, memo_text text);
 
 /* memo_store_exact() -- chunks that hold `needle` verbatim (same bytes, at word boundaries of the
- * full-text tokenizer), in text or title, and the first chunk of a record whose key or id it is.
+ * full-text tokenizer, anywhere in scripts without spaces), in text or title, and the first chunk of a record whose key or id it is.
  * Score: occurrences, plus 1,000 for a key or id. Best first, ties by chunk. A needle without a
  * letter or digit only looks at keys. */
 memo_status memo_store_exact(memo_store *store, const memo_store_scope *scope, memo_text needle,
@@ -284,6 +552,34 @@ memo_status memo_store_exact(memo_store *store, const memo_store_scope *scope, m
 
 /* Append `"term"` (a quoted FTS5 string: phrase of the words in it) to an expression. */
 void memo_store_quote_term(memo_buf *match, const char *term, size_t n_bytes);
+
+/* What a cosine of a space says: P(match) = 1 / (1 + exp(-(slope x + offset))). */
+typedef struct memo_store_calibration {
+    double slope, offset;
+    double error; /* expected calibration error on pairs that were held out of the fit */
+    uint64_t n_pairs;
+    int64_t made_ms;
+} memo_store_calibration;
+
+/* *found 0: the space has none. MEMO_ERR_CORRUPT: its checksum fails. (calibration_rows.c) */
+memo_status memo_store_get_calibration(memo_store *store, int64_t space,
+                                       memo_store_calibration *out, int *found, memo_err *err);
+/* Write; `origin` says what it was fitted to. */
+memo_status memo_store_put_calibration(memo_store *store, int64_t space,
+                                       const memo_store_calibration *in, const char *origin,
+                                       memo_err *err);
+
+/* The chunk of a record in which byte `at` of its text lies, if the scope lets the record through;
+ * *chunk 0: it does not. (lookup_chunks.c) */
+memo_status memo_store_chunk_at(memo_store *store, const memo_store_scope *scope, int64_t record,
+                                int64_t at, int64_t *chunk, memo_err *err);
+/* When the records of some chunks were created; 0 for one that is gone. */
+memo_status memo_store_created(memo_store *store, const int64_t *chunks, size_t n,
+                               int64_t *created_ms, memo_err *err);
+/* The vectors of some chunks in a space, [n, dim]; found [n] 0 where there is none or its checksum
+ * fails. */
+memo_status memo_store_vectors_of(memo_store *store, int64_t space, const int64_t *chunks, size_t n,
+                                  size_t dim, float *vectors, unsigned char *found, memo_err *err);
 
 /* One chunk with what a hit shows of its record. */
 typedef struct memo_store_chunk_row {
@@ -315,6 +611,11 @@ typedef void (*memo_store_finding_fn)(void *user, memo_finding_level level, cons
  * could not run (MEMO_ERR_NOMEM, MEMO_ERR_IO, MEMO_ERR_BUSY). */
 memo_status memo_store_check(memo_store *store, memo_store_finding_fn fn, void *user,
                              memo_err *err);
+
+/* memo_store_check_place() -- what the store stands on: file system and room on it, log, lock, SQLite.
+ * (place.c) */
+memo_status memo_store_check_place(memo_store *store, memo_store_finding_fn fn, void *user,
+                                   memo_err *err);
 
 /* memo_store_check_pages() -- as memo_db_check_pages() says. */
 memo_status memo_store_check_pages(const char *path, memo_store_finding_fn fn, void *user,

@@ -11,7 +11,7 @@
  *   SENTENCE   after . ! ? ... and white space, or after an ideographic full stop
  *   LAST_LINE  the end of a sentence and of a line
  *   BLANK      a blank line
- *   HEADING    before a Markdown heading
+ *   HEADING    before a Markdown heading, before a definition in code
  *
  * A line break ranks below the end of a sentence because prose is often wrapped hard; where lines
  * are the unit (lists, logs), there are few sentence ends and lines win by default. */
@@ -267,6 +267,77 @@ static void chunk_mark_markdown(chunk_work *w)
         chunk_mark_fence(w, fence_t0, w->tokens.n);
 }
 
+/* ---- code ---------------------------------------------------------------------------------- */
+
+/* How far a line is indented, a tab counting as four; *first is its first character. */
+static size_t chunk_code_indent(const chunk_work *w, const chunk_line *line, char *first)
+{
+    size_t n = 0, at = line->begin;
+
+    for (; at < line->end && (w->text[at] == ' ' || w->text[at] == '\t'); at++)
+        n += w->text[at] == '\t' ? 4 : 1;
+    *first = at < line->end ? w->text[at] : 0;
+    return n;
+}
+
+static int chunk_closes_bracket(char c)
+{
+    return c == '}' || c == ')' || c == ']';
+}
+
+/* The gap before a line of code, from what the line before it was. */
+static chunk_strength chunk_code_strength(size_t indent, char first, size_t before,
+                                          char first_before, int after_blank)
+{
+    if (chunk_closes_bracket(first))
+        return CHUNK_SPACE;
+    if (indent == 0 && first != '{' &&
+        (after_blank || before > 0 || chunk_closes_bracket(first_before)))
+        return CHUNK_HEADING;
+    if (after_blank)
+        return CHUNK_BLANK;
+    return indent < before ? CHUNK_SENTENCE : CHUNK_LINE;
+}
+
+/* Gaps within a line are the last resort while the line fits a chunk. */
+static void chunk_mark_code_line(chunk_work *w, const chunk_line *line)
+{
+    if (line->t1 - line->t0 > w->options->max_tokens)
+        return;
+    for (size_t i = line->t0 + 1; i < line->t1; i++)
+        if (w->strength[i] > CHUNK_WORD)
+            w->strength[i] = CHUNK_WORD;
+}
+
+static void chunk_mark_code(chunk_work *w)
+{
+    chunk_line line = {0};
+    size_t next, before = 0;
+    char first_before = 0;
+    int after_blank = 0;
+
+    for (size_t at = 0; at < w->n_bytes; at = next) {
+        const char *nl;
+        char first;
+        size_t indent;
+        line = chunk_line_at(w, at, line.t1);
+        nl = memchr(w->text + line.end, '\n', w->n_bytes - line.end);
+        next = nl ? (size_t)(nl - w->text) + 1 : w->n_bytes;
+        indent = chunk_code_indent(w, &line, &first);
+        if (line.t0 == line.t1) {
+            after_blank = 1;
+            continue;
+        }
+        chunk_mark_code_line(w, &line);
+        if (w->strength[line.t0] != CHUNK_HOLD)
+            w->strength[line.t0] = (unsigned char)chunk_code_strength(indent, first, before,
+                                                                      first_before, after_blank);
+        before = indent;
+        first_before = first;
+        after_blank = 0;
+    }
+}
+
 static memo_status chunk_mark_gaps(chunk_work *w, memo_err *err)
 {
     w->strength = memo_calloc(w->tokens.n + 1, 1);
@@ -277,6 +348,8 @@ static memo_status chunk_mark_gaps(chunk_work *w, memo_err *err)
                                                            w->tokens.offsets[i][0]);
     if (w->options->markdown)
         chunk_mark_markdown(w);
+    else if (w->options->code)
+        chunk_mark_code(w);
     return MEMO_OK;
 }
 
@@ -303,6 +376,12 @@ static size_t chunk_select_end(const chunk_work *w, size_t s, size_t floor, size
     if (middle < floor)
         middle = floor;
     best = chunk_strongest(w, middle, hi);
+    if (w->options->code && (!best || w->strength[best] < CHUNK_HEADING)) {
+        size_t quarter = s + (hi - s) / 4;
+        back = chunk_strongest(w, quarter > floor ? quarter : floor, middle);
+        if (back && w->strength[back] == CHUNK_HEADING)
+            return back;
+    }
     if (best && w->strength[best] >= CHUNK_MARK)
         return best;
     back = chunk_strongest(w, floor, middle);

@@ -7,6 +7,12 @@
  * line stays with what follows it, and a fenced block or a heading is not cut while it fits a chunk
  * of its own.
  *
+ * In code the strongest boundary is where something begins in the first column, behind a blank line,
+ * an indented line or a closing bracket: a definition with the comment before it; it is looked for from a quarter of the allowed size on.
+ * Then come blank
+ * lines, lines that are indented less than the one before, other lines, lines that begin with a closing
+ * bracket. A line that fits a chunk is not cut while there is any other boundary within reach.
+ *
  * The next chunk starts up to `overlap` tokens before the cut, at a sentence or line where there is
  * one; never inside a fenced block that fits, and not at all when the cut is at a heading.
  *
@@ -23,6 +29,7 @@
 
 typedef struct memo_chunk_options {
     int markdown;
+    int code;            /* not with markdown */
     size_t max_tokens;   /* of one chunk, special tokens not counted; >= MEMO_CHUNK_MIN_TOKENS */
     size_t first_tokens; /* of the first chunk, 0: max_tokens; 1..max_tokens */
     size_t overlap;      /* tokens, at most max_tokens / 2 */

@@ -7,6 +7,8 @@
 
 static int words_is_part(uint32_t c)
 {
+    if (c < 0x80)
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
     switch (utf8proc_category((utf8proc_int32_t)c)) {
     case UTF8PROC_CATEGORY_LU:
     case UTF8PROC_CATEGORY_LL:
@@ -26,14 +28,6 @@ static int words_is_part(uint32_t c)
     }
 }
 
-static int words_is_unspaced(uint32_t c)
-{
-    return (c >= 0x0E00 && c <= 0x0EFF) || (c >= 0x1000 && c <= 0x109F) ||
-           (c >= 0x1780 && c <= 0x17FF) || (c >= 0x2E80 && c <= 0xA4CF) ||
-           (c >= 0xF900 && c <= 0xFAFF) || (c >= 0xFF66 && c <= 0xFF9F) ||
-           (c >= 0x20000 && c <= 0x3FFFF);
-}
-
 int memo_word_next(memo_text text, size_t at, memo_word *word)
 {
     size_t i = at, step;
@@ -42,14 +36,17 @@ int memo_word_next(memo_text text, size_t at, memo_word *word)
 
     word->unspaced = 0;
     for (; i < text.n_bytes; i += step) {
-        step = memo_utf8_decode(text.bytes + i, text.n_bytes - i, &c);
+        step = 1;
+        c = (unsigned char)text.bytes[i];
+        if (c >= 0x80)
+            step = memo_utf8_decode(text.bytes + i, text.n_bytes - i, &c);
         if (!step)
             return 0;
         if (words_is_part(c)) {
             if (!inside)
                 word->begin = i;
             inside = 1;
-            word->unspaced |= words_is_unspaced(c);
+            word->unspaced |= c >= 0x80 && memo_utf8_is_unspaced(c);
         } else if (inside) {
             break;
         }

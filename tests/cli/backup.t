@@ -2,7 +2,7 @@ Backups: one moment of the store in another file.
 
 ## backup
 $ memolith add tea --key t -o quiet; memolith backup copy.memo
-> 1 record, 1 vector, 213.0 kB, every page and row checked, in <time> s
+> 1 record, 1 vector, 565.2 kB, every page and row checked, in <time> s
 $ memolith get t -f copy.memo | tail -1
 > tea
 $ memolith backup copy.memo
@@ -10,7 +10,7 @@ $ memolith backup copy.memo
 !   fix: --force to replace it, or another name
 ? 2
 $ memolith add coffee -o quiet; memolith backup copy.memo --force -o json
-> {"path":"copy.memo","records":2,"chunks":2,"vectors":2,"change_seq":2,"pages":26,"bytes":212992,"elapsed_ms":<ms>}
+> {"path":"copy.memo","records":2,"chunks":2,"vectors":2,"change_seq":2,"pages":69,"bytes":565248,"elapsed_ms":<ms>}
 $ memolith list -f copy.memo -o ndjson | wc -l
 > 2
 $ ls -A | grep -v home

@@ -14,9 +14,12 @@ $ memolith help search
 >
 > memolith search: find what is near a question: by meaning, by words, by identifiers.
 > The words are joined by spaces; - reads the query from stdin. A filter narrows what is
-> searched; its fields are id key title text source tags created updated expires version
-> meta.NAME, its operators = != < <= > >= in (a, b), between a and b, exists, prefix 's',
-> contains 's', joined by and, or, not.
+> searched; its fields are id key title text source tags created updated expires version trust
+> tier pinned echo parent meta.NAME, its operators = != < <= > >= in (a, b), between a and b,
+> exists, prefix 's', contains 's', joined by and, or, not; or the same as JSON:
+> '{"tags": "gift", "created": {">=": "now-7d"}}'. trust is 'trusted', 'untrusted' or
+> 'unknown', tier 'goals', 'hot' or 'rest', pinned true or false. != leaves out the records
+> without the field (of tags: those that have the tag); comparisons of text are exact in case.
 >
 > usage: memolith search QUERY... [options]
 >
@@ -26,14 +29,28 @@ $ memolith help search
 >       --mode hybrid|dense|lexical
 >                               by meaning and words, by meaning, or by words (default hybrid)
 >       --chunks                show every matching chunk of a record
+>       --min-score SCORE       hide hits below it, and say how many (default none)
+>       --diversity PERCENT     prefer hits that are unlike those before them (MMR; default 0), 1 to 100
+>       --drop-duplicates       hide hits that repeat a better one, and say how many
+>       --recency PERCENT       weight of how new a record is, beside 100 of the other lanes (default 50 when the query says latest, recent, today ..., else 0), 0 to 1,000
+>       --half-life DAYS        after which newness counts half (default 30), 1 to 100,000
 >       --explain               show each lane's rank, score and share, the matched words and the timings
 >       --queries FILE|-        run many: NDJSON lines with _id and text; one JSON line comes out for each
+>       --vector FILE|JSON      the vector: *.npy, *.json or [0.1, -2, ...]
+>       --vector-field FIELD    NDJSON field with a ready vector, an array of numbers; with --space
+>       --space NAME            vectors are brought, not made here: the name of what made them, e.g. openai/ada-3
+>       --actor WHO             who asks or acts
+>       --surface WHERE         where it is asked, e.g. chat
+>       --no-log                keep nothing of this search
+>       --latency-log FILE      append a JSON line for each search that takes at least --slow-ms
+>       --as-of DATE            as it was at that moment; what was forgotten since is in no past
 >       --ns NAME               namespace (default "default")
 >   -o, --format text|json|ndjson|quiet
 >                               how results are written (default text)
 >   -h, --help                  explain the verb
 >
 > settings, also from the environment and the configuration file (see memolith doctor --env):
+>       --slow-ms N             which searches --latency-log tells of: those that take at least this many milliseconds, 0 to 86,400,000
 >   -f, --db FILE               the store, one file
 >       --model FILE|NAME       the compiled model that turns text into vectors, or its name in the cache folder (all-MiniLM-L6-v2.int8)
 >       --cache-dir FOLDER      where models lie; nothing in it is the only copy of anything
@@ -52,6 +69,9 @@ $ memolith help model
 >   model compile   turn a published model folder into one file that runs
 >   model compress  turn a compiled model into a smaller one
 >   model show      show a compiled model: recipe with origins, weights, report, tensors, fingerprint
+>   model list      list the models of the cache folder, and what the store holds of which
+>   model set       give a namespace another model, while it is in use
+>   model rollback  go back to the model that a namespace had before
 >   model inspect   list the tensors of any model file, or name what is wrong with it
 >   model verify    prove a compiled model whole, and measure what its class costs
 >   model bench     measure a compiled model on this machine: speed, latency, load time, memory
@@ -123,24 +143,49 @@ $ memolith help --json | $PYTHON -c 'import json, sys; g = json.load(sys.stdin);
 > ['program', 'statuses', 'verbs', 'version'] 17
 > add
 > search
+> context
+> calibrate
 > import
 > get
 > list
 > edit
+> history
+> restore
+> changes
 > forget
+> entity add
+> entity alias
+> entity merge
+> entity get
+> entity list
+> entity forget
+> fact add
+> fact retract
+> fact replace
+> fact query
+> fact history
+> feedback
 > embed
 > tokenize
 > model compile
 > model compress
 > model show
+> model list
+> model set
+> model rollback
 > model inspect
 > model verify
 > model bench
+> export
 > backup
+> audit
+> bench
+> cache list
+> cache clear
 > doctor
 > help
 > version
-> limit where mode chunks explain queries db ns model cache-dir portable cpu threads mem-limit log format help
+> limit where mode chunks min-score diversity drop-duplicates recency half-life explain queries vector vector-field space actor surface no-log slow-ms latency-log as-of db ns model cache-dir portable cpu threads mem-limit log format help
 
 ## version
 $ memolith version | sed 's/[0-9.]*$/N/'

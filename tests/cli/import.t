@@ -7,10 +7,10 @@ $ memolith import notes
 $ memolith import notes
 > 0 new, 2 unchanged, 1 skipped (2 files, 0 chunks, 0 tokens) in <time> s
 $ echo 'the key is in the shed' > notes/a.txt; memolith import notes -o json
-> {"files":2,"new":0,"changed":1,"unchanged":1,"skipped":1,"failed":0,"chunks":1,"tokens":9,"elapsed_ms":<ms>}
+> {"files":2,"new":0,"changed":1,"unchanged":1,"removed":0,"kept":0,"skipped":1,"failed":0,"chunks":1,"tokens":9,"entities":0,"facts":0,"versions":0,"elapsed_ms":<ms>}
 $ memolith list -o ndjson | grep -o '"key":"[^"]*"' | sort
-> "key":"notes/a.txt"
-> "key":"notes/deep/b.md"
+> "key":"<folder>/notes/a.txt"
+> "key":"<folder>/notes/deep/b.md"
 
 ## NDJSON
 $ printf '{"_id":"a","text":"tea","title":"T","tags":["x"],"metadata":{"n":1},"created":"2025-01-02"}\n{"_id":"b","text":"pot"}\n' > two.ndjson
@@ -24,7 +24,7 @@ $ memolith import other.ndjson --key-field k --text-field body --title-field hea
 $ memolith get c -o json | grep -o '"text".*"tags"'
 > "text":"tea and tea","title":"T","tags"
 
-## bad lines
+## limits 196: bad lines
 $ printf '{"_id":"a","text":"tea"}\n{"_id":"b"}\n{"_id":"c","text":"pot"}\nnot json\n' > bad.ndjson
 $ memolith import bad.ndjson
 > 1 new, 1 failed (0 files, 1 chunk, 3 tokens) in <time> s
@@ -40,9 +40,87 @@ $ memolith import bad.ndjson --skip-bad
 $ memolith list -o ndjson | wc -l
 > 2
 
+## CSV, mail and the memory of an MCP server
+$ printf 'id,text,metadata.n\na,"tea, and\npot",3\n' > t.csv; memolith import t.csv
+> 1 new (1 file, 1 chunk, 6 tokens) in <time> s
+$ memolith get a -o json | grep -o '"metadata":{[^}]*}'
+> "metadata":{"n":3}
+$ printf 'From a\nSubject: Tea\nMessage-ID: <m@x>\n\nthe pot\n' > m.mbox; memolith import m.mbox; memolith get m@x -o json | grep -o '"title":"[^"]*"'
+> 1 new (1 file, 1 chunk, 5 tokens) in <time> s
+> "title":"Tea"
+$ printf '{"type":"entity","name":"Anna","entityType":"person","observations":["likes tea"]}\n{"type":"relation","from":"Anna","to":"Bob","relationType":"knows"}\n' > memory.json; memolith import memory.json --as mcp
+> 1 new (1 file, 1 chunk, 9 tokens) in <time> s
+> and 2 new entities, 2 new facts
+
+## limits 197: a CSV that is none
+$ printf 'id,text\na,"open\n' > t.csv; memolith import t.csv
+> 0 new, 1 failed (0 files, 0 chunks, 0 tokens) in <time> s
+! error[FORMAT]: t.csv:2: a quote is opened and never closed
+!   fix: mend it, or --skip-bad to name and leave out what is bad
+? 1
+$ printf 'id,text\na,b,c\n' > t.csv; memolith import t.csv
+> 0 new, 1 failed (0 files, 0 chunks, 0 tokens) in <time> s
+! error[FORMAT]: t.csv:2: the row has 3 fields, the header 2
+!   fix: mend it, or --skip-bad to name and leave out what is bad
+? 1
+$ printf 'id,text,id\n' > t.csv; memolith import t.csv
+> 0 new, 1 failed (0 files, 0 chunks, 0 tokens) in <time> s
+! error[FORMAT]: t.csv:1: the header names "id" twice
+!   fix: mend it, or --skip-bad to name and leave out what is bad
+? 1
+
+## limits 198: killed on the way, then repeated
+$ for i in $(seq 3000); do echo "{\"_id\":\"n$i\",\"text\":\"the cat number $i\",\"created\":$i}"; done > many.ndjson
+$ (memolith import many.ndjson -f a.memo -o quiet & pid=$!; while test "$(memolith list -f a.memo -o ndjson 2>/dev/null | wc -l)" = 0; do :; done; kill -KILL $pid; wait $pid) 2>/dev/null; memolith import many.ndjson -f a.memo -o quiet; memolith import many.ndjson -f b.memo -o quiet
+$ for s in a b; do memolith export - -f $s.memo | sed 's/"id":"[^"]*",//; s/"updated":[0-9]*//' > $s; done; cmp a b && wc -l < a
+> 3000
+
+## prune
+$ mkdir n; echo one > n/a.txt; echo two > n/b.txt; memolith import n; rm n/b.txt; memolith import n --prune --dry-run; memolith import n --prune; memolith list -o ndjson | wc -l
+> 2 new (2 files, 2 chunks, 11 tokens) in <time> s
+> 0 new, 1 unchanged, 1 removed (1 file, 0 chunks, 0 tokens) in <time> s
+> 0 new, 1 unchanged, 1 removed (1 file, 0 chunks, 0 tokens) in <time> s
+> 1
+
+## a file is the same one from wherever it is imported, and two of one name are two
+$ mkdir A B A/notes B/notes; echo one > A/notes/a.txt; echo two > B/notes/a.txt
+$ cd A; memolith import notes ./notes/a.txt ../A/notes -f ../s.memo -o quiet; cd ../B; memolith import notes ../A/notes/a.txt -f ../s.memo; memolith list -f ../s.memo -o ndjson | grep -o '"key":"[^"]*"' | sort
+> 1 new, 1 unchanged (2 files, 1 chunk, 6 tokens) in <time> s
+> "key":"<folder>/A/notes/a.txt"
+> "key":"<folder>/B/notes/a.txt"
+$ ln -s A C; memolith import C/notes -f s.memo; cd A/notes; memolith import . -f ../../s.memo
+> 0 new, 1 unchanged (1 file, 0 chunks, 0 tokens) in <time> s
+> 0 new, 1 unchanged (1 file, 0 chunks, 0 tokens) in <time> s
+
+## prune: only below what was given, never what is away
+$ mkdir A B usb; echo one > A/a.txt; echo two > usb/u.txt; echo three > B/b.txt; cd A; memolith import . ../usb -o quiet -f ../s.memo; cd ..; mv usb away; cd B; memolith import . --prune -f ../s.memo
+> 1 new (1 file, 1 chunk, 8 tokens) in <time> s
+$ cd B; memolith import ../A --prune -f ../s.memo; mkdir ../AB; echo four > ../AB/c.txt; memolith import ../AB -o quiet -f ../s.memo; rm -r ../AB; memolith import ../A --prune -f ../s.memo; memolith list -f ../s.memo -o ndjson | wc -l
+> 0 new, 1 unchanged (1 file, 0 chunks, 0 tokens) in <time> s
+> 0 new, 1 unchanged (1 file, 0 chunks, 0 tokens) in <time> s
+> 4
+$ mkdir -p n/usb/deep n/sub; echo one > n/a.txt; echo two > n/usb/deep/u.txt; echo three > n/usb/v.txt; echo four > n/sub/s.txt; memolith import n -o quiet; mv n/usb/* .; rm -r n/sub; memolith import n --prune
+> 0 new, 1 unchanged, 1 removed, 2 kept (1 file, 0 chunks, 0 tokens) in <time> s
+! warning: kept 2 records whose file cannot be found: the folder that is left is empty or on another disk, or a file could not be read; if they are gone for good, remove that folder
+$ rmdir n/usb; memolith import n --prune; memolith list -o ndjson | wc -l
+> 0 new, 1 unchanged, 2 removed (1 file, 0 chunks, 0 tokens) in <time> s
+> 1
+$ mkdir r; echo one > r/a.txt; memolith import r/a.txt -o quiet; memolith add two --key r/x.txt --source r/x.txt -o quiet; mkdir r/r; echo x > r/r/y.txt; memolith import r --prune; cd r; memolith import . --prune; memolith list -o ndjson | grep -c r/x.txt
+> 1 new, 1 unchanged (2 files, 1 chunk, 4 tokens) in <time> s
+> 0 new, 2 unchanged (2 files, 0 chunks, 0 tokens) in <time> s
+> 1
+
+## prune with --skip-bad: what is bad is there, and keeps its records
+$ mkdir n; echo one > n/a.txt; echo two > n/b.txt; echo bad > n/c.ndjson; memolith import n --skip-bad -o quiet; rm n/b.txt; memolith import n --skip-bad --prune
+> 0 new, 1 unchanged, 1 removed, 1 failed (2 files, 0 chunks, 0 tokens) in <time> s
+! warning: n/c.ndjson: line 1: JSON: column 1: a value expected near 'bad'
+! warning: n/c.ndjson: line 1: JSON: column 1: a value expected near 'bad'
+
 ## progress is shown while stderr is a terminal, and nowhere else
 $ for i in $(seq 600); do echo "{\"_id\":\"n$i\",\"text\":\"the cat number $i sat behind the door\"}"; done > many.ndjson
 $ $PYTHON $HELPERS/on_terminal.py stderr -- memolith import many.ndjson -o quiet | grep -cE '^\^M\^\[\[Kimport [0-9]'
+> 1
+$ $PYTHON $HELPERS/on_terminal.py stderr -- memolith import many.ndjson -o quiet --ns other | grep -cE 'import [0-9]+/600  [0-9]+%  ([0-9.]+/s  )?([0-9]+ s left  )?[0-9.]+ MB'
 > 1
 $ $PYTHON $HELPERS/on_terminal.py stdout -- memolith import many.ndjson
 > 0 new, 600 unchanged (1 file, 0 chunks, 0 tokens) in <time> s
@@ -57,5 +135,5 @@ $ memolith import
 !   fix: memolith import notes/ articles.ndjson
 ? 2
 $ memolith import x --chunk lines
-! error[USAGE]: --chunk is "lines"; allowed is none, md, plain or auto, the last three with :TOKENS or :TOKENS/OVERLAP, e.g. md:400/60
+! error[USAGE]: --chunk is "lines"; allowed is none, md, code, plain or auto, all but none with :TOKENS or :TOKENS/OVERLAP, e.g. md:400/60
 ? 2

@@ -129,12 +129,12 @@ $ memolith embed 'the spare key' --model tiny.int8.safetensors -o json | $PYTHON
 $ memolith add tea -o quiet && memolith add coffee --model tiny.int8.safetensors
 ! error[MISMATCH]: namespace "default" holds 1 vectors from tiny.f32@4bd40f01; this model is tiny.int8@0800b8c1 (same 32 dimensions, different weights).
 !   Scores across the two would be meaningless, so nothing was written.
-!   fix: use the model that made them (--model FILE of tiny.f32@4bd40f01), or another namespace: --ns other
+!   fix: memolith model set FILE --ns default   (embeds it anew while it is in use)   or   another namespace: --ns other   or   --model FILE of tiny.f32@4bd40f01
 ? 4
 $ memolith search tea --model tiny.int8.safetensors
 ! error[MISMATCH]: namespace "default" holds 1 vectors from tiny.f32@4bd40f01; this model is tiny.int8@0800b8c1 (same 32 dimensions, different weights).
 !   Scores across the two would be meaningless, so nothing was searched.
-!   fix: use the model that made them (--model FILE of tiny.f32@4bd40f01), or another namespace: --ns other
+!   fix: memolith model set FILE --ns default   (embeds it anew while it is in use)   or   another namespace: --ns other   or   --model FILE of tiny.f32@4bd40f01
 ? 4
 
 ## classes mixed, and a compiled model made smaller
@@ -480,16 +480,22 @@ $ memolith doctor
 $ memolith add tea -o quiet; memolith doctor
 > ok    machine   <machine>
 > ok    model     tiny 4bd40f019c27ba49, 3 blocks whole, self-test of 8 texts passed (difference <small>)
-> ok    store     1 record, 1 chunk, 1 vector, 213.0 kB, schema 1
-> ok    pages     26 pages of 8192 bytes: structure and checksums are right
-> ok    schema    version 1, nothing foreign in it
+> ok    store     1 record, 1 chunk, 1 vector, 565.2 kB, schema 2
+> ok    place     on a local file system, <n> MB free
+> ok    log       the write-ahead log has <n> bytes
+> ok    sqlite    SQLite <version>, 16384 KiB of page cache
+> ok    lock      nobody is writing
+> ok    index     there is none: small stores need none, a search makes one
+> ok    pages     69 pages of 8192 bytes: structure and checksums are right
+> ok    schema    version 2, nothing foreign in it
 > ok    records   1 records and versions, all checksums match
+> ok    tables    0 rows of other tables, all checksums match
 > ok    vectors   1 vectors, all checksums match
 > ok    fulltext  rows compared; FTS5's own check needs a store opened for writing
 > ok    model     the vectors of namespace "default" come from this model
-> ok    model     a stored text embedded again differs by at most 0.0e+00 from its vector
+> ok    model     a stored text embedded again differs by at most 0.0e+00 from its vector, cosine 1.000000
 $ memolith doctor -o json | $PYTHON -c 'import json, sys; d = json.load(sys.stdin); print(d["worst"], sorted({f["area"] for f in d["findings"]}))'
-> ok ['fulltext', 'machine', 'model', 'pages', 'records', 'schema', 'store', 'vectors']
+> ok ['fulltext', 'index', 'lock', 'log', 'machine', 'model', 'pages', 'place', 'records', 'schema', 'sqlite', 'store', 'tables', 'vectors']
 $ memolith doctor -f nowhere.memo
 > ok    machine   <machine>
 > ok    model     tiny 4bd40f019c27ba49, 3 blocks whole, self-test of 8 texts passed (difference <small>)
@@ -501,15 +507,21 @@ $ $PYTHON -c 'd = bytearray(open("model.safetensors", "rb").read()); d[len(d) //
 > ok    machine   <machine>
 > bad   model     the compiled model is damaged at bytes 70400 to 135936 (layer.000.ffn.down.weight to layer.001.ffn.up.weight): a checksum differs
 >       fix: compile the model again
-> ok    store     1 record, 1 chunk, 1 vector, 213.0 kB, schema 1
-> ok    pages     26 pages of 8192 bytes: structure and checksums are right
-> ok    schema    version 1, nothing foreign in it
+> ok    store     1 record, 1 chunk, 1 vector, 565.2 kB, schema 2
+> ok    place     on a local file system, <n> MB free
+> ok    log       the write-ahead log has <n> bytes
+> ok    sqlite    SQLite <version>, 16384 KiB of page cache
+> ok    lock      nobody is writing
+> ok    index     there is none: small stores need none, a search makes one
+> ok    pages     69 pages of 8192 bytes: structure and checksums are right
+> ok    schema    version 2, nothing foreign in it
 > ok    records   1 records and versions, all checksums match
+> ok    tables    0 rows of other tables, all checksums match
 > ok    vectors   1 vectors, all checksums match
 > ok    fulltext  rows compared; FTS5's own check needs a store opened for writing
 > ok    model     no model was given: vectors are not compared
 >       fix: memolith doctor --model FILE
-! error[CORRUPT]: 1 of 9 findings is bad
+! error[CORRUPT]: 1 of 15 findings is bad
 ? 7
 
 ## limits 109: a source that has changed since it was compiled is named with both hashes
@@ -592,5 +604,5 @@ $ memolith model bench nowhere.safetensors
 ? 3
 $ memolith benchmark
 ! error[USAGE]: there is no verb "benchmark"
-!   fix: memolith model bench?   (memolith help lists the verbs)
+!   fix: memolith bench?   (memolith help lists the verbs)
 ? 2

@@ -14,7 +14,7 @@ $ memolith get spare
 >
 > the spare key is under the flower pot
 $ memolith get spare -o json
-> {"id":"<id>","key":"spare","text":"the spare key is under the flower pot","title":"Key","tags":["house","key"],"metadata":{"n":3,"room":"garden"},"source":"","ns":"default","created":"<instant>","updated":"<instant>","expires":null,"version":1,"chunks":1}
+> {"id":"<id>","key":"spare","text":"the spare key is under the flower pot","title":"Key","tags":["house","key"],"metadata":{"n":3,"room":"garden"},"source":"","ns":"default","created":"<instant>","updated":"<instant>","expires":null,"version":1,"chunks":1,"trust":0,"pinned":false,"tier":2,"parent":null,"supersedes":null,"superseded_by":null,"echo":false,"duplicate_of":null,"links":[]}
 $ memolith get spare -o quiet
 $ memolith get nothing
 ! error[NOTFOUND]: no record "nothing" in namespace "default"
@@ -84,11 +84,11 @@ $ memolith edit nothing --title x
 ? 3
 $ memolith edit k --expires 2020-01-01 -o quiet
 $ memolith add tea --key z --expires soon
-! error[USAGE]: --expires is "soon"; allowed is YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ or never
+! error[USAGE]: --expires is "soon"; allowed is YYYY-MM-DD, YYYY-MM-DDTHH:MM:SSZ, now, now-7d or never
 ? 2
 $ memolith get k
 ! error[NOTFOUND]: record "k" has expired
-!   fix: edit its expires to see it again
+!   fix: memolith feedback --list --record ID shows what has hidden it: take that back with feedback --undo ACTION; else edit its expires
 ? 3
 
 ## expires
@@ -117,16 +117,16 @@ $ memolith list --where "created >= '2025-01-03'"
 $ memolith list --where "title = 'Dog'"
 ! no record matches the filter
 $ memolith list -k 1 -o json
-> {"records":[{"id":"<id>","key":"c4","text":"the cat sat behind door 4 and did not want any tea, however long we asked","title":"Cat 4","tags":[],"metadata":{},"source":"","ns":"default","created":"<instant>","updated":"<instant>","expires":null,"version":1,"chunks":1}],"next":"<cursor>"}
+> {"records":[{"id":"<id>","key":"c4","text":"the cat sat behind door 4 and did not want any tea, however long we asked","title":"Cat 4","tags":[],"metadata":{},"source":"","ns":"default","created":"<instant>","updated":"<instant>","expires":null,"version":1,"chunks":1,"trust":0,"pinned":false,"tier":2,"parent":null,"supersedes":null,"superseded_by":null,"echo":false,"duplicate_of":null}],"next":"<cursor>"}
 $ memolith list -k 2 -o json | $PYTHON -c 'import json, sys; print(json.load(sys.stdin)["next"])' > cursor; memolith list -k 9 --after "$(cat cursor)" -o ndjson | grep -o '"key":"[^"]*"'
 > "key":"c2"
 > "key":"c1"
 $ memolith list --where "titel = 'Dog'"
-! error[VALUE]: filter, byte 0: found "titel", expected a field: id key title text source tags created updated expires version meta.NAME
+! error[VALUE]: filter, byte 0: found "titel", expected a field: id key title text source tags created updated expires version trust tier pinned echo parent meta.NAME
 !   fix: did you mean "title"?
 ? 1
 $ memolith list --where ''
-! error[VALUE]: filter, byte 0: found the end, expected a field: id key title text source tags created updated expires version meta.NAME
+! error[VALUE]: filter, byte 0: found the end, expected a field: id key title text source tags created updated expires version trust tier pinned echo parent meta.NAME
 ? 1
 $ memolith list -o quiet
 
@@ -162,14 +162,26 @@ $ memolith forget --where "tags = 'n3'" --yes
 $ memolith forget --where "tags = 'n3'"
 > would forget 0 records
 $ memolith forget
-! error[USAGE]: forget needs an ID or --where FILTER
+! error[USAGE]: forget needs an ID, --where FILTER or --expired
 !   fix: memolith forget --where "tags = 'draft' and updated < now-30d" --dry-run
 ? 2
 $ memolith forget t4 --where "tags = 'n4'"
-! error[USAGE]: forget takes ids or --where, not both
+! error[USAGE]: forget takes ids or --where and --expired, not both
 ? 2
 $ memolith list -o ndjson | wc -l
 > 1
+
+## filters know trust, tier and pin by their names
+$ memolith add one --key good --trust trusted --tier hot --pin yes -o quiet; memolith add two --key bad --trust untrusted -o quiet; memolith add three --key other -o quiet
+$ memolith list --where "trust = 'trusted' and tier = 'hot' and pinned = 'yes'" -o ndjson | grep -o '"key":"[^"]*"'
+> "key":"good"
+$ memolith forget --where "not trust = 'trustworthy'" --pinned --yes
+! error[VALUE]: filter, byte 12: found "'trustworthy'", expected 'trusted', 'untrusted', 'unknown', or their numbers 1, -1, 0
+? 1
+$ memolith forget --where "not trust = 'trusted'" --pinned --yes
+> forgot 2 records
+$ memolith list -o ndjson | grep -o '"key":"[^"]*"'
+> "key":"good"
 
 ## namespaces
 $ memolith add tea --ns a --key k -o quiet

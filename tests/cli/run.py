@@ -31,17 +31,21 @@ COMMAND_SECONDS = 60
 VOLATILE = [  # (pattern, replacement), in this order
     (r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b", "<id>"),
     (r"\b[0-9a-f]{64}\b", "<sha256>"),
-    (r"\b\d+\.<id>", "<cursor>"),
+    (r"\b(?=[0-9]*[a-f])[0-9a-f]{80}\b", "<cursor>"),
+    (r"\b\d{13}\.\d+\b", "<cursor>"),
     (r"\b20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d\dZ", "<instant>"),
     (r'("[a-z]+_ms"):[\d.e+-]+', r"\1:<ms>"),
     (r"\b\d+\.\d+ (m?s)\b", r"<time> \1"),
-    (r"(timings embed|, (?:filter|dense|lexical|exact|fuse|fetch|total)) \d+\.\d+", r"\1 <ms>"),
+    (r"(timings embed|, (?:filter|dense|lexical|exact|facts|fuse|fetch|total)) \d+\.\d+", r"\1 <ms>"),
     (r"(memolith) \d+\.\d+\.\d+", r"\1 <version>"),
     # Scores and shares belong to the ranking, which has tests of its own.
     (r'("(?:score|share)"):[\d.e+-]+', r"\1:<score>"),
     (r"(rank \d+ +score) \S+ +share \S+", r"\1 <score> share <score>"),
     (r"^((?:\^\[\[1m)?\d+ +(?:\^\[\[0m\^\[\[2m)?)\d\.\d{4}(?=  \d{4}-)", r"\1<score>"),
     (r"(\[?machine[\"\s,:a-z]+).*(memory available|memory unknown)", r"\1<machine>"),
+    (r"\b\d+ MB free", "<n> MB free"),
+    (r"SQLite \d\S+( has the race.*? apart)?, ", "SQLite <version>, "),
+    (r"the write-ahead log has \d+ bytes", "the write-ahead log has <n> bytes"),
     (r"(largest difference|difference) \S+(?=[),])", r"\1 <small>"),
     (r"least cosine \S+", "least cosine <one>"),
 ]

@@ -12,6 +12,8 @@ $ echo 'PN 40-2281-B' | memolith search - -k 1 --explain | grep -v timings | gre
 >    The boiler was serviced in May. Part number PN 40-2281-B is in the shed.
 >    exact    rank 1    score <score> share <score>
 >    <id>  boiler
+> lanes    dense 2 x 0.4, lexical 1 x 1, exact 1 x 2, facts 0 x 0.5, recency 0 x 0
+> index    none, store at change 2; 2 compared exactly
 $ memolith search - < /dev/null
 ! error[VALUE]: the query is empty
 ? 1
@@ -21,20 +23,38 @@ $ memolith search allergic peanuts -k 1 --mode lexical --explain
 >    dense    -
 >    lexical  rank 1    score <score> share <score>
 >    exact    -
+>    facts    -
+>    recency  -
 >    matched  allergic peanuts
 >    <id>  anna
 >
-> timings embed <ms>, filter <ms>, dense <ms>, lexical <ms>, exact <ms>, fuse <ms>, fetch <ms>, total <time> ms
+> query    natural
+> lanes    dense 0 x 0, lexical 1 x 1, exact 0 x 0.3, facts 0 x 0.5, recency 0 x 0
+> filter   none, 2 chunks
+> index    none, store at change 2; 0 compared exactly
+> calibration  none, probabilities are not known: memolith calibrate
+> timings embed <ms>, filter <ms>, dense <ms>, lexical <ms>, exact <ms>, facts <ms>, fuse <ms>, fetch <ms>, total <time> ms
 $ memolith search allergic peanuts -k 1 --explain
 > 1  <score>  2025-01-02  Anna  #family
 >    Anna is allergic to peanuts and to the cat behind the door
 >    dense    rank 1    score <score> share <score>
 >    lexical  rank 1    score <score> share <score>
 >    exact    -
+>    facts    -
+>    recency  -
 >    matched  allergic peanuts
 >    <id>  anna
 >
-> timings embed <ms>, filter <ms>, dense <ms>, lexical <ms>, exact <ms>, fuse <ms>, fetch <ms>, total <time> ms
+> query    natural, shares weighed by cosine and by words held
+> lanes    dense 2 x 1, lexical 1 x 1, exact 0 x 0.3, facts 0 x 0.5, recency 0 x 0
+> filter   none, 2 chunks
+> index    none, store at change 2; 2 compared exactly
+> calibration  none, probabilities are not known: memolith calibrate
+> timings embed <ms>, filter <ms>, dense <ms>, lexical <ms>, exact <ms>, facts <ms>, fuse <ms>, fetch <ms>, total <time> ms
+$ memolith search anna --where "tags = 'family'" --explain | grep ^filter
+> filter   SEARCH g USING PRIMARY KEY (ns=? AND tag=?), 1 chunks
+$ memolith search anna --where "meta.n = 1" -o json --explain | grep -o '"plan":.*'
+> "plan":{"lanes":{"dense":{"weight":1,"found":0},"lexical":{"weight":1,"found":0},"exact":{"weight":0.3,"found":0},"facts":{"weight":0.5,"found":0},"recency":{"weight":0,"found":0}},"weighed":true,"filter":"SEARCH r USING INDEX records_by_age (ns=?); CORRELATED SCALAR SUBQUERY 1; SCAN j VIRTUAL TABLE INDEX 1:","narrowed":false,"scored":0,"indexed":0,"later":0,"index_seq":0,"store_seq":2}}
 $ memolith search anna --where "tags = 'family'" -k 3 -o quiet
 $ memolith search anna --where "tags = 'nobody'"
 ! no hit: the filter matches no record
@@ -65,9 +85,9 @@ $ $PYTHON $HELPERS/on_terminal.py stdout -- memolith search walrus --mode lexica
 ## json
 $ memolith add 'Anna is allergic to peanuts' --key anna --tag family --meta a=1 --created 2025-01-02 -o quiet
 $ memolith search allergic peanuts -o json
-> {"hits":[{"id":"<id>","key":"anna","title":"","text":"Anna is allergic to peanuts","score":<score>,"lanes":{"dense":{"rank":1,"score":<score>,"share":<score>},"lexical":{"rank":1,"score":<score>,"share":<score>},"exact":null},"terms":"allergic peanuts","chunk":0,"begin":0,"end":27,"tags":["family"],"metadata":{"a":1},"source":"","created":"<instant>"}],"timings":{"embed_ms":<ms>,"filter_ms":<ms>,"dense_ms":<ms>,"lexical_ms":<ms>,"exact_ms":<ms>,"fuse_ms":<ms>,"fetch_ms":<ms>,"total_ms":<ms>},"searched":1,"damaged":0,"damaged_ids":[],"failed_lanes":{},"partial":false,"query_truncated":false,"model":"tiny"}
+> {"hits":[{"id":"<id>","key":"anna","title":"","text":"Anna is allergic to peanuts","score":<score>,"lanes":{"dense":{"rank":1,"score":<score>,"share":<score>},"lexical":{"rank":1,"score":<score>,"share":<score>},"exact":null,"facts":null,"recency":null},"probability":null,"terms":"allergic peanuts","chunk":0,"begin":0,"end":27,"tags":["family"],"metadata":{"a":1},"source":"","created":"<instant>","updated":"<instant>","version":1,"trust":0,"pinned":false}],"timings":{"embed_ms":<ms>,"filter_ms":<ms>,"dense_ms":<ms>,"lexical_ms":<ms>,"exact_ms":<ms>,"facts_ms":<ms>,"fuse_ms":<ms>,"fetch_ms":<ms>,"total_ms":<ms>},"searched":1,"damaged":0,"damaged_ids":[],"failed_lanes":{},"partial":false,"query_truncated":false,"model":"tiny","search_id":"<id>","class":"natural","relevant":null,"best_probability":null,"hidden":0,"duplicates":0,"calibration":null}
 $ memolith search zebra --mode lexical -o json
-> {"hits":[],"timings":{"embed_ms":<ms>,"filter_ms":<ms>,"dense_ms":<ms>,"lexical_ms":<ms>,"exact_ms":<ms>,"fuse_ms":<ms>,"fetch_ms":<ms>,"total_ms":<ms>},"searched":1,"damaged":0,"damaged_ids":[],"failed_lanes":{},"partial":false,"query_truncated":false,"model":""}
+> {"hits":[],"timings":{"embed_ms":<ms>,"filter_ms":<ms>,"dense_ms":<ms>,"lexical_ms":<ms>,"exact_ms":<ms>,"facts_ms":<ms>,"fuse_ms":<ms>,"fetch_ms":<ms>,"total_ms":<ms>},"searched":1,"damaged":0,"damaged_ids":[],"failed_lanes":{},"partial":false,"query_truncated":false,"model":"","search_id":"<id>","class":"natural","relevant":null,"best_probability":null,"hidden":0,"duplicates":0,"calibration":null}
 
 ## many queries
 $ memolith add 'Anna is allergic to peanuts' --key anna -o quiet; memolith add 'the boat is in the garden' --key boat -o quiet
@@ -127,12 +147,12 @@ $ memolith model compile "$TINY" -o other.safetensors --name other --max-tokens 
 $ memolith search tea --model other.safetensors
 ! error[MISMATCH]: namespace "default" holds 1 vectors from tiny.f32@4bd40f01; this model is other.f32@88a1189b (same 32 dimensions, different weights).
 !   Scores across the two would be meaningless, so nothing was searched.
-!   fix: use the model that made them (--model FILE of tiny.f32@4bd40f01), or another namespace: --ns other
+!   fix: memolith model set FILE --ns default   (embeds it anew while it is in use)   or   another namespace: --ns other   or   --model FILE of tiny.f32@4bd40f01
 ? 4
 $ memolith add pot --model other.safetensors
 ! error[MISMATCH]: namespace "default" holds 1 vectors from tiny.f32@4bd40f01; this model is other.f32@88a1189b (same 32 dimensions, different weights).
 !   Scores across the two would be meaningless, so nothing was written.
-!   fix: use the model that made them (--model FILE of tiny.f32@4bd40f01), or another namespace: --ns other
+!   fix: memolith model set FILE --ns default   (embeds it anew while it is in use)   or   another namespace: --ns other   or   --model FILE of tiny.f32@4bd40f01
 ? 4
 $ memolith search tea --model other.safetensors --mode lexical -o ndjson | wc -l
 > 1

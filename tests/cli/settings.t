@@ -13,6 +13,7 @@ $ env -u MEMOLITH_MODEL memolith doctor --env
 > MEMOLITH_THREADS     what affinity and cgroup allow  (default)
 > MEMOLITH_MEM_LIMIT   half of what is available  (default)
 > MEMOLITH_PORTABLE    no  (default)
+> MEMOLITH_SLOW_MS     0, every search  (default)
 > MEMOLITH_LOG         warn  (default)
 > configuration file   <folder>/home/.config/memolith/config  (not there)
 $ XDG_DATA_HOME=/x/data XDG_CACHE_HOME=/x/cache XDG_CONFIG_HOME=/x/config env -u MEMOLITH_MODEL memolith doctor --env
@@ -23,6 +24,7 @@ $ XDG_DATA_HOME=/x/data XDG_CACHE_HOME=/x/cache XDG_CONFIG_HOME=/x/config env -u
 > MEMOLITH_THREADS     what affinity and cgroup allow  (default)
 > MEMOLITH_MEM_LIMIT   half of what is available  (default)
 > MEMOLITH_PORTABLE    no  (default)
+> MEMOLITH_SLOW_MS     0, every search  (default)
 > MEMOLITH_LOG         warn  (default)
 > configuration file   /x/config/memolith/config  (not there)
 # a relative XDG folder does not count
@@ -42,6 +44,7 @@ $ memolith doctor --env
 > MEMOLITH_THREADS     3  (configuration file)
 > MEMOLITH_MEM_LIMIT   half of what is available  (default)
 > MEMOLITH_PORTABLE    no  (default)
+> MEMOLITH_SLOW_MS     0, every search  (default)
 > MEMOLITH_LOG         info  (configuration file)
 > configuration file   <folder>/home/.config/memolith/config
 $ MEMOLITH_THREADS=2 MEMOLITH_DB= memolith doctor --env --log debug
@@ -52,6 +55,7 @@ $ MEMOLITH_THREADS=2 MEMOLITH_DB= memolith doctor --env --log debug
 > MEMOLITH_THREADS     2  (environment)
 > MEMOLITH_MEM_LIMIT   half of what is available  (default)
 > MEMOLITH_PORTABLE    no  (default)
+> MEMOLITH_SLOW_MS     0, every search  (default)
 > MEMOLITH_LOG         debug  (flag)
 > configuration file   <folder>/home/.config/memolith/config
 $ MEMOLITH_DB=/from/environment.memo memolith list -f /from/flag.memo
@@ -67,7 +71,7 @@ $ memolith list
 !   fix: memolith add 'something to remember'   or   memolith import FOLDER   or   -f FILE for another store
 ? 3
 $ memolith doctor --env -o json
-> {"settings":[{"name":"db","environment":"MEMOLITH_DB","value":"/from/file.memo","origin":"configuration file"},{"name":"model","environment":"MEMOLITH_MODEL","value":"<folder>/model.safetensors","origin":"environment"},{"name":"cache-dir","environment":"MEMOLITH_CACHE_DIR","value":"<folder>/home/.cache/memolith","origin":"default"},{"name":"cpu","environment":"MEMOLITH_CPU","value":null,"origin":"default"},{"name":"threads","environment":"MEMOLITH_THREADS","value":"3","origin":"configuration file"},{"name":"mem-limit","environment":"MEMOLITH_MEM_LIMIT","value":null,"origin":"default"},{"name":"portable","environment":"MEMOLITH_PORTABLE","value":null,"origin":"default"},{"name":"log","environment":"MEMOLITH_LOG","value":"info","origin":"configuration file"}],"configuration_file":"<folder>/home/.config/memolith/config"}
+> {"settings":[{"name":"db","environment":"MEMOLITH_DB","value":"/from/file.memo","origin":"configuration file"},{"name":"model","environment":"MEMOLITH_MODEL","value":"<folder>/model.safetensors","origin":"environment"},{"name":"cache-dir","environment":"MEMOLITH_CACHE_DIR","value":"<folder>/home/.cache/memolith","origin":"default"},{"name":"cpu","environment":"MEMOLITH_CPU","value":null,"origin":"default"},{"name":"threads","environment":"MEMOLITH_THREADS","value":"3","origin":"configuration file"},{"name":"mem-limit","environment":"MEMOLITH_MEM_LIMIT","value":null,"origin":"default"},{"name":"portable","environment":"MEMOLITH_PORTABLE","value":null,"origin":"default"},{"name":"slow-ms","environment":"MEMOLITH_SLOW_MS","value":null,"origin":"default"},{"name":"log","environment":"MEMOLITH_LOG","value":"info","origin":"configuration file"}],"configuration_file":"<folder>/home/.config/memolith/config"}
 
 ## a configuration file with mistakes
 $ mkdir -p home/.config/memolith; echo 'treads = 3' > home/.config/memolith/config; memolith list

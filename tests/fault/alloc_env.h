@@ -291,7 +291,7 @@ static void alloc_make_imports(const alloc_env *e)
     alloc_make_folder(folder, e, "in");
     bert_write_text(folder, "notes.md", alloc_long_text);
     bert_write_text(folder, "plain.txt", "a plain note about the key\nof two lines\n");
-    bert_write_text(folder, "table.csv", "name,what\nanna,peanuts\nboiler,\"serviced, twice\"\n");
+    bert_write_text(folder, "table.csv", "title,text\nanna,peanuts\nboiler,\"serviced, twice\"\n");
     bert_write_text(
         folder, "lines.ndjson",
         "{\"id\":\"l-1\",\"text\":\"the first line about a key\",\"tags\":[\"a\",\"b\"],"

@@ -6,7 +6,7 @@
 
 #include "base/hash.h"
 #include "base/json.h"
-#include "store/filter.h"
+#include "store/filter/filter.h"
 #include "text/chunk.h"
 
 #include "alloc_env.h"

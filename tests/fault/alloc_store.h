@@ -5,6 +5,7 @@
 #define MEMO_FAULT_ALLOC_STORE_H
 
 #include "alloc_env.h"
+#include "alloc_memory.h"
 
 /* ---- open and close ------------------------------------------------------------------------ */
 
@@ -409,6 +410,20 @@ static const alloc_scenario alloc_store_scenarios[] = {
     {"doctor", ALLOC_DB, alloc_run_doctor, NULL, 0, 0},
     {"doctor without a model", ALLOC_DB | ALLOC_NO_MODEL, alloc_run_doctor, NULL, 0, 0},
     {"doctor read-only", ALLOC_DB | ALLOC_READ_ONLY | ALLOC_LOG, alloc_run_doctor, NULL, 0, 0},
+    {"shred", ALLOC_WRITES | ALLOC_PREPARES, alloc_run_shred, "n-1", 0, 0},
+    {"shred nobody", ALLOC_DB, alloc_run_shred, "nobody", 0, 0},
+    {"prove gone", ALLOC_DB, alloc_run_prove, "what nobody ever wrote", 0, 0},
+    {"fact", ALLOC_WRITES, alloc_run_fact, "Anna", 0, 0},
+    {"fact with evidence", ALLOC_WRITES, alloc_run_fact, "Bertha", 1, 0},
+    {"entity", ALLOC_WRITES, alloc_run_entity, "the boiler", 0, 0},
+    {"feedback", ALLOC_DB, alloc_run_feedback, "n-2", MEMO_ACTION_ACCEPT, 0},
+    {"feedback hides", ALLOC_WRITES, alloc_run_feedback, "n-2", MEMO_ACTION_DELETE, 0},
+    {"changes", ALLOC_DB, alloc_run_changes, NULL, 0, 0},
+    {"history", ALLOC_DB, alloc_run_history, "n-1", 0, 0},
+    {"audit", ALLOC_DB, alloc_run_audit, NULL, 0, 0},
+    {"export", ALLOC_DB, alloc_run_export, NULL, 0, 0},
+    {"export filtered with vectors", ALLOC_DB, alloc_run_export, "tags exists", 1, 0},
+    {"spaces", ALLOC_DB, alloc_run_spaces, NULL, 0, 0},
     {"control: leak", ALLOC_CONTROL, alloc_run_control_leak, NULL, 0, 0},
     {"control: wrong result", ALLOC_CONTROL, alloc_run_control_wrong, NULL, 0, 0},
     {"control: swallowed", ALLOC_CONTROL, alloc_run_control_swallowed, NULL, 0, 0},

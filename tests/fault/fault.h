@@ -74,6 +74,8 @@ void fault_folder_remove(const char *path);
 /* Make folder `to` hold exactly the plain files of `from`. Exits when it cannot. */
 void fault_folder_copy(const char *from, const char *to);
 size_t fault_folder_count(const char *path, const char *suffix); /* files whose name ends so */
+void fault_folder_each(const char *path,
+                       void (*fn)(const char *folder, const char *name, void *user), void *user);
 
 /* ---- a world (fault_world.c) --------------------------------------------------------------- */
 
@@ -164,6 +166,7 @@ void fault_plan_fini(fault_plan *plan);
 /* How far a process came, in shared memory: begun before a call, acknowledged after it. */
 typedef struct fault_progress {
     _Atomic size_t n_begun, n_acked; /* steps */
+    _Atomic int refused; /* a call has returned a failure: of many files it may have done some */
 } fault_progress;
 
 /* Handles on one store. */

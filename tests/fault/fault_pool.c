@@ -285,9 +285,8 @@ static void pool_copy_file(const char *from, const char *to)
     close(out);
 }
 
-typedef void (*pool_entry_fn)(const char *folder, const char *name, void *user);
-
-static void pool_each(const char *folder, pool_entry_fn fn, void *user)
+void fault_folder_each(const char *folder,
+                       void (*fn)(const char *folder, const char *name, void *user), void *user)
 {
     DIR *dir = opendir(folder);
     if (!dir)
@@ -319,9 +318,9 @@ void fault_folder_copy(const char *from, const char *to)
     char name[301];
     if (mkdir(to, 0700) != 0 && errno != EEXIST)
         pool_die(to);
-    pool_each(to, pool_remove_entry, NULL);
+    fault_folder_each(to, pool_remove_entry, NULL);
     snprintf(name, sizeof name, "%.300s", to);
-    pool_each(from, pool_copy_entry, name);
+    fault_folder_each(from, pool_copy_entry, name);
 }
 
 typedef struct pool_count {
@@ -340,6 +339,6 @@ static void pool_count_entry(const char *folder, const char *name, void *user)
 size_t fault_folder_count(const char *path, const char *suffix)
 {
     pool_count count = {suffix, 0};
-    pool_each(path, pool_count_entry, &count);
+    fault_folder_each(path, pool_count_entry, &count);
     return count.n;
 }

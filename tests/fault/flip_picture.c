@@ -70,6 +70,17 @@ static void picture_put_record(memo_buf *b, const memo_record *r)
                     r->text.n_bytes, picture_hash(r->text.bytes, r->text.n_bytes));
 }
 
+/* What belongs to it is in rows of their own. */
+static void picture_put_links(memo_buf *b, const memo_record *r)
+{
+    if (r->parent)
+        memo_buf_printf(b, "%s a part of %s\n", r->id, r->parent);
+    if (r->supersedes)
+        memo_buf_printf(b, "%s in the place of %s\n", r->id, r->supersedes);
+    if (r->superseded_by)
+        memo_buf_printf(b, "%s replaced by %s\n", r->id, r->superseded_by);
+}
+
 /* ---- reads --------------------------------------------------------------------------------- */
 
 static void picture_stats(picture_work *w)
@@ -83,6 +94,29 @@ static void picture_stats(picture_work *w)
                         " %" PRIu64 " %d\n",
                         s.n_records, s.n_chunks, s.n_vectors, s.n_tombstones, s.n_versions,
                         s.n_namespaces, s.change_seq, s.schema_version);
+    picture_end(w, section, status);
+}
+
+static void picture_settings(picture_work *w)
+{
+    memo_search_log log = {.size = sizeof log};
+    memo_spaces *s = NULL;
+    memo_buf *b = &w->p->text;
+    flip_section *section = picture_begin(w, "search log");
+    memo_status status = memo_db_get_search_log(w->db, &log, NULL);
+    if (!status)
+        memo_buf_printf(b, "%d %" PRIu64 " %" PRId64 "\n", log.off, log.max_searches, log.max_days);
+    picture_end(w, section, status);
+    section = picture_begin(w, "spaces");
+    status = memo_db_get_spaces(w->db, &s, NULL);
+    for (size_t i = 0; !status && i < s->n; i++)
+        memo_buf_printf(b, "%s %s %zu %" PRIu64 "\n", s->spaces[i].name, s->spaces[i].fingerprint,
+                        s->spaces[i].dim, s->spaces[i].n_vectors);
+    for (size_t i = 0; !status && i < s->n_namespaces; i++)
+        memo_buf_printf(b, "%s %" PRIu64 " %" PRIu64 " %zu %" PRIu64 "\n", s->namespaces[i].name,
+                        s->namespaces[i].n_records, s->namespaces[i].n_chunks,
+                        s->namespaces[i].current, s->namespaces[i].n_current);
+    memo_spaces_free(s);
     picture_end(w, section, status);
 }
 
@@ -108,7 +142,65 @@ static void picture_get(picture_work *w, const char *ns, const char *key)
     memo_status status = memo_db_get(w->db, ns, key, &r, NULL);
     if (!status)
         picture_put_record(&w->p->text, &r->records[0]);
+    if (!status)
+        picture_put_links(&w->p->text, &r->records[0]);
+    if (!status)
+        s->reported = r->n_damaged > 0;
     memo_records_free(r);
+    picture_end(w, s, status);
+}
+
+/* As they are now: no change has been made after that moment. */
+static void picture_past(picture_work *w)
+{
+    const memo_list_options o = {.size = sizeof o,
+                                 .where = "tags = 'long' or meta.k < 9",
+                                 .limit = 1000,
+                                 .as_of_ms = INT64_MAX};
+    memo_records *r = NULL;
+    flip_section *s = picture_begin(w, "as of");
+    memo_status status = memo_db_list(w->db, &o, &r, NULL);
+    for (size_t i = 0; !status && i < r->n; i++)
+        picture_put_record(&w->p->text, &r->records[i]);
+    if (!status)
+        s->reported = r->n_damaged > 0;
+    memo_records_free(r);
+    picture_end(w, s, status);
+}
+
+static void picture_history(picture_work *w, const char *key)
+{
+    memo_records *r = NULL;
+    flip_section *s = picture_begin(w, "history");
+    memo_status status = memo_db_history(w->db, NULL, key, &r, NULL);
+    for (size_t i = 0; !status && i < r->n; i++)
+        picture_put_record(&w->p->text, &r->records[i]);
+    if (!status)
+        s->reported = r->n_damaged > 0;
+    memo_records_free(r);
+    picture_end(w, s, status);
+}
+
+static void picture_changes(picture_work *w)
+{
+    const memo_changes_options o = {.size = sizeof o, .limit = 1000};
+    memo_changes *c = NULL;
+    flip_section *s = picture_begin(w, "changes");
+    memo_status status = memo_db_changes(w->db, &o, &c, NULL);
+    for (size_t i = 0; !status && i < c->n; i++) {
+        const memo_change *change = &c->changes[i];
+        if (!change->id[0])
+            continue; /* counted as damaged */
+        memo_buf_printf(&w->p->text, "%s %" PRIu64 " %s %s ", memo_change_kind_name(change->kind),
+                        change->seq, change->ns, change->id);
+        if (change->record)
+            picture_put_record(&w->p->text, change->record);
+        else
+            memo_buf_printf(&w->p->text, "%s\n", change->key ? change->key : "-");
+    }
+    if (!status)
+        s->reported = c->n_damaged > 0;
+    memo_changes_free(c);
     picture_end(w, s, status);
 }
 
@@ -166,7 +258,8 @@ static void picture_search_once(picture_work *w, const picture_query *q, int chu
                                    .k = 1000,
                                    .mode = q->mode,
                                    .where = q->where,
-                                   .chunks = chunks};
+                                   .chunks = chunks,
+                                   .no_log = 1}; /* reading changes nothing */
     memo_hits *h = NULL;
     flip_section *s = picture_begin(w, q->text);
     memo_status status = memo_db_search(w->db, MEMO_STR(q->text), &o, &h, NULL);
@@ -180,6 +273,23 @@ static void picture_search_once(picture_work *w, const picture_query *q, int chu
     for (int lane = 0; !status && lane < MEMO_N_LANES; lane++)
         s->reported |= h->lane_failed[lane] != NULL;
     s->is_search = 1;
+    memo_hits_free(h);
+    picture_end(w, s, status);
+}
+
+/* How likely each hit is a match; "not known" is what a damaged calibration gives. */
+static void picture_chances(picture_work *w)
+{
+    const memo_search_options o = {
+        .size = sizeof o, .k = 1000, .mode = MEMO_SEARCH_DENSE, .chunks = 1, .no_log = 1};
+    memo_hits *h = NULL;
+    flip_section *s = picture_begin(w, "chances");
+    memo_status status = memo_db_search(w->db, MEMO_STR("the boiler"), &o, &h, NULL);
+    for (size_t i = 0; !status && h->relevant >= 0 && i < h->n; i++)
+        memo_buf_printf(&w->p->text, "%s %zu %a\n", h->hits[i].id, h->hits[i].chunk,
+                        h->hits[i].probability);
+    if (!status)
+        s->reported = h->n_damaged > 0 || h->relevant < 0;
     memo_hits_free(h);
     picture_end(w, s, status);
 }
@@ -227,6 +337,125 @@ static void picture_scan(picture_work *w, const char *name, size_t dim)
     picture_end(w, s, status);
 }
 
+/* What is read from rows of its own has a line of its own: it can be missing alone. */
+static void picture_entities(picture_work *w)
+{
+    const memo_entity_list_options o = {.size = sizeof o, .limit = 1000};
+    memo_entities *e = NULL;
+    memo_buf *b = &w->p->text;
+    flip_section *s = picture_begin(w, "entities");
+    memo_status status = memo_db_entity_list(w->db, &o, &e, NULL);
+    for (size_t i = 0; !status && i < e->n; i++) {
+        const memo_entity *x = &e->entities[i];
+        memo_buf_printf(b, "%s %s (%s) %s %" PRId64 " %" PRId64 "\n", x->id, x->name, x->kind,
+                        x->metadata_json, x->created_ms, x->updated_ms);
+        for (size_t j = 0; j < x->n_aliases; j++)
+            memo_buf_printf(b, "%s alias %s\n", x->id, x->aliases[j]);
+    }
+    if (!status)
+        s->reported = e->n_damaged > 0;
+    memo_entities_free(e);
+    picture_end(w, s, status);
+}
+
+static void picture_put_fact(memo_buf *b, const memo_fact *x)
+{
+    memo_buf_printf(b, "%s %s %s", x->id, x->relation, x->value ? x->value : "");
+    memo_buf_printf(b, " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %a %s\n",
+                    x->valid_from_ms, x->valid_to_ms, x->recorded_ms, x->closed_ms, x->retracted_ms,
+                    x->confidence, x->reason);
+    if (*x->subject)
+        memo_buf_printf(b, "%s of %s %s\n", x->id, x->subject, x->subject_name);
+    if (x->object && *x->object)
+        memo_buf_printf(b, "%s to %s %s\n", x->id, x->object, x->object_name);
+    for (size_t j = 0; j < x->n_evidence; j++)
+        memo_buf_printf(b, "%s by %s v%" PRIu64 " \"%s\" %d\n", x->id, x->evidence[j].record,
+                        x->evidence[j].version, x->evidence[j].excerpt, x->evidence[j].outdated);
+}
+
+static void picture_facts(picture_work *w, const char *about)
+{
+    const memo_fact_query q = {
+        .size = sizeof q, .about = about, .any_time = 1, .retracted = 1, .limit = 1000};
+    memo_facts *f = NULL;
+    flip_section *s = picture_begin(w, about ? about : "facts");
+    memo_status status = memo_db_fact_query(w->db, &q, &f, NULL);
+    for (size_t i = 0; !status && i < f->n; i++)
+        picture_put_fact(&w->p->text, &f->facts[i]);
+    if (!status)
+        s->reported = f->n_damaged > 0;
+    memo_facts_free(f);
+    picture_end(w, s, status);
+}
+
+static void picture_actions(picture_work *w)
+{
+    const memo_action_query q = {.size = sizeof q, .limit = 1000};
+    memo_actions *a = NULL;
+    memo_buf *b = &w->p->text;
+    flip_section *s = picture_begin(w, "actions");
+    memo_status status = memo_db_actions(w->db, &q, &a, NULL);
+    for (size_t i = 0; !status && i < a->n; i++) {
+        const memo_action *x = &a->actions[i];
+        memo_buf_printf(b, "%s %s v%" PRIu64 " %" PRId64 " %" PRId64 " %s %s\n", x->id,
+                        memo_action_name(x->kind), x->version, x->at_ms, x->undone_ms, x->actor,
+                        x->detail);
+        if (*x->record)
+            memo_buf_printf(b, "%s on %s\n", x->id, x->record);
+        if (*x->other)
+            memo_buf_printf(b, "%s and %s\n", x->id, x->other);
+        if (*x->search_id)
+            memo_buf_printf(b, "%s in %s\n", x->id, x->search_id);
+    }
+    if (!status)
+        s->reported = a->n_damaged > 0;
+    memo_actions_free(a);
+    picture_end(w, s, status);
+}
+
+static void picture_searches(picture_work *w)
+{
+    const memo_searches_query q = {.size = sizeof q, .limit = 1000};
+    memo_searches *a = NULL;
+    memo_buf *b = &w->p->text;
+    flip_section *s = picture_begin(w, "searches");
+    memo_status status = memo_db_searches(w->db, &q, &a, NULL);
+    for (size_t i = 0; !status && i < a->n; i++) {
+        const memo_search_event *x = &a->searches[i];
+        memo_buf_printf(b, "%s %" PRId64 " %d %s %s %s %s %s\n", x->id, x->at_ms, (int)x->mode,
+                        x->query_class, x->actor, x->surface, x->where, x->query);
+        for (size_t k = 0; k < x->n_shown; k++) {
+            memo_buf_printf(b, "%s %zu %.9g\n", x->id, x->shown[k].position, x->shown[k].score);
+            if (*x->shown[k].id)
+                memo_buf_printf(b, "%s %zu is %s\n", x->id, x->shown[k].position, x->shown[k].id);
+        }
+        for (size_t k = 0; k < x->n_actions; k++)
+            memo_buf_printf(b, "%s led to %s\n", x->id, x->actions[k].id);
+    }
+    if (!status)
+        s->reported = a->n_damaged > 0;
+    memo_searches_free(a);
+    picture_end(w, s, status);
+}
+
+static void picture_links(picture_work *w, const char *key)
+{
+    memo_links *a = NULL;
+    flip_section *s = picture_begin(w, "links");
+    memo_status status = memo_db_links(w->db, NULL, key, &a, NULL);
+    for (size_t i = 0; !status && i < a->n; i++) {
+        const memo_link *x = &a->links[i];
+        memo_buf_printf(&w->p->text, "%s %d %.9g %" PRId64 "\n", memo_link_kind_name(x->kind),
+                        x->incoming, x->score, x->made_ms);
+        if (*x->id)
+            memo_buf_printf(&w->p->text, "%s %s\n", memo_link_kind_name(x->kind), x->id);
+    }
+    if (!status)
+        s->reported = a->n_damaged > 0;
+    memo_links_free(a);
+    picture_end(w, s, status);
+}
+
 static void picture_doctor(picture_work *w)
 {
     memo_findings *f = NULL;
@@ -245,15 +474,27 @@ static void picture_doctor(picture_work *w)
 static void picture_read(picture_work *w)
 {
     picture_stats(w);
+    picture_settings(w);
     picture_list(w, NULL, NULL, 0);
     picture_list(w, NULL, "meta.k < 9 or tags = 'long'", 1);
     picture_list(w, NULL, "text contains 'garden' and created < now", 0);
     picture_list(w, "second", NULL, 0);
     picture_list(w, "wide", NULL, 1);
+    picture_past(w);
+    picture_history(w, "k003");
+    picture_changes(w);
     picture_gets(w);
     w->first_search = w->p->n;
     for (size_t i = 0; i < PICTURE_N_QUERIES; i++)
         picture_search_once(w, &picture_queries[i], picture_queries[i].chunks);
+    picture_chances(w);
+    picture_entities(w);
+    picture_facts(w, NULL);
+    picture_facts(w, "the boiler");
+    picture_actions(w);
+    picture_searches(w);
+    picture_links(w, "k002");
+    picture_links(w, "cut");
     picture_scan(w, "default", w->world->dim);
     picture_scan(w, "wide", FLIP_WIDE_DIM);
     picture_doctor(w);
@@ -296,6 +537,13 @@ static void picture_backup(picture_work *w, const char *copy, uint64_t *copy_has
     unlink(copy);
 }
 
+static int picture_has_index(const char *path)
+{
+    char index[320];
+    snprintf(index, sizeof index, "%s%s", path, flip_suffixes[FLIP_INDEX]);
+    return access(index, F_OK) == 0;
+}
+
 void flip_picture_take(fault_world *world, const char *path, memo_open_mode mode, const char *copy,
                        uint64_t *copy_hash, int every_chunk, flip_picture *picture)
 {
@@ -305,7 +553,7 @@ void flip_picture_take(fault_world *world, const char *path, memo_open_mode mode
     memo_err err = {0};
     memo_buf_clear(&picture->text);
     picture->n = 0;
-    picture->noticed = 0;
+    picture->noticed = picture->indexed = 0;
     flip_section *s = picture_begin(&w, "open");
     memo_status status = memo_db_open(world->ctx, path, &options, &w.db, &err);
     picture_end(&w, s, status);
@@ -314,7 +562,10 @@ void flip_picture_take(fault_world *world, const char *path, memo_open_mode mode
         picture_end(&w, s, status);
         return;
     }
+    if (picture_has_index(path))
+        w.db->index.min_rows = FLIP_INDEX_ROWS;
     picture_read(&w);
+    picture->indexed = w.db->index.view.file != NULL;
     if (copy)
         picture_backup(&w, copy, copy_hash);
     for (size_t i = 0; every_chunk && i < PICTURE_N_QUERIES; i++) {

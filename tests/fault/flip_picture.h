@@ -27,12 +27,13 @@ typedef struct flip_picture {
     memo_buf text;
     size_t n;
     flip_section sections[FLIP_MAX_SECTIONS];
+    int indexed; /* searches used the index beside the store */
     int noticed; /* flip_picture_honest(): something differs from the undamaged store */
 } flip_picture;
 
 void flip_picture_fini(flip_picture *picture);
 
-/* flip_picture_take() -- open the store at `path` and read: statistics, pages of records in several
+/* flip_picture_take() -- open the store at `path` and read: statistics, settings, spaces, pages of records in several
  * orders and filters, each record by key, searches in each mode, all vectors, the check of the
  * whole, and a backup to `copy` (NULL: none), which is read the same way unless its bytes have the
  * hash `copy_hash`; 0 on the first time, then filled in.

@@ -22,10 +22,10 @@
 
 #include "flip_picture.h"
 #include "flip_store.h"
-#include "store/vfs.h"
+#include "store/disk/vfs.h"
 
 enum {
-    POINTS_INSIDE = 24, /* random bits inside each page, times the scale */
+    POINTS_INSIDE = 20, /* random bits inside each page, times the scale */
     POINTS_LEAST = 20000,
     POINTS_CONTROLS = 600,
 };
@@ -123,7 +123,7 @@ static void points_harm(flip_run *run, const flip_point *p, const char *path)
         points_reseal(bytes, p->byte);
     if (run->harm == FLIP_UNMARKED)
         image.bytes[FLIP_LOCK] = NULL;
-    flip_store_put(&image, path);
+    flip_store_put(&image, path, p->file == FLIP_INDEX);
     bytes[p->byte] ^= (unsigned char)(1u << p->bit);
     if (run->harm == FLIP_RESEALED)
         points_reseal(bytes, p->byte);
@@ -142,6 +142,8 @@ static int points_read(flip_run *run, size_t i, int *noticed, char why[FAULT_WHY
     if (flip_picture_honest(&want[way], got, why))
         return 1;
     *noticed = got->noticed;
+    if (p->file == FLIP_INDEX && got->noticed)
+        return fault_fail(why, "the index has changed an answer");
     if (way == FLIP_READ || p->image == FLIP_CLOSED || got->sections[0].status)
         return 0;
     flip_picture_take(run->world, here->path, MEMO_OPEN_READ_ONLY, NULL, NULL, 0, got);
@@ -190,25 +192,39 @@ static void points_learn_way(flip_run *run, int image, flip_way way)
         }
 }
 
+/* The index is used, and no answer is another one. */
+static void points_learn_index(flip_run *run)
+{
+    char why[FAULT_WHY_BYTES] = "";
+    int noticed = 0;
+    flip_store_put(&run->images[FLIP_CLOSED], flip_here(run)->path, 1);
+    if (points_read(run, FLIP_CLOSED, &noticed, why) || noticed || !flip_here(run)->got.indexed) {
+        fprintf(stderr, "flips: the index of an undamaged store %s: %s\n",
+                flip_here(run)->got.indexed ? "changes answers" : "is not used", why);
+        exit(2);
+    }
+}
+
 /* Each way twice: what does not repeat is no measure. */
 static void points_learn(flip_run *run)
 {
     static flip_point undamaged[FLIP_N_IMAGES] = {{.image = FLIP_CLOSED}, {.image = FLIP_KILLED}};
     char why[FAULT_WHY_BYTES];
     for (int image = 0; image < FLIP_N_IMAGES; image++) {
-        flip_store_put(&run->images[image], flip_here(run)->path);
+        flip_store_put(&run->images[image], flip_here(run)->path, 0);
         for (int way = 0; way < FLIP_N_WAYS; way++)
             points_learn_way(run, image, (flip_way)way);
     }
     run->points = undamaged;
     for (size_t i = 0; i < FLIP_N_IMAGES; i++) {
         int noticed = 0;
-        flip_store_put(&run->images[i], flip_here(run)->path);
+        flip_store_put(&run->images[i], flip_here(run)->path, 0);
         if (points_read(run, i, &noticed, why) || noticed) {
             fprintf(stderr, "flips: two readings of an undamaged store differ: %s\n", why);
             exit(2);
         }
     }
+    points_learn_index(run);
 }
 
 /* ---- all of them --------------------------------------------------------------------------- */

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "memory/db.h"
-#include "store/vfs.h"
+#include "store/disk/vfs.h"
 
 const char *const flip_kind_names[FLIP_N_KINDS] = {
     "file header",
@@ -31,8 +31,9 @@ const char *const flip_kind_names[FLIP_N_KINDS] = {
     "pages in the log",
     "shared memory",
     "lock and mark",
+    "index of the vectors",
 };
-const char *const flip_suffixes[FLIP_N_FILES] = {"", "-wal", "-shm", "-lock"};
+const char *const flip_suffixes[FLIP_N_FILES] = {"", "-wal", "-shm", "-lock", "-idx"};
 
 static void store_need(memo_status status, const memo_err *err)
 {
@@ -157,6 +158,91 @@ static void store_read_image(flip_image *image, const char *path)
     }
 }
 
+/* Facts of all kinds, with evidence, and what was done with a search. */
+static void store_add_facts(fault_session *s)
+{
+    char key[FLIP_LONG_KEY_BYTES + 1], id[MEMO_ID_BYTES];
+    const char *const aliases[] = {"the heating", "Boiler 7"};
+    const memo_entity_in boiler = {.size = sizeof boiler,
+                                   .name = "the boiler",
+                                   .kind = "thing",
+                                   .metadata_json = "{\"room\":\"cellar\"}",
+                                   .aliases = aliases,
+                                   .n_aliases = 2};
+    memo_fact_result result;
+    memo_hits *hits = NULL;
+    memo_err err = {0};
+    store_need(memo_db_entity_add(s->db, NULL, &boiler, NULL, &err), &err);
+    for (int i = 0; i < 12; i++) {
+        const memo_evidence_in evidence[] = {{key, 0, 0}, {key, 0, 3}};
+        char value[32];
+        memo_fact_in fact = {.size = sizeof fact,
+                             .subject = i % 3 ? "the boiler" : "Anna",
+                             .relation = i % 2 ? "needs" : "serviced",
+                             .confidence = 1.0 / (i + 1),
+                             .evidence = evidence,
+                             .n_evidence = 2,
+                             .functional = i % 4 == 0};
+        fault_key(12 + i, key);
+        snprintf(value, sizeof value, "part %d", i);
+        fact.value = i % 3 == 1 ? NULL : value;
+        fact.object = i % 3 == 1 ? "Anna" : NULL;
+        store_need(memo_db_fact_add(s->db, NULL, &fact, &result, &err), &err);
+        if (i % 5 == 0)
+            store_need(memo_db_fact_retract(s->db, NULL, result.id, "not so", NULL, &err), &err);
+    }
+    store_need(memo_db_search(s->db, MEMO_STR("the boiler"), NULL, &hits, &err), &err);
+    for (int kind = 0; kind < MEMO_N_ACTIONS - 1; kind++) {
+        const memo_action_in in = {.size = sizeof in,
+                                   .search_id = kind % 2 ? hits->search_id : NULL,
+                                   .kind = (memo_action_kind)kind,
+                                   .id = hits->hits[0].id,
+                                   .other =
+                                       kind >= MEMO_ACTION_REJECT_PAIR ? hits->hits[1].id : NULL,
+                                   .actor = "anna",
+                                   .detail = "as it was"};
+        store_need(memo_db_feedback(s->db, &in, id, &err), &err);
+    }
+    memo_hits_free(hits);
+    store_need(memo_db_flush(s->db, &err), &err);
+}
+
+/* What is kept of searches, what a score means, what belongs together. */
+static void store_add_settings(fault_session *s)
+{
+    enum { PAIRS = 24 };
+    const memo_search_log log = {.size = sizeof log, .max_searches = 5000, .max_days = 90};
+    const memo_record_edit edit = {.size = sizeof edit, .parent = "k001", .supersedes = "k002"};
+    static char texts[PAIRS][64];
+    memo_pair pairs[2 * PAIRS];
+    memo_calibration made;
+    const memo_calibrate_options o = {.size = sizeof o, .pairs = pairs, .n_pairs = 2 * PAIRS};
+    memo_err err = {0};
+    for (int i = 0; i < PAIRS; i++)
+        snprintf(texts[i], sizeof texts[i], "%s note %d about the %s", i % 2 ? "anna" : "a spare",
+                 i, i % 3 ? "boiler" : "garden");
+    for (int i = 0; i < PAIRS; i++) {
+        memo_text a = MEMO_STR(texts[i]), b = MEMO_STR(texts[(i + 7) % PAIRS]);
+        pairs[2 * i] = (memo_pair){a, a, 1};
+        pairs[2 * i + 1] = (memo_pair){a, b, 0};
+    }
+    store_need(memo_db_calibrate(s->db, &o, &made, &err), &err);
+    store_need(memo_db_set_search_log(s->db, &log, &err), &err);
+    store_need(memo_db_edit(s->db, NULL, "k000", &edit, NULL, &err), &err);
+}
+
+/* A search of a store as small as this one makes its index. */
+static void store_make_index(fault_session *s)
+{
+    const memo_search_options o = {.size = sizeof o, .mode = MEMO_SEARCH_DENSE, .no_log = 1};
+    memo_hits *hits = NULL;
+    memo_err err = {0};
+    store_need(fault_session_open(s, &err), &err);
+    s->db->index.min_rows = FLIP_INDEX_ROWS;
+    store_need(memo_db_search(s->db, MEMO_STR("the garden"), &o, &hits, &err), &err);
+    memo_hits_free(hits);
+}
+
 void flip_store_make(fault_world *world, const char *folder, flip_image images[FLIP_N_IMAGES])
 {
     static const fault_step fill[] = {
@@ -183,7 +269,11 @@ void flip_store_make(fault_world *world, const char *folder, flip_image images[F
     store_add_long_texts(&s, "gone", 9000, MEMO_CHUNK_NONE);
     store_add_long_keys(&s);
     store_add_wide(&s);
+    store_add_facts(&s);
+    store_add_settings(&s);
     store_need(memo_db_forget(s.db, &gone, NULL, NULL, &err), &err);
+    fault_session_close(&s);
+    store_make_index(&s);
     fault_session_close(&s);
     images[FLIP_CLOSED] = (flip_image){.name = "closed"};
     store_read_image(&images[FLIP_CLOSED], s.path);
@@ -201,14 +291,14 @@ void flip_store_free(flip_image images[FLIP_N_IMAGES])
             free(images[i].bytes[f]);
 }
 
-void flip_store_put(const flip_image *image, const char *path)
+void flip_store_put(const flip_image *image, const char *path, int with_index)
 {
     for (int i = 0; i < FLIP_N_FILES; i++) {
         char name[320];
         FILE *f;
         snprintf(name, sizeof name, "%s%s", path, flip_suffixes[i]);
         unlink(name);
-        if (!image->bytes[i])
+        if (!image->bytes[i] || (i == FLIP_INDEX && !with_index))
             continue;
         f = fopen(name, "wbe");
         if (!f || fwrite(image->bytes[i], 1, image->n_bytes[i], f) != image->n_bytes[i] ||
@@ -305,10 +395,12 @@ static void map_make(flip_map *m, const flip_image *image, const char *path)
     if (!m->kinds)
         store_die("no memory");
     memset(m->kinds, FLIP_OVERFLOW, m->n_pages + 1);
-    flip_store_put(&file, path);
+    flip_store_put(&file, path, 0);
     map_free_list(m);
     map_trees(m, path);
 }
+
+enum { FLIP_INDEX_POINTS = 300 };
 
 /* ---- points -------------------------------------------------------------------------------- */
 
@@ -379,7 +471,7 @@ static void list_log(flip_list *l, size_t n_bytes)
     list_bits(l, 0, HEADER, 1, FLIP_LOG_HEADER);
     for (size_t at = HEADER; at + FRAME + MEMO_PAGE_BYTES <= n_bytes;
          at += FRAME + MEMO_PAGE_BYTES) {
-        list_bits(l, at, at + FRAME, 2, FLIP_FRAME_HEADER);
+        list_bits(l, at, at + FRAME, 5, FLIP_FRAME_HEADER);
         list_some(l, at + FRAME, at + FRAME + MEMO_PAGE_BYTES, l->n_inside, FLIP_FRAME_PAGE);
     }
 }
@@ -414,6 +506,9 @@ size_t flip_store_points(const flip_image images[FLIP_N_IMAGES], const char *pat
         list_shared_memory(&l, image->n_bytes[FLIP_SHM]);
         l.file = FLIP_LOCK;
         list_bits(&l, 0, image->n_bytes[FLIP_LOCK], 1, FLIP_LOCK_FILE);
+        l.file = FLIP_INDEX;
+        if (image->n_bytes[FLIP_INDEX])
+            list_some(&l, 0, image->n_bytes[FLIP_INDEX], FLIP_INDEX_POINTS, FLIP_INDEX_FILE);
     }
     for (size_t i = 0; i < l.n; i++)
         n_of[l.points[i].kind]++;

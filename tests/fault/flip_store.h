@@ -9,7 +9,14 @@
 
 #include "fault.h"
 
-typedef enum flip_file { FLIP_MAIN, FLIP_LOG, FLIP_SHM, FLIP_LOCK, FLIP_N_FILES } flip_file;
+typedef enum flip_file {
+    FLIP_MAIN,
+    FLIP_LOG,
+    FLIP_SHM,
+    FLIP_LOCK,
+    FLIP_INDEX,
+    FLIP_N_FILES
+} flip_file;
 
 typedef enum flip_kind {
     FLIP_FILE_HEADER, /* the first 100 bytes */
@@ -29,6 +36,7 @@ typedef enum flip_kind {
     FLIP_FRAME_PAGE,
     FLIP_SHARED_MEMORY,
     FLIP_LOCK_FILE,
+    FLIP_INDEX_FILE, /* the index beside the store: it may change no answer at all */
     FLIP_N_KINDS,
 } flip_kind;
 
@@ -51,8 +59,11 @@ enum { FLIP_N_LONG_KEYS = 24, FLIP_N_PLAIN = 30, FLIP_WIDE_DIM = 2304 };
 /* Make both images with the store at FOLDER/s.memo. Exits when it cannot. */
 void flip_store_make(fault_world *world, const char *folder, flip_image images[FLIP_N_IMAGES]);
 void flip_store_free(flip_image images[FLIP_N_IMAGES]);
-/* Put an image in place, all of its files and no other. */
-void flip_store_put(const flip_image *image, const char *path);
+/* Put an image in place, all of its files and no other; the index only when it is asked for, for with it
+ * searches read fewer pages. */
+void flip_store_put(const flip_image *image, const char *path, int with_index);
+/* The smallest index that a search makes or uses, of stores as small as these. */
+enum { FLIP_INDEX_ROWS = 8 };
 
 /* One bit of one file of one image. */
 typedef struct flip_point {
@@ -61,7 +72,7 @@ typedef struct flip_point {
 } flip_point;
 
 /* The points of all images: every bit of the headers of file, pages, log and shared memory and of the
- * lock file, one in 2 of the bits of page checksums and frame headers, `n_inside` random ones of each
+ * lock file, one in 2 of the bits of page checksums, one in 5 of frame headers, `n_inside` random ones of each
  * page's inside; of the killed image's file a sixth of that, for it is nearly the same. In a
  * quick run one in `one_in` of all. Distinct. Exits when a kind of page is missing. The caller frees
  * *points. */

@@ -157,6 +157,43 @@ static memo_status control_run_leaking(const kill_job *job, const char *folder,
     return kill_file_run(folder, control_write_leaking, progress, err);
 }
 
+/* A switch is acknowledged before it is made. */
+static memo_status control_run_switch_early(const kill_job *job, const char *folder,
+                                            fault_progress *progress, memo_err *err)
+{
+    atomic_store(&progress->n_begun, 2);
+    atomic_store(&progress->n_acked, 2);
+    return kill_reembed_run(job, folder, progress, err);
+}
+
+static memo_status control_run_forget(const kill_job *job, const char *folder,
+                                      fault_progress *progress, memo_err *err)
+{
+    return fault_deeds_run_instead(job->world, job->deeds.deeds, folder, fault_deed_shred,
+                                   fault_deed_forget, fault_deeds_progress, progress, err);
+}
+
+static memo_status control_run_replace_in_two(const kill_job *job, const char *folder,
+                                              fault_progress *progress, memo_err *err)
+{
+    return fault_deeds_run_instead(job->world, job->deeds.deeds, folder, fault_deed_replace,
+                                   fault_deed_replace_in_two, fault_deeds_progress, progress, err);
+}
+
+/* Acknowledges each deed when it begins. */
+static void control_tell_early(void *user, size_t number, int done)
+{
+    fault_deeds_progress(user, number, 0);
+    fault_deeds_progress(user, number, 1);
+    (void)done;
+}
+
+static memo_status control_run_deeds_early(const kill_job *job, const char *folder,
+                                           fault_progress *progress, memo_err *err)
+{
+    return fault_deeds_run(job->world, job->deeds.deeds, folder, control_tell_early, progress, err);
+}
+
 /* ---- the list ------------------------------------------------------------------------------ */
 
 typedef struct control {
@@ -174,55 +211,85 @@ static const control controls[] = {
      0,
      NULL,
      "acknowledged",
-     {control_ack_early, control_check_store, NULL}},
+     {control_ack_early, control_check_store, NULL, 0, 0}},
     {"one change in two commits",
      "batches",
      0,
      NULL,
      "acknowledged",
-     {control_run_halves, control_check_store, NULL}},
+     {control_run_halves, control_check_store, NULL, 0, 0}},
     {"the log is removed before opening",
      "batches",
      0,
      NULL,
      "acknowledged",
-     {control_run_store, control_check_without_log, NULL}},
+     {control_run_store, control_check_without_log, NULL, 0, 0}},
+    {"a model's switch is acknowledged before it is made",
+     "set-model",
+     0,
+     NULL,
+     "acknowledged",
+     {control_run_switch_early, kill_reembed_check, NULL, 1, 0}},
+    {"records are forgotten where they should be shredded",
+     "shred",
+     0,
+     NULL,
+     "stands in",
+     {control_run_forget, kill_deeds_check, NULL, 1, 1}},
+    {"a fact is replaced in two commits",
+     "replace-facts",
+     0,
+     NULL,
+     "differs",
+     {control_run_replace_in_two, kill_deeds_check, NULL, 1, 1}},
+    {"what is done with results is acknowledged before its commit",
+     "feedback",
+     0,
+     NULL,
+     "acknowledged",
+     {control_run_deeds_early, kill_deeds_check, NULL, 1, 1}},
+    {"an import is acknowledged before its last group",
+     "import-files",
+     0,
+     NULL,
+     "acknowledged",
+     {control_run_deeds_early, kill_deeds_check, NULL, 1, 1}},
     {"a file is written in place",
      NULL,
      0,
      NULL,
      "file",
-     {control_run_in_place, kill_file_check, NULL}},
+     {control_run_in_place, kill_file_check, NULL, 0, 0}},
     {"one change in two commits, calls fail",
      "batches",
      1,
      "enospc",
      "seen after",
-     {control_run_halves, control_check_store, control_half_step}},
+     {control_run_halves, control_check_store, control_half_step, 0, 0}},
     {"writes that never happen are reported as done",
      "batches",
      1,
      "lost-write",
      "does not open",
-     {control_run_store, control_check_store, NULL}},
+     {control_run_store, control_check_store, NULL, 0, 0}},
     {"failed syncs are ignored",
      "adds",
      1,
      "ignored-sync",
      "unnoticed",
-     {control_run_store, control_check_store, NULL}},
+     {control_run_store, control_check_store, NULL, 0, 0}},
     {"failed writes of a file are ignored",
      NULL,
      1,
      "enospc",
      "file",
-     {control_run_unseeing, kill_file_check, NULL}},
+     {control_run_unseeing, kill_file_check, NULL, 0, 0}},
     {"a failed writer gives nothing back",
      NULL,
      1,
      "enospc",
      "left",
-     {control_run_leaking, kill_file_check, NULL}},
+     {control_run_leaking, kill_file_check, NULL, 0, 0}},
 };
 
 /* ---- running them -------------------------------------------------------------------------- */
@@ -277,7 +344,11 @@ static int control_try(fault_world *world, const control *c, const fault_options
     if (!jobs)
         exit(2);
     o.mode = c->mode;
-    if (c->workload)
+    if (c->workload && strcmp(c->workload, "set-model") == 0)
+        (void)kill_reembed_add(jobs, world, "control-switch", &c->kind);
+    else if (c->workload && fault_deeds_find(c->workload))
+        (void)kill_deeds_add(jobs, world, c->workload, &c->kind);
+    else if (c->workload)
         (void)kill_jobs_add_store(jobs, world, "control", control_find_workload(c->workload),
                                   &c->kind);
     else

@@ -15,7 +15,7 @@
 #include "kill_points.h"
 #include "memory/db.h"
 
-enum { FAIL_PER_CLASS = 11 };
+enum { FAIL_PER_CLASS = 11, FAIL_PER_CLASS_OF_DEEDS = 4 };
 
 #define FAIL_WRITES                                                                                \
     (SEAM_BIT(WRITE) | SEAM_BIT(TRUNCATE) | SEAM_BIT(SYNC) | SEAM_BIT(SYS_PWRITE) |                \
@@ -202,7 +202,8 @@ static int fail_work(fail_run *r, const char *folder)
     int64_t n_blocks = memo_alloc_live();
     int bad;
     seam_set(&r->plan);
-    bad = r->job->workload.steps ? fail_run_store(r, folder) : fail_run_files(r, folder);
+    bad = r->job->workload.steps && !r->job->kind->as_a_whole ? fail_run_store(r, folder)
+                                                              : fail_run_files(r, folder);
     seam_set(NULL);
     if (bad)
         return bad;
@@ -284,11 +285,11 @@ static int fail_one(void *user, size_t point, char why[FAULT_WHY_BYTES])
 
 /* ---- all of them --------------------------------------------------------------------------- */
 
-/* Of the calls of one kind in one workload at most FAIL_PER_CLASS, evenly and with the first and
- * the last; those of another seed lie between. */
-static int fail_is_taken(size_t number, size_t n, uint64_t seed)
+/* Of the calls of one kind in one workload at most `most`, evenly and with the first and the last; those
+ * of another seed lie between. */
+static int fail_is_taken(size_t number, size_t n, size_t most, uint64_t seed)
 {
-    size_t every = (n + FAIL_PER_CLASS - 1) / FAIL_PER_CLASS;
+    size_t every = (n + most - 1) / most;
     return every <= 1 || number % every == seed % every;
 }
 
@@ -297,6 +298,7 @@ static void fail_add_mode(kill_points *points, const fault_options *o, size_t jo
     const kill_job *j = &points->jobs->jobs[job];
     const fail_mode *m = &fail_modes[mode];
     size_t n[SEAM_N_CALLS] = {0}, seen[SEAM_N_CALLS] = {0};
+    size_t most = j->deeds.deeds ? FAIL_PER_CLASS_OF_DEEDS : FAIL_PER_CLASS;
     for (size_t i = 0; i < j->trace->n; i++)
         n[j->trace->calls[i].call]++;
     for (size_t at = 1; at <= j->trace->n; at++) {
@@ -308,7 +310,7 @@ static void fail_add_mode(kill_points *points, const fault_options *o, size_t jo
             continue;
         if (m->action == SEAM_SHORT && r->amount < 2)
             continue;
-        if (o->point >= 0 || fail_is_taken(seen[r->call]++, n[r->call], o->seed))
+        if (o->point >= 0 || fail_is_taken(seen[r->call]++, n[r->call], most, o->seed))
             kill_points_add(points, job, at, mode, r->amount > 1 ? 1 + x % (r->amount - 1) : 0);
     }
 }

@@ -125,7 +125,7 @@ int kill_file_check(const kill_job *job, const char *folder, const fault_progres
     return 0;
 }
 
-static const kill_kind files_replace_kind = {replace_run, kill_file_check, NULL};
+static const kill_kind files_replace_kind = {replace_run, kill_file_check, NULL, 0, 0};
 
 /* ---- compiling ----------------------------------------------------------------------------- */
 
@@ -174,7 +174,7 @@ static int compile_check(const kill_job *job, const char *folder, const fault_pr
     return 0;
 }
 
-static const kill_kind files_compile_kind = {compile_run, compile_check, NULL};
+static const kill_kind files_compile_kind = {compile_run, compile_check, NULL, 0, 0};
 
 /* ---- backups ------------------------------------------------------------------------------- */
 
@@ -234,7 +234,7 @@ static int backup_check(const kill_job *job, const char *folder, const fault_pro
            fault_check(job->world, folder, &allowed, NULL, why);
 }
 
-static const kill_kind files_backup_kind = {backup_run, backup_check, NULL};
+static const kill_kind files_backup_kind = {backup_run, backup_check, NULL, 0, 0};
 
 /* ---- all of them --------------------------------------------------------------------------- */
 

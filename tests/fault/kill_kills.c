@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { KILL_SECTOR = 512 };
+enum { KILL_SECTOR = 512, KILL_MANY = 100 };
 
 typedef enum kill_mode { KILL_BEFORE, KILL_SECTORS, KILL_ODD, KILL_LAST, KILL_AFTER } kill_mode;
 
@@ -64,24 +64,29 @@ static void kill_add(kill_points *points, const fault_options *o, size_t job, si
 }
 
 /* After a write comes the next call's "before": the same bytes on the disk. A write of several
- * sectors is cut in two of the three ways; another seed takes others. */
+ * sectors is cut in two of the three ways, one of deeds in one, and of deeds with very many calls every
+ * other is taken; another seed takes others. */
 static void kill_add_call(kill_points *points, const fault_options *o, size_t job, size_t at)
 {
     const struct seam_record *r = &points->jobs->jobs[job].trace->calls[at - 1];
     int writes = r->call == SEAM_WRITE || r->call == SEAM_SYS_PWRITE;
     uint64_t x = fault_mix(o->seed, job << 20 | at);
     size_t n = r->amount;
-    int left_out = n > KILL_SECTOR ? (int)(x >> 40) % 3 : -1;
+    int is_deed = points->jobs->jobs[job].deeds.deeds != NULL;
+    unsigned pick = 1u << (x >> 40) % 3, all = 7;
+    unsigned ways = n <= KILL_SECTOR ? all : is_deed ? pick : all & ~pick;
+    if (is_deed && points->jobs->jobs[job].trace->n > KILL_MANY && o->point < 0 && (x >> 8) % 2)
+        return;
     kill_add(points, o, job, at, KILL_BEFORE, 0);
     if (!writes)
         kill_add(points, o, job, at, KILL_AFTER, 0);
     if (!writes || n < 3)
         return;
-    if (left_out != 0)
+    if (ways & 1)
         kill_add(points, o, job, at, KILL_ODD, (x >> 20) % ((n - 1) / 2) * 2 + 1);
-    if (n > KILL_SECTOR && left_out != 1)
+    if (n > KILL_SECTOR && ways & 2)
         kill_add(points, o, job, at, KILL_SECTORS, (1 + x % ((n - 1) / KILL_SECTOR)) * KILL_SECTOR);
-    if (n > KILL_SECTOR && left_out != 2 && (n - 1) % KILL_SECTOR != 0)
+    if (n > KILL_SECTOR && ways & 4 && (n - 1) % KILL_SECTOR != 0)
         kill_add(points, o, job, at, KILL_LAST, n - 1);
 }
 

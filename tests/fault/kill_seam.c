@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "store/vfs.h"
+#include "store/disk/vfs.h"
 
 enum { SEAM_INTERRUPTS = 3 };
 

@@ -2,7 +2,7 @@
 /* fault/kill_seam.h -- every call that the library makes of the operating system, numbered, and one
  * of them killed, cut short, failed or reported as done.
  *
- * Three layers are watched: the file layer under SQLite (store/vfs.h), the table of base/file.h,
+ * Three layers are watched: the file layer under SQLite (store/disk/vfs.h), the table of base/file.h,
  * and, for failures, the table of system calls that SQLite's own unix layer goes through. */
 #ifndef MEMO_TESTS_KILL_SEAM_H
 #define MEMO_TESTS_KILL_SEAM_H

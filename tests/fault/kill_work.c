@@ -38,7 +38,7 @@ static int work_check_store(const kill_job *job, const char *folder, const fault
     return fault_check(job->world, folder, &allowed, NULL, why);
 }
 
-const kill_kind kill_store_kind = {work_run_store, work_check_store, NULL};
+const kill_kind kill_store_kind = {work_run_store, work_check_store, NULL, 0, 0};
 
 /* ---- traces --------------------------------------------------------------------------------- */
 
@@ -59,7 +59,7 @@ static void work_trace(kill_job *job, uint64_t mask)
         work_die(job->name, "it fails without a fault");
     if (job->trace->n == sizeof job->trace->calls / sizeof *job->trace->calls)
         work_die(job->name, "too many calls");
-    if (job->kind->check(job, folder, progress, why))
+    if (!job->kind->is_wrong && job->kind->check(job, folder, progress, why))
         work_die(job->name, why);
     fault_folder_remove(folder);
     fault_unshare(progress, sizeof *progress);
@@ -189,6 +189,8 @@ void kill_jobs_init(kill_jobs *jobs, fault_world *world)
     for (size_t i = 0; i < n_recoveries; i++)
         work_add_recovery(jobs, world, &work_recoveries[i]);
     kill_files_add(jobs, world);
+    kill_reembed_add_all(jobs, world);
+    kill_deeds_add_all(jobs, world);
     for (; n < jobs->n; n++)
         work_trace(&jobs->jobs[n], SEAM_CHANGES);
 }
@@ -197,6 +199,7 @@ void kill_jobs_fini(kill_jobs *jobs)
 {
     for (size_t i = 0; i < jobs->n; i++) {
         fault_plan_fini(&jobs->jobs[i].plan);
+        fault_deed_plan_fini(&jobs->jobs[i].deeds);
         fault_unshare(jobs->jobs[i].trace, sizeof *jobs->jobs[i].trace);
     }
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* fault/kill_work.h -- the workloads of the kill harness: the common ones on a store; recovery from
- * what an earlier kill left; a second process that has the store open meanwhile; and files that are
- * replaced as a whole. */
+ * what an earlier kill left; a second process that has the store open meanwhile; files that are
+ * replaced as a whole; another model for a store in use; and the deeds of fault_deeds.h. */
 #ifndef MEMO_TESTS_KILL_WORK_H
 #define MEMO_TESTS_KILL_WORK_H
 
 #include "fault.h"
+#include "fault_deeds.h"
 #include "kill_seam.h"
 
 typedef struct kill_job kill_job;
@@ -19,6 +20,8 @@ typedef struct kill_kind {
                  char why[FAULT_WHY_BYTES]);
     /* One step on a store instead of fault_step_run(), or NULL. */
     memo_status (*step)(fault_session *session, const fault_step *step, memo_err *err);
+    int as_a_whole; /* where calls fail run() is done, too, not step by step; so for files */
+    int is_wrong;   /* a control: what it leaves without harm is not right either */
 } kill_kind;
 
 /* A store that follows a workload of fault.h. */
@@ -31,9 +34,10 @@ struct kill_job {
     fault_world *world;
     fault_workload workload; /* of a store */
     fault_plan plan;
-    int survivor;      /* another process has the store open while it happens */
-    char image[300];   /* what each run starts from */
-    seam_trace *trace; /* shared: the calls of a run in which nothing happens */
+    fault_deed_plan deeds; /* or this, with deeds.deeds */
+    int survivor;          /* another process has the store open while it happens */
+    char image[300];       /* what each run starts from */
+    seam_trace *trace;     /* shared: the calls of a run in which nothing happens */
 };
 
 enum { KILL_MAX_JOBS = 32 };
@@ -68,6 +72,26 @@ void kill_child_begin(void);
 
 /* A folder of this process for one point after another. */
 void kill_point_folder(const fault_world *world, char out[300]);
+
+/* ---- another model for a store in use (kill_reembed.c) ---------------------------------------- */
+
+void kill_reembed_add_all(kill_jobs *jobs, fault_world *world);
+/* One, with another kind than its own; `name` ends in "cut" for a model that takes few tokens. */
+kill_job *kill_reembed_add(kill_jobs *jobs, fault_world *world, const char *name,
+                           const kill_kind *kind);
+memo_status kill_reembed_run(const kill_job *job, const char *folder, fault_progress *progress,
+                             memo_err *err);
+int kill_reembed_check(const kill_job *job, const char *folder, const fault_progress *progress,
+                       char why[FAULT_WHY_BYTES]);
+
+/* ---- deeds (kill_deeds.c) --------------------------------------------------------------------- */
+
+void kill_deeds_add_all(kill_jobs *jobs, fault_world *world);
+/* One list by its name, with another kind than its own. */
+kill_job *kill_deeds_add(kill_jobs *jobs, fault_world *world, const char *name,
+                         const kill_kind *kind);
+int kill_deeds_check(const kill_job *job, const char *folder, const fault_progress *progress,
+                     char why[FAULT_WHY_BYTES]);
 
 /* ---- files that are replaced as a whole (kill_files.c) -------------------------------------- */
 

@@ -157,7 +157,7 @@ static int check_word(check_state *c, const memo_store_scope *scope, unsigned ke
     memo_store_hits hits = {.arena = &c->arena, .limit = 2};
     memo_err err = {0};
     power_word(key, c->versions[key], word);
-    if (memo_store_fulltext(c->store, scope, word, 1, &hits, &err))
+    if (memo_store_fulltext(c->store, scope, MEMO_STORE_WORDS, word, 1, &hits, &err))
         return check_fail(c, "full-text search: %s", err.message);
     return hits.n == 1 || check_fail(c, "the word %s is in %zu records", word, hits.n);
 }
@@ -327,10 +327,24 @@ static power_verdict check_run(check_state *c, const power_promise *p, uint64_t 
     return verdict;
 }
 
+static power_verdict check_deeds(const power_promise *p, const char *folder, char why[512])
+{
+    static const power_verdict verdicts[] = {
+        [FAULT_FINE] = POWER_FINE, [FAULT_LOST] = POWER_LOST, [FAULT_BROKEN] = POWER_BROKEN};
+    const fault_progress progress = {.n_begun = p->begun, .n_acked = p->done};
+    char found[FAULT_WHY_BYTES];
+    fault_verdict verdict = fault_deeds_check(&p->run->deeds, folder, &progress, found);
+    snprintf(why, 512, "%.500s", found);
+    return verdicts[verdict];
+}
+
 power_verdict power_check_folder(const power_promise *promise, const char *folder, memo_ctx *ctx,
                                  uint64_t variant, char why[512])
 {
-    check_state *c = power_alloc(sizeof *c);
+    check_state *c;
+    if (promise->run->work->deeds)
+        return check_deeds(promise, folder, why);
+    c = power_alloc(sizeof *c);
     c->ctx = ctx;
     c->folder = folder;
     c->why = why;

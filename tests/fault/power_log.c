@@ -17,7 +17,7 @@
 
 #include "base/hash.h"
 #include "base/rng.h"
-#include "store/mark.h"
+#include "store/disk/mark.h"
 
 enum { LOG_MAX_FD = 4096, LOG_MAX_NAMES = 64, LOG_NO_FILE = -1, LOG_FOLDER = -2 };
 

@@ -58,6 +58,12 @@ static const power_work loss_works[] = {
      .before = loss_small_store,
      .script = "open +12 backup! copy+5 copy-3 [ -40 +41 +42 +12-20 ] backup +14 copy+6 close",
      .share = 10},
+    {.name = "shred", .deeds = "shred", .share = 3},
+    {.name = "restore", .deeds = "restore", .share = 1},
+    {.name = "facts", .deeds = "facts", .share = 1},
+    {.name = "feedback", .deeds = "feedback", .share = 1},
+    {.name = "expired", .deeds = "expired", .share = 1},
+    {.name = "files", .deeds = "import-files", .share = 1},
     {.name = "growth", /* a log beyond 8 MiB, which a commit then folds into the file */
      .before = "open +0 +48-59 close",
      .script = "open +48-59 +48-59 -50 points +48-59 +1 +2 close",
@@ -106,6 +112,9 @@ static const loss_control loss_controls[] = {
       .normal_sync = 1,
       .lies = POWER_NO_WAL_SYNC},
      POWER_BROKEN},
+    {{.name = "shred-no-log-sync", .deeds = "shred", .lies = POWER_NO_WAL_SYNC}, POWER_BROKEN},
+    {{.name = "shred-only-forget", .deeds = "shred", .only_forget = 1}, POWER_BROKEN},
+    {{.name = "facts-no-sync", .deeds = "facts", .lies = POWER_NO_SYNC}, POWER_LOST},
 };
 
 enum { LOSS_N_CONTROLS = sizeof loss_controls / sizeof *loss_controls };

@@ -319,7 +319,8 @@ static void work_check_record(const power_run *run, const char *folder)
     power_files_fini(&replayed);
 }
 
-void power_run_record(power_run *run, const power_work *work, const char *folder, uint64_t seed)
+static void work_record_script(power_run *run, const power_work *work, const char *folder,
+                               uint64_t seed)
 {
     work_state w = {.run = run, .ctx = power_ctx_new()};
     power_log before = {0};
@@ -343,10 +344,56 @@ void power_run_record(power_run *run, const power_work *work, const char *folder
     work_check_record(run, folder);
 }
 
+/* ---- deeds --------------------------------------------------------------------------------- */
+
+static void work_told(void *user, size_t number, int done)
+{
+    (void)user;
+    power_log_mark(done ? POWER_DONE : POWER_BEGIN, (int64_t)number);
+}
+
+static void work_record_deeds(power_run *run, const power_work *work, const char *folder,
+                              uint64_t seed)
+{
+    const fault_deeds *deeds = fault_deeds_find(work->deeds);
+    power_log before = {0};
+    memo_err err = {0};
+    *run = (power_run){.work = work, .world = power_alloc(sizeof *run->world)};
+    if (!deeds)
+        power_die("no deeds '%s'", work->deeds);
+    fault_world_init(run->world, seed);
+    power_files_write(&(power_files){0}, folder);
+    power_log_begin(&before, folder, seed, POWER_HONEST); /* for its seeded random bytes */
+    fault_deeds_prepare(run->world, deeds, folder);
+    power_log_end();
+    power_log_fini(&before);
+    fault_deed_plan_init(&run->deeds, run->world, deeds, folder);
+    run->n_changes = deeds->n;
+    power_log_begin(&run->log, folder, seed + 1, work->lies);
+    if (fault_deeds_run_instead(run->world, deeds, folder, fault_deed_shred,
+                                work->only_forget ? fault_deed_forget : fault_deed_shred, work_told,
+                                NULL, &err))
+        power_die("workload %s: %s", work->name, err.message);
+    power_log_end();
+    work_check_record(run, folder);
+}
+
+void power_run_record(power_run *run, const power_work *work, const char *folder, uint64_t seed)
+{
+    if (work->deeds)
+        work_record_deeds(run, work, folder, seed);
+    else
+        work_record_script(run, work, folder, seed);
+}
+
 void power_run_fini(power_run *run)
 {
     power_log_fini(&run->log);
     free(run->after);
+    fault_deed_plan_fini(&run->deeds);
+    if (run->world)
+        fault_world_fini(run->world);
+    free(run->world);
     *run = (power_run){0};
 }
 

@@ -15,12 +15,15 @@
  * Records 0..31 are one short line, 32..47 about 20 KB, 48..61 about 180 KB. A version of a record
  * has a text, metadata and a vector that follow from its number, so that what a store holds is
  * described by one version a record, 0 for none. Each transaction, replacing and backup is a change;
- * changes are numbered from 1. */
+ * changes are numbered from 1.
+ *
+ * Or a workload is a list of fault_deeds.h: each deed is a change. */
 #ifndef MEMO_TESTS_POWER_WORK_H
 #define MEMO_TESTS_POWER_WORK_H
 
 #include <memolith/memory.h>
 
+#include "fault_deeds.h"
 #include "power_log.h"
 #include "store/store.h"
 
@@ -28,7 +31,7 @@
 #define POWER_PROBE POWER_KEYS /* the record that a check adds */
 #define POWER_DIM   8
 
-#define POWER_STORE      "a.memo"
+#define POWER_STORE      "s.memo" /* as fault_session_init() has it */
 #define POWER_COPY       "b.memo"
 #define POWER_MODEL_NAME "model.safetensors"
 
@@ -41,10 +44,12 @@ typedef struct power_versions {
 
 typedef struct power_work {
     const char *name;
+    const char *deeds;  /* name of a list, or NULL: the scripts */
     const char *before; /* script that makes what is on the disk when recording begins */
     const char *script;
     int no_store;    /* only files */
     int normal_sync; /* PRAGMA synchronous = NORMAL: a negative control */
+    int only_forget; /* records are not shredded: a negative control */
     unsigned lies;   /* power_lie: negative controls */
     unsigned share;  /* of the states, in parts of the sum of all */
 } power_work;
@@ -54,7 +59,9 @@ typedef struct power_run {
     const power_work *work;
     power_log log;
     size_t first_point;    /* where power losses begin */
-    power_versions *after; /* [n_changes + 1]: after change number i */
+    power_versions *after; /* [n_changes + 1]: after change number i; of deeds NULL, and */
+    fault_deed_plan deeds; /* with deeds.deeds what they must leave */
+    fault_world *world;
     size_t n_changes;
 } power_run;
 

@@ -121,7 +121,8 @@ static int reader_search(reader_work *r, const reader_slot *s)
     memo_err err = {0};
     char match[32];
     snprintf(match, sizeof match, "\"w%us%u\"", s->writer, s->slot);
-    memo_status status = memo_store_fulltext(r->store, &scope, match, 1, &hits, &err);
+    memo_status status =
+        memo_store_fulltext(r->store, &scope, MEMO_STORE_WORDS, match, 1, &hits, &err);
     if (status)
         return stress_status(r->world, status, match, &err);
     if (hits.n == STRESS_PARTS || (hits.n == 0 && s->least == 0))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Random filters over random records: the store's SQL against a second implementation that walks
- * the tree in C. Prints its seed; MEMO_SEED repeats a run, MEMO_SCALE multiplies the count. */
+/* Random filters over random records: the store's SQL, from the text and from the JSON spelling of a
+ * tree, against a second implementation that walks the tree in C. Prints its seed; MEMO_SEED repeats a run, MEMO_SCALE multiplies the count. */
 #include "../unit/store_util.h"
 
 #include "base/rng.h"
@@ -26,6 +26,7 @@ typedef struct value {
     long double number; /* holds every int64_t and every double used here exactly */
     int truth;
     char written[32]; /* in JSON and, apart from quotes, in a filter */
+    const char *word; /* how it is written instead, or NULL */
 } value;
 
 static const char *const words[] = {"a", "ab", "b", "B", "", "a'b", "x%", "\xc3\xa9", "-", "a b"};
@@ -73,9 +74,25 @@ static value random_value(int with_absent)
 
 /* ---- records ------------------------------------------------------------------------------- */
 
-enum { F_KEY, F_TITLE, F_CREATED, F_EXPIRES, F_VERSION, F_TAGS, F_META_X, F_META_Y, N_FIELDS };
-static const char *const field_names[] = {"key",     "title", "created", "expires",
-                                          "version", "tags",  "meta.x",  "meta.y"};
+enum {
+    F_KEY,
+    F_TITLE,
+    F_CREATED,
+    F_EXPIRES,
+    F_VERSION,
+    F_TRUST,
+    F_TIER,
+    F_PINNED,
+    F_TAGS,
+    F_META_X,
+    F_META_Y,
+    N_FIELDS
+};
+static const char *const field_names[] = {"key",     "title",  "created", "expires",
+                                          "version", "trust",  "tier",    "pinned",
+                                          "tags",    "meta.x", "meta.y"};
+static const char *const trusts[] = {"untrusted", "unknown", "trusted"};
+static const char *const tiers[] = {"goals", "hot", "rest"};
 
 typedef struct record {
     value fields[N_FIELDS]; /* not F_TAGS */
@@ -107,6 +124,7 @@ static void put_random(memo_store *store, size_t i)
     memo_store_chunk chunk = {0, 1, 1, vector};
     memo_store_put put = {.text = {"t", 1}, .space = 1, .chunks = &chunk, .n_chunks = 1};
     memo_add_result result;
+    int trust = (int)below(3) - 1, tier = (int)below(3), pinned = (int)below(2);
     memset(r, 0, sizeof *r);
     snprintf(key, sizeof key, "k%02zu", i);
     r->fields[F_KEY] = text_value(key);
@@ -119,6 +137,12 @@ static void put_random(memo_store *store, size_t i)
     r->fields[F_EXPIRES] = number_value(put.expires_ms);
     r->fields[F_EXPIRES].kind = put.expires_ms ? NUMBER : ABSENT;
     r->fields[F_VERSION] = number_value(1);
+    put.trust = &trust;
+    put.tier = &tier;
+    put.pinned = &pinned;
+    r->fields[F_TRUST] = number_value(trust);
+    r->fields[F_TIER] = number_value(tier);
+    r->fields[F_PINNED] = (value){.kind = TRUTH, .truth = pinned};
     if (!*put.title)
         r->fields[F_TITLE].kind = ABSENT;
     r->n_tags = below(4);
@@ -156,16 +180,55 @@ typedef struct tree {
 
 static const char *const ops[] = {"=", "!=", "<", "<=", ">", ">="};
 
-/* A date field takes numbers only here; dates as texts are tested one by one in test_filter.c. */
+static value written_number(int64_t n)
+{
+    value v = number_value(n);
+    snprintf(v.written, sizeof v.written, "%lld", (long long)n);
+    return v;
+}
+
+/* A number, or its name of three that begin with `least`. */
+static value named_number(int least, const char *const *names)
+{
+    int i = (int)below(3);
+    value v = written_number(least + i);
+    v.word = below(2) ? names[i] : NULL;
+    return v;
+}
+
+static value random_truth(void)
+{
+    static const char *const names[2][2] = {{"no", "false"}, {"yes", "true"}};
+    value v = {.kind = TRUTH, .truth = (int)below(2)};
+    snprintf(v.written, sizeof v.written, "%s", v.truth ? "true" : "false");
+    v.word = below(2) ? names[v.truth][below(2)] : NULL;
+    return v;
+}
+
+/* A value of the field's type, any for metadata; what other types are refused for, and dates as
+ * texts, are tested one by one in test_filter.c. */
 static value random_operand(int field)
 {
-    value v = random_value(0);
-    if (field == F_CREATED || field == F_EXPIRES) {
-        int64_t n = NOW + (int64_t)below(5) - 2;
-        v = number_value(n);
-        snprintf(v.written, sizeof v.written, "%lld", (long long)n);
+    value v;
+    switch (field) {
+    case F_CREATED:
+    case F_EXPIRES:
+        return written_number(NOW + (int64_t)below(5) - 2);
+    case F_TRUST:
+        return named_number(-1, trusts);
+    case F_TIER:
+        return named_number(0, tiers);
+    case F_PINNED:
+        return random_truth();
+    case F_META_X:
+    case F_META_Y:
+        return random_value(0);
+    default:
+        do
+            v = random_value(0);
+        while (v.kind != (field == F_VERSION ? NUMBER : TEXT));
+        return v;
     }
-    return v;
 }
 
 static tree *random_tree(int depth)
@@ -180,7 +243,7 @@ static tree *random_tree(int depth)
         return t;
     }
     t->field = (int)below(N_FIELDS);
-    is_text = t->field != F_CREATED && t->field != F_EXPIRES && t->field != F_VERSION;
+    is_text = t->field < F_CREATED || t->field > F_PINNED;
     if ((t->form == PREFIX || t->form == CONTAINS) && !is_text)
         t->form = EXISTS;
     t->n = t->form == IN ? 1 + below(MAX_CHILDREN) : t->form == BETWEEN ? 2 : 1;
@@ -205,7 +268,7 @@ static void free_tree(tree *t)
 static char *write_value(char *p, const value *v)
 {
     if (v->kind != TEXT)
-        return p + sprintf(p, "%s", v->written);
+        return p + sprintf(p, v->word ? "'%s'" : "%s", v->word ? v->word : v->written);
     *p++ = '\'';
     for (const char *s = v->text; *s; s++) {
         if (*s == '\'')
@@ -249,6 +312,58 @@ static char *write_tree(char *p, const tree *t)
                                            : ops[t->op]);
         return write_value(p, &t->values[0]);
     }
+}
+
+static char *write_json_value(char *p, const value *v)
+{
+    if (v->kind != TEXT)
+        return p + sprintf(p, v->word ? "\"%s\"" : "%s", v->word ? v->word : v->written);
+    return p + sprintf(p, "\"%s\"", v->text); /* none of the words needs an escape */
+}
+
+static char *write_json_list(char *p, const tree *t)
+{
+    *p++ = '[';
+    for (size_t i = 0; i < t->n; i++) {
+        p += sprintf(p, i ? "," : "");
+        p = write_json_value(p, &t->values[i]);
+    }
+    *p++ = ']';
+    return p;
+}
+
+static const char *form_name(const tree *t)
+{
+    static const char *const names[] = {"in", "between", "exists", "prefix", "contains"};
+    return t->form == COMPARE ? ops[t->op] : names[t->form - IN];
+}
+
+static char *write_json(char *p, const tree *t)
+{
+    static const char *const names[] = {"and", "or", "not"};
+    if (t->form == NOT) {
+        p = write_json(p + sprintf(p, "{\"not\":"), t->children[0]);
+    } else if (t->form < NOT) {
+        p += sprintf(p, "{\"%s\":[", names[t->form]);
+        for (size_t i = 0; i < t->n; i++) {
+            p += sprintf(p, i ? "," : "");
+            p = write_json(p, t->children[i]);
+        }
+        *p++ = ']';
+    } else {
+        p += sprintf(p, "{\"%s\":", field_names[t->field]);
+        if (t->form == COMPARE && t->op == 0 && below(2)) {
+            p = write_json_value(p, &t->values[0]);
+        } else {
+            p += sprintf(p, "{\"%s\":", form_name(t));
+            p = t->form == EXISTS                     ? p + sprintf(p, "true")
+                : t->form == IN || t->form == BETWEEN ? write_json_list(p, t)
+                                                      : write_json_value(p, &t->values[0]);
+            *p++ = '}';
+        }
+    }
+    *p++ = '}';
+    return p;
 }
 
 /* ---- the second implementation ------------------------------------------------------------- */
@@ -367,6 +482,8 @@ static void prop_filter_equals_naive_evaluation(void **state)
         static char text[1 << 16];
         tree *t = random_tree((int)below(4));
         *write_tree(text, t) = '\0';
+        check_filter(store, t, text);
+        *write_json(text, t) = '\0';
         check_filter(store, t, text);
         free_tree(t);
         n_run++;

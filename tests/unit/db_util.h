@@ -69,9 +69,9 @@ static inline int db_teardown_group(void **state)
 static inline int db_setup(void **state)
 {
     db_env *e = *state;
-    static const char *const side[] = {"", "-wal", "-shm", "-lock"};
+    static const char *const side[] = {"", "-wal", "-shm", "-lock", "-idx"};
     snprintf(e->path, sizeof e->path, "%s/test.memo", e->dir);
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof side / sizeof *side; i++) {
         char path[720];
         snprintf(path, sizeof path, "%s%s", e->path, side[i]);
         unlink(path);

@@ -38,4 +38,34 @@ static inline char *filter_list(size_t n)
     return text;
 }
 
+/* The same three in JSON. */
+static inline char *json_chain(size_t n)
+{
+    char *text = malloc(n * 32 + 32), *p = text + sprintf(text, "{\"and\":[");
+    for (size_t i = 0; i < n; i++)
+        p += sprintf(p, "%s{\"id\":{\"exists\":true}}", i ? "," : "");
+    strcpy(p, "]}");
+    return text;
+}
+
+static inline char *json_nested(size_t depth)
+{
+    char *text = malloc(depth * 12 + 32), *p = text;
+    for (size_t i = 0; i < depth; i++)
+        p += sprintf(p, "{\"and\":[");
+    p += sprintf(p, "{\"id\":{\"exists\":true}}");
+    for (size_t i = 0; i < depth; i++)
+        p += sprintf(p, "]}");
+    return text;
+}
+
+static inline char *json_list(size_t n)
+{
+    char *text = malloc(n * 12 + 32), *p = text + sprintf(text, "{\"meta.x\":{\"in\":[");
+    for (size_t i = 0; i < n; i++)
+        p += sprintf(p, "%s%zu", i ? "," : "", i);
+    strcpy(p, "]}}");
+    return text;
+}
+
 #endif

@@ -11,7 +11,7 @@
 #include <dirent.h>
 #include <sqlite3.h>
 
-#include "store/vfs.h"
+#include "store/disk/vfs.h"
 
 enum { ORACLE_N = 120, ORACLE_TEXT_BYTES = 40000 };
 

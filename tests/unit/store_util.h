@@ -150,7 +150,8 @@ util_search(memo_store *store, const memo_store_scope *scope, const char *match,
             memo_err *err)
 {
     memo_store_hits out = {.arena = arena, .limit = limit};
-    memo_status status = memo_store_fulltext(store, scope, match, title_weight, &out, err);
+    memo_status status =
+        memo_store_fulltext(store, scope, MEMO_STORE_WORDS, match, title_weight, &out, err);
     *hits = out.hits;
     *n = out.n;
     return status;

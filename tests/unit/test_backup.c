@@ -13,7 +13,7 @@
 #include "base/ctx.h"
 #include "base/file.h"
 #include "memo_test.h"
-#include "store/vfs.h"
+#include "store/disk/vfs.h"
 
 static const char *beside(util_env *env, const char *name, char out[160])
 {

@@ -141,6 +141,26 @@ static void test_chunk_keeps_a_fence_whole(void **state)
 }
 
 /* The overlap would push the fence beyond the limit: it is dropped rather than the fence cut. */
+static void test_chunk_cuts_code_at_definitions(void **state)
+{
+    static const char c[] =
+        "int a;\nint b;\nint c;\nint d;\n\n/* about f */\nint f(void)\n{\n    cat(1);\n\n    "
+        "sat(2);\n}\n/* about g */\nint g;\n";
+    static const char py[] = "@on\ndef cat(a):\n    sat. on\n    if the:\n        mat\n    "
+                             "cat\ndef sat(b):\n    mat\n";
+    (void)state;
+    expect_chunks(
+        c, (memo_chunk_options){.max_tokens = 36, .code = 1},
+        "int a;\nint b;\nint c;\nint d;|/* about f */\nint f(void)\n{\n    cat(1);\n\n    "
+        "sat(2);\n}|/* about g */\nint g;");
+    expect_chunks(py, (memo_chunk_options){.max_tokens = 30, .code = 1},
+                  "@on\ndef cat(a):\n    sat. on\n    if the:\n        mat\n    cat|def "
+                  "sat(b):\n    mat");
+    /* no line is cut that fits: the first half's line break wins over blanks in the second */
+    expect_chunks("cat sat\nthe cat sat\n", (memo_chunk_options){.max_tokens = 8, .code = 1},
+                  "cat sat|the cat sat");
+}
+
 static void test_chunk_gives_up_overlap_for_a_fence(void **state)
 {
     const memo_chunk_options o = {.markdown = 1, .max_tokens = 20, .overlap = 6};
@@ -281,6 +301,7 @@ static void test_chunk_holds_for_random_texts(void **state)
         memo_rng_init(&rng, seed);
         n = random_text(&rng, text, 4096);
         o.markdown = (int)memo_rng_below(&rng, 2);
+        o.code = !o.markdown;
         o.max_tokens = MEMO_CHUNK_MIN_TOKENS + memo_rng_below(&rng, 60);
         o.overlap = memo_rng_below(&rng, o.max_tokens / 2 + 1);
         o.first_tokens = memo_rng_below(&rng, 3) ? 0 : 1 + memo_rng_below(&rng, o.max_tokens);
@@ -351,6 +372,7 @@ int main(void)
         cmocka_unit_test(test_chunk_reserves_room_in_the_first),
         cmocka_unit_test(test_chunk_keeps_headings_with_their_text),
         cmocka_unit_test(test_chunk_keeps_a_fence_whole),
+        cmocka_unit_test(test_chunk_cuts_code_at_definitions),
         cmocka_unit_test(test_chunk_gives_up_overlap_for_a_fence),
         cmocka_unit_test(test_chunk_cuts_ideographs_at_full_stops),
         cmocka_unit_test(test_chunk_takes_blank_and_empty_texts),

@@ -3,6 +3,7 @@
 #include "memo_test.h"
 
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -422,6 +423,25 @@ static void test_machine_reads_version_1_groups(void **state)
     assert_int_equal(memo_cgroup_millicpus(*state), 2500);
 }
 
+/* The resident memory follows what is used, the peak stays. */
+static void test_machine_tells_resident_memory(void **state)
+{
+    size_t n = (size_t)64 << 20;
+    uint64_t before = memo_memory_resident(), peak;
+    char *block = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    (void)state;
+    assert_true(before > 0 && block != MAP_FAILED);
+    memset(block, 1, n);
+    assert_true(memo_memory_resident() > before + n / 2);
+    peak = memo_memory_peak();
+    assert_true(peak >= before + n / 2);
+    munmap(block, n);
+#ifdef __linux__
+    assert_true(memo_memory_resident() < before + n / 2);
+#endif
+    assert_true(memo_memory_peak() > before + n / 2); /* Linux counts in steps, not to the page */
+}
+
 int main(void)
 {
 #define CTX_TEST_DIR(name)                                                                         \
@@ -442,6 +462,7 @@ int main(void)
         cmocka_unit_test(test_cpu_names),
         cmocka_unit_test(test_machine_counts_processors_of_the_affinity_mask),
         cmocka_unit_test(test_machine_memory_respects_the_rlimit),
+        cmocka_unit_test(test_machine_tells_resident_memory),
         CTX_TEST_DIR(test_machine_without_control_groups_has_no_limit),
         CTX_TEST_DIR(test_machine_reads_version_2_groups),
         CTX_TEST_DIR(test_machine_reads_version_1_groups),

@@ -425,6 +425,7 @@ static void test_db_list_of_an_empty_store_is_empty(void **state)
     memo_records *r = NULL;
     assert_memo_ok(memo_db_list(e->db, NULL, &r, &e->err), e->err);
     assert_int_equal(r->n, 0);
+    assert_string_equal(e->err.message, ""); /* what went well says nothing */
     memo_records_free(r);
 }
 

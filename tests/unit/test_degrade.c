@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 
-#include "store/vfs.h"
+#include "store/disk/vfs.h"
 
 static char logged[1024];
 

@@ -4,12 +4,12 @@
 #include <math.h>
 
 #include "base/rng.h"
-#include "memory/fusion.h"
+#include "memory/search/fusion.h"
 
 static void push(memo_lane_list *list, int64_t key, int64_t chunk, double score)
 {
     memo_err err = {0};
-    assert_memo_ok(memo_lane_list_push(list, (memo_lane_hit){key, chunk, score}, &err), err);
+    assert_memo_ok(memo_lane_list_push(list, (memo_lane_hit){key, chunk, score, 0}, &err), err);
 }
 
 static void test_fusion_ranks_the_best_of_each_key(void **state)
@@ -45,6 +45,35 @@ static void test_fusion_sums_scores_of_a_key(void **state)
     memo_lane_list_fini(&list);
 }
 
+/* What a hit lacks is missing from its share: the second of a lane that is far behind its first does not
+ * make up for it by being first in another that knows little of it. */
+static void test_fusion_gives_less_to_what_lacks(void **state)
+{
+    memo_lane_list lanes[MEMO_N_LANES] = {0};
+    const double weights[MEMO_N_LANES] = {1, 1};
+    memo_fused *fused = NULL;
+    size_t n = 0;
+    memo_err err = {0};
+    (void)state;
+    push(&lanes[0], 1, 1, 0.8);
+    push(&lanes[0], 2, 2, 0.2);
+    push(&lanes[1], 2, 2, 5);
+    lanes[0].hits[1].lacks = 0.75;
+    lanes[1].hits[0].lacks = 0.5;
+    assert_memo_ok(memo_fusion_run(lanes, weights, &fused, &n, &err), err);
+    assert_int_equal(n, 2);
+    assert_int_equal(fused[0].key, 1);
+    assert_true(fused[0].score == 1 / 61.0);
+    assert_true(fused[1].lanes[0].share == 0.25 / 62 && fused[1].lanes[1].share == 0.5 / 61);
+    memo_free(fused);
+    lanes[0].hits[1].lacks = lanes[1].hits[0].lacks = 0;
+    assert_memo_ok(memo_fusion_run(lanes, weights, &fused, &n, &err), err);
+    assert_int_equal(fused[0].key, 2);
+    memo_free(fused);
+    memo_lane_list_fini(&lanes[0]);
+    memo_lane_list_fini(&lanes[1]);
+}
+
 /* Offering keeps what pushing everything and ranking once would keep. */
 static void test_fusion_offers_like_it_pushes(void **state)
 {
@@ -57,7 +86,7 @@ static void test_fusion_offers_like_it_pushes(void **state)
         size_t depth = 1 + memo_rng_below(&rng, 300);
         for (size_t i = 0; i < 20000; i++) {
             memo_lane_hit hit = {(int64_t)memo_rng_below(&rng, 4000), (int64_t)i,
-                                 (double)memo_rng_below(&rng, 5000)};
+                                 (double)memo_rng_below(&rng, 5000), 0};
             push(&all, hit.key, hit.chunk, hit.score);
             assert_memo_ok(memo_lane_list_offer(&some, hit, depth, &err), err);
         }
@@ -77,7 +106,7 @@ static void test_fusion_offers_like_it_pushes(void **state)
 static void test_fusion_adds_reciprocal_ranks(void **state)
 {
     memo_lane_list lanes[MEMO_N_LANES] = {0};
-    const double weights[] = {1, 0.5, 2};
+    const double weights[MEMO_N_LANES] = {1, 0.5, 2};
     memo_fused *fused = NULL;
     size_t n = 0;
     memo_err err = {0};
@@ -117,11 +146,12 @@ static void test_fusion_equals_a_naive_sum(void **state)
     memo_rng_init(&rng, 5);
     for (int round = 0; round < 200; round++) {
         memo_lane_list lanes[MEMO_N_LANES] = {0};
-        const double weights[] = {memo_rng_unit(&rng), memo_rng_unit(&rng), memo_rng_unit(&rng)};
+        double weights[MEMO_N_LANES];
         double naive[KEYS] = {0};
         memo_fused *fused = NULL;
         size_t n = 0;
         for (int lane = 0; lane < MEMO_N_LANES; lane++) {
+            weights[lane] = memo_rng_unit(&rng);
             for (int i = 0; i < 40; i++)
                 push(&lanes[lane], (int64_t)memo_rng_below(&rng, KEYS), 0,
                      (double)memo_rng_below(&rng, 10));
@@ -154,7 +184,7 @@ static void test_fusion_equals_a_naive_sum(void **state)
 static void test_fusion_promotes_the_only_exact_match(void **state)
 {
     memo_lane_list lanes[MEMO_N_LANES] = {0};
-    const double weights[] = {1, 1, 0.001};
+    const double weights[MEMO_N_LANES] = {1, 1, 0.001};
     unsigned char needs[4] = {0};
     memo_fused *fused = NULL;
     size_t n = 0;
@@ -185,13 +215,13 @@ static void test_fusion_reports_out_of_memory(void **state)
     (void)state;
     for (uint64_t at = 1;; at++) {
         memo_lane_list lanes[MEMO_N_LANES] = {0};
-        const double weights[] = {1, 1, 1};
+        const double weights[MEMO_N_LANES] = {1, 1, 1};
         memo_fused *fused = NULL;
         size_t n = 0;
         memo_status status;
         int64_t live = memo_alloc_live();
         memo_alloc_fail_at(at, 0);
-        status = memo_lane_list_push(&lanes[0], (memo_lane_hit){1, 1, 1}, &err);
+        status = memo_lane_list_push(&lanes[0], (memo_lane_hit){1, 1, 1, 0}, &err);
         if (status == MEMO_OK)
             status = memo_fusion_run(lanes, weights, &fused, &n, &err);
         memo_alloc_fail_at(0, 0);
@@ -210,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fusion_ranks_the_best_of_each_key),
         cmocka_unit_test(test_fusion_sums_scores_of_a_key),
+        cmocka_unit_test(test_fusion_gives_less_to_what_lacks),
         cmocka_unit_test(test_fusion_offers_like_it_pushes),
         cmocka_unit_test(test_fusion_adds_reciprocal_ranks),
         cmocka_unit_test(test_fusion_equals_a_naive_sum),

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "db_util.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 typedef struct import_env {
     memo_import_report report;
     char bad[1000]; /* "name:line status" of every bad thing, joined by spaces */
@@ -288,12 +291,140 @@ static void test_import_counts_only_what_is_written(void **state)
     put_lines("x.ndjson", 130);
     assert_memo_status(import(e, "x.ndjson", (memo_import_options){.chunk_tokens = 3}, &i),
                        MEMO_ERR_VALUE, e->err);
-    expect_counts(&i, 0, 0, 0, 0, 0);
+    assert_non_null(strstr(e->err.message, "x.ndjson:1: ")); /* the first that is refused */
+    expect_counts(&i, 0, 0, 0, 0, 1);
     assert_int_equal(n_records(e), 0);
     memo_db_close(e->db);
     e->db = db_open_mode(e, e->model, MEMO_OPEN_READ_ONLY);
     assert_memo_status(import(e, "x.ndjson", (memo_import_options){0}, &i), MEMO_ERR_IO, e->err);
     expect_counts(&i, 0, 0, 0, 0, 0);
+}
+
+static const memo_record *import_get(db_env *e, const char *name, memo_records **page)
+{
+    char key[600];
+    snprintf(key, sizeof key, "%s%s%s", name[0] == '@' ? "" : folder, name[0] == '@' ? "" : "/",
+             name + (name[0] == '@'));
+    memo_records_free(*page);
+    *page = NULL;
+    assert_memo_ok(memo_db_get(e->db, NULL, key, page, &e->err), e->err);
+    return (*page)->records;
+}
+
+/* As if it had been written at the standing clock's time plus that. */
+static void date_file(db_env *e, const char *name, int64_t plus_ms)
+{
+    char path[600];
+    int64_t ms = e->now_ms + plus_ms;
+    struct timespec at = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
+    const struct timespec times[2] = {at, at};
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void import_edit(db_env *e, const char *name, memo_record_edit edit)
+{
+    char key[600];
+    memo_add_result result;
+    snprintf(key, sizeof key, "%s%s%s", name[0] == '@' ? "" : folder, name[0] == '@' ? "" : "/",
+             name + (name[0] == '@'));
+    edit.size = sizeof edit;
+    e->now_ms += 1000;
+    assert_memo_ok(memo_db_edit(e->db, NULL, key, &edit, &result, &e->err), e->err);
+}
+
+/* What a file does not say is not taken away by importing it. */
+static void test_import_keeps_what_a_file_does_not_say(void **state)
+{
+    db_env *e = *state;
+    import_env i = {0};
+    const char *const tags[] = {"imp"};
+    memo_records *r = NULL;
+    const memo_record *one;
+    fresh_folder(e);
+    put_file("one.md", "the flower pot", 14);
+    date_file(e, "one.md", -5000);
+    assert_memo_ok(import(e, "", (memo_import_options){0}, &i), e->err);
+    import_edit(
+        e, "one.md",
+        (memo_record_edit){.tags = tags, .n_tags = 1, .set_tags = 1, .metadata_json = "{\"a\":1}"});
+    assert_memo_ok(import(e, "", (memo_import_options){0}, &i), e->err);
+    expect_counts(&i, 0, 0, 1, 0, 0);
+    put_file("one.md", "another pot", 11);
+    date_file(e, "one.md", 5000);
+    assert_memo_ok(import(e, "", (memo_import_options){0}, &i), e->err);
+    expect_counts(&i, 0, 1, 0, 0, 0);
+    one = import_get(e, "one.md", &r);
+    assert_string_equal(one->text.bytes, "another pot");
+    assert_int_equal(one->n_tags, 1);
+    assert_string_equal(one->tags[0], "imp");
+    assert_string_equal(one->metadata_json, "{\"a\":1}");
+    memo_records_free(r);
+    r = NULL;
+    assert_memo_ok(memo_db_list(e->db,
+                                &(memo_list_options){.size = sizeof(memo_list_options),
+                                                     .where = "tags contains 'imp'"},
+                                &r, &e->err),
+                   e->err);
+    assert_int_equal(r->n, 1);
+    memo_records_free(r);
+}
+
+/* An edit stays as long as the file is what it was; a file that was written again counts. */
+static void test_import_keeps_an_edit_of_an_unchanged_file(void **state)
+{
+    const memo_text edited = {"edited here", 11};
+    db_env *e = *state;
+    import_env i = {0};
+    memo_records *r = NULL;
+    fresh_folder(e);
+    put_file("one.md", "the flower pot", 14);
+    date_file(e, "one.md", -5000);
+    assert_memo_ok(import(e, "", (memo_import_options){0}, &i), e->err);
+    import_edit(e, "one.md", (memo_record_edit){.text = &edited});
+    assert_memo_ok(import(e, "", (memo_import_options){0}, &i), e->err);
+    expect_counts(&i, 0, 0, 1, 0, 0);
+    assert_string_equal(import_get(e, "one.md", &r)->text.bytes, "edited here");
+    import_edit(e, "one.md", (memo_record_edit){.title = "a title"});
+    assert_memo_ok(import(e, "", (memo_import_options){0}, &i), e->err);
+    expect_counts(&i, 0, 0, 1, 0, 0);
+    assert_string_equal(import_get(e, "one.md", &r)->title, "a title");
+    put_file("one.md", "a new pot", 9);
+    date_file(e, "one.md", -5000); /* a copy that keeps its date: no version was like it */
+    assert_memo_ok(import(e, "", (memo_import_options){0}, &i), e->err);
+    expect_counts(&i, 0, 1, 0, 0, 0);
+    put_file("one.md", "the flower pot", 14); /* taken back, after it was imported */
+    date_file(e, "one.md", 5000);
+    assert_memo_ok(import(e, "", (memo_import_options){0}, &i), e->err);
+    expect_counts(&i, 0, 1, 0, 0, 0);
+    assert_string_equal(import_get(e, "one.md", &r)->text.bytes, "the flower pot");
+    memo_records_free(r);
+}
+
+/* A line gives those fields that it has. */
+static void test_import_lines_keep_what_they_do_not_say(void **state)
+{
+    static const char before[] = "{\"id\":\"k\",\"text\":\"a pot\",\"tags\":[\"x\"]}";
+    static const char after[] = "{\"id\":\"k\",\"text\":\"a pot\",\"tags\":[]}";
+    db_env *e = *state;
+    import_env i = {0};
+    memo_records *r = NULL;
+    const memo_record *one;
+    fresh_folder(e);
+    put_file("x.ndjson", before, strlen(before));
+    date_file(e, "x.ndjson", -5000);
+    assert_memo_ok(import(e, "", (memo_import_options){0}, &i), e->err);
+    import_edit(e, "@k", (memo_record_edit){.metadata_json = "{\"a\":1}"});
+    assert_memo_ok(import(e, "", (memo_import_options){0}, &i), e->err);
+    expect_counts(&i, 0, 0, 1, 0, 0);
+    put_file("x.ndjson", after, strlen(after));
+    date_file(e, "x.ndjson", 5000);
+    assert_memo_ok(import(e, "", (memo_import_options){0}, &i), e->err);
+    expect_counts(&i, 0, 1, 0, 0, 0);
+    one = import_get(e, "@k", &r);
+    assert_int_equal(one->n_tags, 0);
+    assert_string_equal(one->metadata_json, "{\"a\":1}");
+    memo_records_free(r);
 }
 
 int main(void)
@@ -308,6 +439,9 @@ int main(void)
         db_test(test_import_can_be_cancelled_while_it_embeds),
         db_test(test_import_goes_on_after_an_unreadable_file),
         db_test(test_import_counts_only_what_is_written),
+        db_test(test_import_keeps_what_a_file_does_not_say),
+        db_test(test_import_keeps_an_edit_of_an_unchanged_file),
+        db_test(test_import_lines_keep_what_they_do_not_say),
     };
     return cmocka_run_group_tests(tests, db_setup_group, db_teardown_group);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memo_test.h"
 
-#include "memory/lines.h"
-#include "memory/walk.h"
+#include "memory/ingest/reader.h"
+#include "memory/ingest/walk.h"
 
 static char dir[256];
 
@@ -86,15 +86,12 @@ static void test_lines_skips_a_line_that_is_too_long(void **state)
     text[6 + n_long - 1] = '\n'; /* exactly at the limit now */
     text[6 + n_long] = 'y';
     {
-        memo_file file = {0};
-        memo_lines lines = {.file = &file};
+        const memo_import_options options = {.size = sizeof options};
+        const char *path = write_file("lines", text, 6 + n_long + 5);
         memo_err err = {0};
         uint64_t n = 0;
-        assert_memo_ok(memo_file_open(&file, write_file("lines", text, 6 + n_long + 5), &err), err);
-        assert_memo_ok(memo_lines_count(&lines, &n, &err), err);
+        assert_memo_ok(memo_reader_count(path, MEMO_IMPORT_NDJSON, &options, &n, &err), err);
         assert_int_equal(n, 3);
-        memo_lines_fini(&lines);
-        memo_file_close(&file);
     }
     free(text);
 }
@@ -104,9 +101,10 @@ static void test_lines_skips_a_line_that_is_too_long(void **state)
 static memo_status read_record(const char *line, const memo_import_options *options,
                                memo_arena *arena, memo_record_in *record, memo_err *err)
 {
+    memo_exported exported;
     const memo_import_options none = {.size = sizeof none};
     return memo_lines_record((memo_text){line, strlen(line)}, options ? options : &none, "f.ndjson",
-                             arena, record, err);
+                             arena, record, &exported, err);
 }
 
 static void test_lines_reads_all_fields(void **state)
@@ -156,6 +154,36 @@ static void test_lines_reads_fields_by_other_names(void **state)
     assert_memo_status(read_record("{\"body\":\"b\"}", &options, &arena, &r, &err), MEMO_ERR_FORMAT,
                        err);
     assert_contains(err.message, "\"no\"");
+    memo_arena_fini(&arena);
+}
+
+static void test_lines_other_fields_are_metadata(void **state)
+{
+    const memo_import_options none = {.size = sizeof none, .no_extra = 1};
+    static const char line[] = "{\"id\":1,\"_id\":2,\"text\":\"t\",\"url\":\"u\",\"n\":[1,true],"
+                               "\"deep\":{\"a\":1.5},\"kind\":\"lost\",\"no\":null,"
+                               "\"metadata\":{\"kind\":\"won\"}}";
+    memo_arena arena = {0};
+    memo_record_in r;
+    memo_err err = {0};
+    char *big = memo_malloc(70100);
+    (void)state;
+    assert_memo_ok(read_record(line, NULL, &arena, &r, &err), err);
+    assert_string_equal(
+        r.metadata_json,
+        "{\"_id\":2,\"deep\":{\"a\":1.5},\"kind\":\"won\",\"n\":[1,true],\"url\":\"u\"}");
+    assert_memo_ok(read_record(line, &none, &arena, &r, &err), err);
+    assert_string_equal(r.metadata_json, "{\"kind\":\"won\"}");
+    assert_memo_ok(read_record("{\"text\":\"t\",\"title\":\"T\"}", NULL, &arena, &r, &err), err);
+    assert_null(r.metadata_json);
+    memset(big, 'x', 70100);
+    memcpy(big, "{\"text\":\"t\",\"url\":\"", 19);
+    memcpy(big + 70000, "\"}", 3);
+    assert_memo_status(read_record(big, NULL, &arena, &r, &err), MEMO_ERR_LIMIT, err);
+    assert_contains(err.message, "1 fields");
+    assert_contains(err.hint, "--no-extra");
+    assert_memo_ok(read_record(big, &none, &arena, &r, &err), err);
+    memo_free(big);
     memo_arena_fini(&arena);
 }
 
@@ -262,11 +290,14 @@ static void test_walk_lists_a_folder_in_order(void **state)
     snprintf(link_at, sizeof link_at, "%s/link", dir);
     assert_int_equal(symlink(link_to, link_at), 0);
     walk.store = store;
+    const memo_import_options options = {.size = sizeof options};
+    memo_import_format format;
     assert_memo_ok(memo_walk_add(&walk, dir, &err), err);
     assert_int_equal(walk.n, 5);
     for (size_t i = 0; i < 5; i++) {
         assert_string_equal(walk.files[i].path + strlen(dir) + 1, wanted[i]);
-        assert_int_equal(walk.files[i].is_lines, i == 1 || i == 4);
+        assert_memo_ok(memo_reader_format(&walk.files[i], &options, &format, &err), err);
+        assert_int_equal(format, i == 1 || i == 4 ? MEMO_IMPORT_NDJSON : MEMO_IMPORT_TEXT);
         assert_false(walk.files[i].is_named);
     }
     assert_int_equal(walk.n_skipped, 7);
@@ -305,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_lines_skips_a_line_that_is_too_long),
         cmocka_unit_test(test_lines_reads_all_fields),
         cmocka_unit_test(test_lines_reads_fields_by_other_names),
+        cmocka_unit_test(test_lines_other_fields_are_metadata),
         cmocka_unit_test(test_lines_hashes_what_has_no_key),
         cmocka_unit_test(test_lines_refuses_bad_records),
         cmocka_unit_test(test_lines_survives_lack_of_memory),

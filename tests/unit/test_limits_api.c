@@ -43,6 +43,7 @@ static void null_frees(db_env *e)
     memo_db_close(NULL);
     memo_findings_free(NULL);
     memo_hits_free(NULL);
+    memo_context_free(NULL);
     memo_model_close(NULL);
     memo_records_free(NULL);
     memo_tensor_list_free(NULL);
@@ -134,6 +135,138 @@ static void null_fidelity(db_env *e)
     assert_null(report);
 }
 
+static void null_history(db_env *e)
+{
+    memo_records *records = NULL;
+    memo_changes *changes = NULL;
+    memo_shred_report *report = NULL;
+    assert_string_equal(memo_change_kind_name((memo_change_kind)99), "unknown");
+    REFUSED(memo_db_history(NULL, NULL, "a", &records, &e->err));
+    REFUSED(memo_db_history(e->db, NULL, NULL, &records, &e->err));
+    REFUSED(memo_db_history(e->db, NULL, "a", NULL, &e->err));
+    REFUSED(memo_db_restore(NULL, NULL, "a", 1, NULL, &e->err));
+    REFUSED(memo_db_restore(e->db, NULL, NULL, 1, NULL, &e->err));
+    REFUSED(memo_db_get_as_of(NULL, NULL, "a", 1, &records, &e->err));
+    REFUSED(memo_db_get_as_of(e->db, NULL, NULL, 1, &records, &e->err));
+    REFUSED(memo_db_get_as_of(e->db, NULL, "a", 1, NULL, &e->err));
+    REFUSED(memo_db_changes(NULL, NULL, &changes, &e->err));
+    REFUSED(memo_db_changes(e->db, NULL, NULL, &e->err));
+    REFUSED(memo_db_shred(NULL, NULL, &report, &e->err));
+    REFUSED(memo_db_shred(e->db, NULL, NULL, &e->err));
+    REFUSED(memo_db_prove_gone(NULL, NULL, &report, &e->err));
+    REFUSED(memo_db_prove_gone(e->db, NULL, &report, &e->err));
+    memo_changes_free(NULL);
+    memo_shred_report_free(NULL);
+    assert_null(records);
+    assert_null(changes);
+    assert_null(report);
+}
+
+static void null_facts(db_env *e)
+{
+    memo_entities *entities = NULL;
+    memo_facts *facts = NULL;
+    REFUSED(memo_db_entity_add(NULL, NULL, NULL, NULL, &e->err));
+    REFUSED(memo_db_entity_add(e->db, NULL, NULL, NULL, &e->err));
+    REFUSED(memo_db_entity_alias(NULL, NULL, NULL, NULL, &e->err));
+    REFUSED(memo_db_entity_alias(e->db, NULL, NULL, NULL, &e->err));
+    REFUSED(memo_db_entity_merge(NULL, NULL, "a", "b", NULL, &e->err));
+    REFUSED(memo_db_entity_merge(e->db, NULL, NULL, "b", NULL, &e->err));
+    REFUSED(memo_db_entity_merge(e->db, NULL, "a", NULL, NULL, &e->err));
+    REFUSED(memo_db_entity_forget(NULL, NULL, "a", NULL, &e->err));
+    REFUSED(memo_db_entity_forget(e->db, NULL, NULL, NULL, &e->err));
+    REFUSED(memo_db_entity_get(NULL, NULL, "a", &entities, &e->err));
+    REFUSED(memo_db_entity_get(e->db, NULL, NULL, &entities, &e->err));
+    REFUSED(memo_db_entity_get(e->db, NULL, "a", NULL, &e->err));
+    REFUSED(memo_db_entity_list(NULL, NULL, &entities, &e->err));
+    REFUSED(memo_db_entity_list(e->db, NULL, NULL, &e->err));
+    REFUSED(memo_db_fact_add(NULL, NULL, NULL, NULL, &e->err));
+    REFUSED(memo_db_fact_add(e->db, NULL, NULL, NULL, &e->err));
+    REFUSED(memo_db_fact_retract(NULL, NULL, "a", NULL, NULL, &e->err));
+    REFUSED(memo_db_fact_retract(e->db, NULL, NULL, NULL, NULL, &e->err));
+    REFUSED(memo_db_fact_replace(NULL, NULL, "a", NULL, NULL, NULL, &e->err));
+    REFUSED(memo_db_fact_replace(e->db, NULL, "a", NULL, NULL, NULL, &e->err));
+    REFUSED(memo_db_fact_query(NULL, NULL, &facts, &e->err));
+    REFUSED(memo_db_fact_query(e->db, NULL, NULL, &e->err));
+    REFUSED(memo_db_fact_history(NULL, NULL, "a", &facts, &e->err));
+    REFUSED(memo_db_fact_history(e->db, NULL, NULL, &facts, &e->err));
+    REFUSED(memo_db_fact_history(e->db, NULL, "a", NULL, &e->err));
+    memo_entities_free(NULL);
+    memo_facts_free(NULL);
+    assert_null(entities);
+    assert_null(facts);
+}
+
+static void null_feedback(db_env *e)
+{
+    char id[MEMO_ID_BYTES];
+    memo_actions *actions = NULL;
+    memo_search_log log = {.size = sizeof log};
+    assert_string_equal(memo_action_name((memo_action_kind)99), "unknown");
+    REFUSED(memo_db_feedback(NULL, NULL, id, &e->err));
+    REFUSED(memo_db_feedback(e->db, NULL, id, &e->err));
+    REFUSED(memo_db_undo(NULL, "a", &e->err));
+    REFUSED(memo_db_undo(e->db, NULL, &e->err));
+    REFUSED(memo_db_actions(NULL, NULL, &actions, &e->err));
+    REFUSED(memo_db_actions(e->db, NULL, NULL, &e->err));
+    REFUSED(memo_db_flush(NULL, &e->err));
+    REFUSED(memo_db_set_search_log(NULL, &log, &e->err));
+    REFUSED(memo_db_set_search_log(e->db, NULL, &e->err));
+    REFUSED(memo_db_get_search_log(NULL, &log, &e->err));
+    REFUSED(memo_db_get_search_log(e->db, NULL, &e->err));
+    memo_actions_free(NULL);
+    assert_null(actions);
+}
+
+static void null_links(db_env *e)
+{
+    memo_links *links = NULL;
+    memo_searches *searches = NULL;
+    const memo_link_settings settings = {.size = sizeof settings};
+    memo_link_settings found = {.size = sizeof found};
+    char fingerprint[MEMO_FINGERPRINT_BYTES];
+    assert_string_equal(memo_link_kind_name((memo_link_kind)99), "unknown");
+    REFUSED(memo_db_links(NULL, NULL, "a", &links, &e->err));
+    REFUSED(memo_db_links(e->db, NULL, NULL, &links, &e->err));
+    REFUSED(memo_db_links(e->db, NULL, "a", NULL, &e->err));
+    REFUSED(memo_db_link(NULL, NULL, NULL, &e->err));
+    REFUSED(memo_db_set_links(NULL, &settings, &e->err));
+    REFUSED(memo_db_set_links(e->db, NULL, &e->err));
+    REFUSED(memo_db_get_links(NULL, &found, &e->err));
+    REFUSED(memo_db_get_links(e->db, NULL, &e->err));
+    REFUSED(memo_db_searches(NULL, NULL, &searches, &e->err));
+    REFUSED(memo_db_searches(e->db, NULL, NULL, &e->err));
+    REFUSED(memo_db_get_model(NULL, NULL, 0, fingerprint, &e->err));
+    REFUSED(memo_db_get_model(e->db, NULL, 0, NULL, &e->err));
+    memo_links_free(NULL);
+    memo_searches_free(NULL);
+    assert_null(links);
+    assert_null(searches);
+}
+
+static void null_upkeep(db_env *e)
+{
+    memo_findings *findings = NULL;
+    memo_audit *audit = NULL;
+    memo_spaces *spaces = NULL;
+    assert_string_equal(memo_audit_kind_name((memo_audit_kind)99), "unknown");
+    REFUSED(memo_db_check_place(NULL, &findings, &e->err));
+    REFUSED(memo_db_check_place(e->db, NULL, &e->err));
+    REFUSED(memo_db_audit(NULL, NULL, &audit, &e->err));
+    REFUSED(memo_db_audit(e->db, NULL, NULL, &e->err));
+    REFUSED(memo_db_set_model(NULL, NULL, NULL, &e->err));
+    REFUSED(memo_db_rollback_model(NULL, NULL, NULL, &e->err));
+    REFUSED(memo_db_get_spaces(NULL, &spaces, &e->err));
+    REFUSED(memo_db_get_spaces(e->db, NULL, &e->err));
+    REFUSED(memo_db_export(NULL, NULL, NULL, NULL, NULL, &e->err));
+    REFUSED(memo_db_export(e->db, NULL, NULL, NULL, NULL, &e->err));
+    memo_audit_free(NULL);
+    memo_spaces_free(NULL);
+    assert_null(findings);
+    assert_null(audit);
+    assert_null(spaces);
+}
+
 static void null_repair(db_env *e)
 {
     memo_repair_report *report = NULL;
@@ -192,6 +325,14 @@ static void null_db_read(db_env *e)
     REFUSED(memo_db_get(e->db, NULL, "id", NULL, &e->err));
     REFUSED(memo_db_list(NULL, NULL, &records, &e->err));
     REFUSED(memo_db_list(e->db, NULL, NULL, &e->err));
+    memo_context *context = NULL;
+    memo_calibration calibration;
+    const memo_context_options pack = {.size = sizeof pack, .budget_tokens = 9};
+    REFUSED(memo_db_context(NULL, limits_text, &pack, &context, &e->err));
+    REFUSED(memo_db_context(e->db, limits_text, &pack, NULL, &e->err));
+    REFUSED(memo_db_calibrate(NULL, NULL, &calibration, &e->err));
+    REFUSED(memo_db_calibrate(e->db, NULL, NULL, &e->err));
+    assert_null(context);
     REFUSED(memo_db_search(NULL, limits_text, NULL, &hits, &e->err));
     REFUSED(memo_db_search(e->db, limits_text, NULL, NULL, &e->err));
     REFUSED(memo_db_search(e->db, (memo_text){NULL, 3}, NULL, &hits, &e->err));
@@ -212,8 +353,9 @@ static const struct {
     {null_ctx, "memo_ctx_new memo_ctx_free memo_ctx_cpu memo_ctx_n_threads memo_set_allocator"},
     {null_names, "memo_class_name memo_cpu_name memo_lane_name memo_status_name memo_status_text "
                  "memo_status_exit_code memo_status_http memo_version"},
-    {null_frees, "memo_compile_report_free memo_db_close memo_findings_free memo_hits_free "
-                 "memo_model_close memo_records_free memo_tensor_list_free memo_tokens_free"},
+    {null_frees,
+     "memo_compile_report_free memo_db_close memo_findings_free memo_hits_free memo_context_free "
+     "memo_model_close memo_records_free memo_tensor_list_free memo_tokens_free"},
     {null_model_open, "memo_model_open memo_model_open_memory"},
     {null_model_embed, "memo_model_embed memo_model_plan"},
     {null_model_tokenize, "memo_model_tokenize memo_model_token"},
@@ -224,8 +366,25 @@ static const struct {
                     "memo_fidelity_free"},
     {null_repair, "memo_db_repair memo_db_check_pages memo_db_quarantine memo_repair_report_free"},
     {null_db_open, "memo_db_open"},
+    {null_history, "memo_change_kind_name memo_db_history memo_db_restore memo_db_get_as_of "
+                   "memo_db_changes memo_changes_free memo_db_shred memo_db_prove_gone "
+                   "memo_shred_report_free"},
+    {null_facts, "memo_db_entity_add memo_db_entity_alias memo_db_entity_merge "
+                 "memo_db_entity_forget memo_db_entity_get memo_db_entity_list memo_entities_free "
+                 "memo_db_fact_add memo_db_fact_retract memo_db_fact_replace memo_db_fact_query "
+                 "memo_db_fact_history memo_facts_free"},
+    {null_feedback, "memo_action_name memo_db_feedback memo_db_undo memo_db_actions "
+                    "memo_actions_free memo_db_flush memo_db_set_search_log "
+                    "memo_db_get_search_log"},
+    {null_links, "memo_link_kind_name memo_db_links memo_links_free memo_db_link memo_db_set_links "
+                 "memo_db_get_links memo_db_searches memo_searches_free memo_db_get_model"},
+    {null_upkeep, "memo_db_check_place memo_audit_kind_name memo_db_audit memo_audit_free "
+                  "memo_db_set_model memo_db_rollback_model memo_db_get_spaces memo_spaces_free "
+                  "memo_db_export"},
     {null_db_write, "memo_db_add memo_db_edit memo_db_forget memo_db_import memo_db_backup"},
-    {null_db_read, "memo_db_get memo_db_list memo_db_search memo_db_doctor memo_db_get_stats"},
+    {null_db_read,
+     "memo_db_get memo_db_list memo_db_search memo_db_context memo_db_calibrate memo_db_doctor "
+     "memo_db_get_stats"},
 };
 #define LIMITS_CALLS (sizeof limits_calls / sizeof *limits_calls)
 

@@ -2,7 +2,8 @@
 /* Filters and ids through the calls of a store, by number.
  *
  *   189  test_limits_189_values_are_literal, test_limits_189_nul_in_a_stored_value
- *   190  test_limits_190_unknown_words, test_limits_190_type_mix_matches_nothing
+ *   190  test_limits_190_unknown_words, test_limits_190_type_mix_is_refused,
+ *        test_limits_190_type_mix_of_metadata_matches_nothing
  *   191  test_limits_191_size_of_a_filter
  *   192  test_limits_192_numbers_are_exact, test_limits_192_dates_are_texts_in_metadata
  *   193  test_limits_193_nothing_and_everything
@@ -217,31 +218,35 @@ static void test_limits_190_unknown_words(void **state)
     assert_int_equal(n_records(e), 1);
 }
 
-static void test_limits_190_type_mix_matches_nothing(void **state)
+/* A field of one type refuses a value of another: its `not` would match every record. */
+static void test_limits_190_type_mix_is_refused(void **state)
+{
+    static const char *const bad[][2] = {
+        {"title > 5", "expected a string"},
+        {"title in ('a', true)", "expected a string"},
+        {"not tags = 5", "expected a string"},
+        {"key = 5", "expected a string"},
+        {"version = '1'", "expected a number"},
+        {"not trust = 'trustworthy'", "expected 'trusted', 'untrusted', 'unknown'"},
+        {"tier = true", "expected 'goals', 'hot', 'rest'"},
+        {"not pinned = 1", "expected true or false, 'yes' or 'no'"},
+        {"created > true", "expected a date"},
+    };
+    db_env *e = *state;
+    db_add(e, "a", "the key");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        expect_refused(e, bad[i][0], MEMO_ERR_VALUE, bad[i][1]);
+    assert_int_equal(n_records(e), 1);
+}
+
+static void test_limits_190_type_mix_of_metadata_matches_nothing(void **state)
 {
     static const char *const mixes[] = {
-        "title = 5",
-        "title > 5",
-        "title < 5",
-        "meta.t > 5",
-        "meta.n = '5'",
-        "meta.n > 'a'",
-        "meta.n prefix '5'",
-        "meta.b = 1",
-        "meta.b = 'true'",
-        "meta.t = true",
-        "meta.z = 0",
-        "meta.z = ''",
-        "meta.l = 1",
-        "meta.l = '[1]'",
-        "meta.o contains 'x'",
-        "tags = 5",
-        "key = 5",
-        "version = '1'",
-        "meta.absent = 5",
-        "meta.absent < 5",
-        "meta.n between 'a' and 'z'",
-        "title in (1, 2, true)",
+        "meta.t > 5",        "meta.n = '5'",    "meta.n > 'a'",
+        "meta.n prefix '5'", "meta.b = 1",      "meta.b = 'true'",
+        "meta.t = true",     "meta.z = 0",      "meta.z = ''",
+        "meta.l = 1",        "meta.l = '[1]'",  "meta.o contains 'x'",
+        "meta.absent = 5",   "meta.absent < 5", "meta.n between 'a' and 'z'",
     };
     db_env *e = *state;
     memo_record_in in = db_record("a", "the key");
@@ -528,7 +533,8 @@ int main(void)
         db_test(test_limits_189_values_are_literal),
         db_test(test_limits_189_nul_in_a_stored_value),
         db_test(test_limits_190_unknown_words),
-        db_test(test_limits_190_type_mix_matches_nothing),
+        db_test(test_limits_190_type_mix_is_refused),
+        db_test(test_limits_190_type_mix_of_metadata_matches_nothing),
         db_test(test_limits_191_size_of_a_filter),
         db_test(test_limits_192_numbers_are_exact),
         db_test(test_limits_192_dates_are_texts_in_metadata),

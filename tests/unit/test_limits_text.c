@@ -12,6 +12,7 @@
  *   177  test_limits_177_vectors_of_the_unknown
  *   178  test_limits_178_stored_as_they_are
  *   179  test_limits_179_query_without_its_prompt
+ *   196  test_limits_196_bad_files_take_no_memory
  *
  * The tokens of such texts (171, 173, 176 to 178) are in test_limits_scripts.c. */
 #include <locale.h>
@@ -279,6 +280,8 @@ static void check_large(db_env *e, const char *what, const char *text, size_t n,
     memo_record_in in = db_record("large", "");
     float v[TINY_HIDDEN];
     memo_hits *hits = NULL;
+    const memo_search_options unseen = {.size = sizeof unseen,
+                                        .no_log = 1}; /* else adding keeps it */
     limits_gauge g = limits_begin();
     memo_embed_result r = embed_text(e, text, n, NULL, v);
     limits_end_within(g, what, SECOND, LIMITS_BYTES);
@@ -299,7 +302,7 @@ static void check_large(db_env *e, const char *what, const char *text, size_t n,
     assert_memo_ok(status, e->err);
     check_stored(e, "large", text, n);
     g = limits_begin();
-    assert_memo_ok(memo_db_search(e->db, (memo_text){text, n}, NULL, &hits, &e->err), e->err);
+    assert_memo_ok(memo_db_search(e->db, (memo_text){text, n}, &unseen, &hits, &e->err), e->err);
     assert_true(hits->n >= 1);
     assert_int_equal(hits->query_truncated, r.truncated);
     memo_hits_free(hits);
@@ -337,6 +340,7 @@ static void test_limits_172_emoji_and_marks(void **state)
                                  "\xf0\x9f\x91\xa7";
     db_env *e = *state;
     char *marks = malloc(20002);
+    db_add(e, "small", "the key");           /* what a handle keeps is there */
     check_repeated(e, smile, 4 * 100000, 1); /* run together: one unknown word */
     check_repeated(e, family, 18 * 10000, 1);
     check_repeated(e, "\xf0\x9f\x98\x80 ", 5 * 100000, 100000);
@@ -553,6 +557,30 @@ static int comma_locale(const char *folder)
     return setlocale(LC_ALL, "de_DE.UTF-8") && strcmp(localeconv()->decimal_point, ",") == 0;
 }
 
+static int locale_take(void *user, const char *bytes, size_t n_bytes)
+{
+    return fwrite(bytes, 1, n_bytes, user) != n_bytes;
+}
+
+/* Vectors and a confidence: what is exported can be taken back. */
+static void run_export(db_env *e, const char *path)
+{
+    const char *const paths[] = {path};
+    const memo_export_options with = {.size = sizeof with, .vectors = 1};
+    const memo_fact_in fact = {
+        .size = sizeof fact, .subject = "a", .relation = "r", .value = "v", .confidence = 0.25};
+    memo_import_report report;
+    memo_fact_result result;
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_memo_ok(memo_db_fact_add(e->db, NULL, &fact, &result, &e->err), e->err);
+    assert_memo_ok(memo_db_export(e->db, &with, locale_take, f, NULL, &e->err), e->err);
+    fclose(f);
+    assert_memo_ok(memo_db_import(e->db, paths, 1, NULL, &report, &e->err), e->err);
+    assert_int_equal(report.n_unchanged, 1);
+    assert_int_equal(report.n_failed, 0);
+}
+
 /* Everything with a number in it that goes through the library: a host program may have called
  * setlocale(). */
 static void run_numbers(db_env *e, char *report, size_t n)
@@ -578,6 +606,8 @@ static void run_numbers(db_env *e, char *report, size_t n)
     assert_int_equal(r->n, 1);
     assert_memo_ok(memo_db_search(e->db, MEMO_STR("the key 0.5"), NULL, &hits, &e->err), e->err);
     assert_int_equal(hits->n, 1);
+    snprintf(source, sizeof source, "%s/locale.ndjson", e->dir);
+    run_export(e, source);
     in.metadata_json = "{\"n\":0,5}";
     assert_memo_status(memo_db_add(e->db, NULL, &in, 1, NULL, &e->err), MEMO_ERR_FORMAT, e->err);
     snprintf(report, n, "%s %s %s %s", fingerprint, info.recipe_json, r->records[0].metadata_json,
@@ -603,6 +633,40 @@ static void test_limits_18_comma_locale(void **state)
     assert_string_equal(comma, plain);
 }
 
+/* ---- 196 ------------------------------------------------------------------------------------- */
+
+/* Files that are no text, behind one that is: what is left out takes no room until the group is full. */
+static void test_limits_196_bad_files_take_no_memory(void **state)
+{
+    enum { N_BAD = 40 };
+    static char bad[2 << 20];
+    db_env *e = *state;
+    const memo_import_options o = {.size = sizeof o, .skip_bad = 1};
+    memo_import_report report;
+    char folder[400], name[40];
+    const char *const paths[] = {folder};
+    limits_gauge g;
+    snprintf(folder, sizeof folder, "%s/bad", e->dir);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    memset(bad, 'a', sizeof bad);
+    bad[sizeof bad - 1] = '\xff';
+    for (int i = 0; i <= N_BAD; i++) {
+        FILE *f;
+        snprintf(name, sizeof name, "%03d.txt", i);
+        f = tiny_model_create(folder, name);
+        if (i == 0)
+            fputs("tea", f);
+        else
+            fwrite(bad, 1, sizeof bad, f);
+        fclose(f);
+    }
+    g = limits_begin();
+    assert_memo_ok(memo_db_import(e->db, paths, 1, &o, &report, &e->err), e->err);
+    assert_int_equal(report.n_new, 1);
+    assert_int_equal(report.n_failed, N_BAD);
+    assert_true(limits_peak_bytes - g.live_bytes < (uint64_t)16 << 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -617,6 +681,7 @@ int main(void)
         db_test(test_limits_177_vectors_of_the_unknown),
         db_test(test_limits_178_stored_as_they_are),
         db_test(test_limits_179_query_without_its_prompt),
+        db_test(test_limits_196_bad_files_take_no_memory),
     };
     limits_count_memory();
     return cmocka_run_group_tests(tests, db_setup_group, db_teardown_group);

@@ -416,7 +416,9 @@ static void test_limits_187_number_of_hits(void **state)
 static void test_limits_188_negative_zero_is_zero(void **state)
 {
     enum { DIM = 67 }; /* whole registers and a rest */
-    float query[DIM], minus_query[DIM], rows[2 * DIM], scores[2], other[2];
+    float query[DIM], minus_query[DIM], rows[2 * DIM];
+    double scores[2], other[2];
+    memo_exact exact;
     (void)state;
     for (size_t i = 0; i < DIM; i++) {
         int zero = i % 3 == 0;
@@ -429,8 +431,10 @@ static void test_limits_188_negative_zero_is_zero(void **state)
         const memo_kernels *kernels = memo_kernels_for(cpu);
         if (!kernels || !memo_cpu_has(cpu))
             continue;
-        memo_exact_scores(kernels, query, DIM, rows, 2, scores);
-        memo_exact_scores(kernels, minus_query, DIM, rows, 2, other);
+        memo_exact_init(&exact, kernels, DIM, query);
+        memo_exact_scores(&exact, rows, 2, scores);
+        memo_exact_init(&exact, kernels, DIM, minus_query);
+        memo_exact_scores(&exact, rows, 2, other);
         assert_true(scores[0] != 0);
         for (int i = 0; i < 2; i++)
             if (scores[i] != scores[0] || other[i] != scores[0])

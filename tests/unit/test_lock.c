@@ -11,7 +11,7 @@
 
 #include "base/ctx.h"
 #include "base/file.h"
-#include "store/lock.h"
+#include "store/disk/lock.h"
 
 static void test_lock_excludes_and_names_the_holder(void **state)
 {

@@ -3,7 +3,7 @@
  * place by hand is not, and a mark that cannot be believed says nothing. */
 #include "store_util.h"
 
-#include "store/mark.h"
+#include "store/disk/mark.h"
 
 /* A store as a kill leaves it: one record in the file, two in the log. */
 typedef struct killed {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memo_test.h"
 
-#include "memory/query.h"
+#include "memory/search/query.h"
 
 typedef struct parsed {
     memo_arena arena;

@@ -4,9 +4,10 @@
 #include <math.h>
 #include <sqlite3.h>
 
-#include "store/rows.h"
+#include "memory/db.h"
+#include "store/disk/vfs.h"
+#include "store/rows/rows.h"
 #include "store/store.h"
-#include "store/vfs.h"
 
 static memo_hits *search(db_env *e, const char *query, memo_search_options o)
 {
@@ -255,9 +256,35 @@ static void test_search_lexical_finds_words(void **state)
     assert_true(hits->hits[0].lanes[MEMO_LANE_LEXICAL].score > 0);
     assert_int_equal(hits->hits[0].lanes[MEMO_LANE_DENSE].rank, 0);
     memo_hits_free(hits);
+    hits = search(e, "engineer of Cafés",
+                  (memo_search_options){.mode = MEMO_SEARCH_LEXICAL, .no_terms = 1});
+    assert_string_equal(hits->hits[0].terms, "");
+    memo_hits_free(hits);
 }
 
 /* A record with hundreds of better chunks does not hide the others. */
+static void test_search_lexical_finds_scripts_without_spaces(void **state)
+{
+    db_env *e = *state;
+    memo_hits *hits;
+    db_add(e, "zh", "备用钥匙放在花园里第三个花盆下面");
+    db_add(e, "th", "กุญแจสำรองอยู่ใต้กระถางดอกไม้");
+    db_add(e, "mix", "the iPhone手机 of anna");
+    db_add(e, "en", "the spare key");
+    expect_keys(e, "花园", lexical, "zh");
+    expect_keys(e, "钥匙在花园里吗", lexical, "zh"); /* parts of it are there */
+    expect_keys(e, "盆", lexical, "zh");
+    expect_keys(e, "ดอกไม้", lexical, "th");
+    expect_keys(e, "手机", lexical, "mix");
+    expect_keys(e, "anna 手机", lexical, "mix");
+    expect_keys(e, "汽车", lexical, "");
+    hits = search(e, "spare 花园", lexical);
+    assert_int_equal(hits->n, 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_string_equal(hits->hits[i].terms, hits->hits[i].key[0] == 'z' ? "花园" : "spare");
+    memo_hits_free(hits);
+}
+
 static void test_search_lexical_ranks_records_not_chunks(void **state)
 {
     db_env *e = *state;
@@ -470,10 +497,47 @@ static void test_search_gives_the_same_hits_twice(void **state)
     }
 }
 
+static void test_search_explains_how_it_went(void **state)
+{
+    static const char *const house[] = {"house"};
+    db_env *e = *state;
+    memo_search_options o = {.where = "tags = 'house'"};
+    memo_record_in in = db_record("a", "the spare key");
+    memo_hits *hits;
+    in.tags = house;
+    in.n_tags = 1;
+    db_put(e, in);
+    db_add(e, "b", "the boiler");
+    hits = search(e, "the key", o);
+    assert_null(hits->plan);
+    memo_hits_free(hits);
+    o.explain = 1;
+    hits = search(e, "the key", o);
+    assert_contains(hits->plan->filter, "(ns=? AND tag=?)");
+    assert_int_equal(hits->plan->n_scored, 1);
+    assert_int_equal(hits->plan->n_indexed, 0);
+    assert_int_equal(hits->plan->n_found[MEMO_LANE_DENSE], 1);
+    assert_true(hits->plan->weights[MEMO_LANE_DENSE] == 1 && hits->plan->weighed);
+    memo_hits_free(hits);
+    e->db->index.min_rows = 1;
+    memo_hits_free(search(e, "the key", o)); /* makes the index */
+    db_add(e, "c", "a garden");
+    o.where = NULL;
+    o.mode = MEMO_SEARCH_DENSE;
+    hits = search(e, "the key", o);
+    assert_string_equal(hits->plan->filter, "");
+    assert_int_equal(hits->plan->n_indexed, 2);
+    assert_int_equal(hits->plan->n_later, 1);
+    assert_int_equal(hits->plan->index_seq, 2);
+    assert_int_equal(hits->plan->store_seq, 3);
+    assert_true(hits->plan->weights[MEMO_LANE_LEXICAL] == 0 && !hits->plan->weighed);
+    memo_hits_free(hits);
+}
+
 static void test_search_survives_lack_of_memory(void **state)
 {
     db_env *e = *state;
-    const memo_search_options o = {.size = sizeof o, .where = "created > 5", .k = 3};
+    const memo_search_options o = {.size = sizeof o, .where = "created > 5", .k = 3, .explain = 1};
     int done = 0;
     db_add(e, "a", "the spare key ERR-12");
     db_add(e, "b", "the boiler");
@@ -545,6 +609,7 @@ int main(void)
         db_test(test_search_embeds_the_title_with_the_first_chunk),
         db_test(test_search_first_chunk_and_title_fit_the_model),
         db_test(test_search_lexical_finds_words),
+        db_test(test_search_lexical_finds_scripts_without_spaces),
         db_test(test_search_lexical_ranks_records_not_chunks),
         db_test(test_search_takes_any_query),
         db_test(test_search_finds_the_only_bearer_of_a_name),
@@ -555,6 +620,7 @@ int main(void)
         db_test(test_search_says_when_the_query_is_cut),
         db_test(test_search_returns_what_the_deadline_allows),
         db_test(test_search_gives_the_same_hits_twice),
+        db_test(test_search_explains_how_it_went),
         db_test(test_search_survives_lack_of_memory),
         db_test(test_db_doctor_compares_model_and_vectors),
     };

@@ -2,9 +2,9 @@
 /* The settings of a connection are in force, and errors are in our words. */
 #include "store_util.h"
 
+#include "store/disk/vfs.h"
 #include "store/sql.h"
 #include "store/store_inner.h"
-#include "store/vfs.h"
 
 static int64_t setting(memo_sql *sql, const char *pragma)
 {
@@ -33,7 +33,7 @@ static void test_sql_settings_are_in_force(void **state)
         {"PRAGMA secure_delete", 1},
         {"PRAGMA temp_store", 2},
         {"PRAGMA application_id", 0x4d454d4f},
-        {"PRAGMA user_version", 1},
+        {"PRAGMA user_version", MEMO_STORE_SCHEMA_VERSION},
         {"PRAGMA auto_vacuum", 0},
         {"SELECT journal_mode = 'wal' FROM pragma_journal_mode", 1},
     };

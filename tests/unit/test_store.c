@@ -166,10 +166,11 @@ static void test_store_forget_leaves_a_tombstone_only(void **state)
     util_ok(memo_store_forget(store, 1, r.id, &found, err));
     assert_int_equal(found, 0);
     util_ok(memo_filter_new("key prefix 'k'", env->now_ms, &filter, err));
-    util_ok(memo_store_forget_where(store, 1, filter, &n_forgotten, err));
+    util_ok(memo_store_forget_where(store, &(memo_store_sweep){.ns = 1, .filter = filter},
+                                    &n_forgotten, err));
     assert_int_equal(n_forgotten, 1);
     util_fails(MEMO_ERR_USAGE, "filter",
-               memo_store_forget_where(store, 1, NULL, &n_forgotten, err));
+               memo_store_forget_where(store, &(memo_store_sweep){.ns = 1}, &n_forgotten, err));
     util_ok(memo_store_commit(store, err));
     util_ok(memo_store_get_stats(store, &stats, err));
     assert_int_equal(stats.n_records, 1);
@@ -436,7 +437,7 @@ static void test_store_fulltext_finds_words_titles_and_folds_accents(void **stat
     memo_store_hit *hits;
     memo_store_chunk_row *rows;
     memo_buf match = {0};
-    unsigned char found[2];
+    unsigned char found[2] = {0, 0};
     int64_t ids[2];
     size_t n;
     util_add(store, "y", "nothing of the kind", 1);
@@ -456,13 +457,13 @@ static void test_store_fulltext_finds_words_titles_and_folds_accents(void **stat
     assert_string_equal(rows[1].text.bytes, " second half here");
     assert_string_equal(rows[1].record_info.title, "Marmalade");
     assert_null(rows[1].record_info.text.bytes);
-    util_ok(memo_store_match_chunks(store, "half", ids, 2, found, err));
+    util_ok(memo_store_match_chunks(store, MEMO_STORE_WORDS, "half", ids, 2, found, err));
     assert_int_equal(found[0], 0);
     assert_int_equal(found[1], 1);
     util_fails(MEMO_ERR_VALUE, "syntax error",
                util_search(store, &scope, "AND AND (", 1, 9, &arena, &hits, &n, err));
     util_fails(MEMO_ERR_VALUE, "unterminated string",
-               memo_store_match_chunks(store, "\"", ids, 2, found, err));
+               memo_store_match_chunks(store, MEMO_STORE_WORDS, "\"", ids, 2, found, err));
     memo_store_quote_term(&match, "a \"quote\" OR café", strlen("a \"quote\" OR café"));
     util_ok(util_search(store, &scope, match.data, 1, 9, &arena, &hits, &n, err));
     assert_int_equal(n, 0);

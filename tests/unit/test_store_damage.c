@@ -9,8 +9,8 @@
 
 #include "base/hash.h"
 #include "base/rng.h"
+#include "store/disk/vfs.h"
 #include "store/store_inner.h"
-#include "store/vfs.h"
 
 enum { N_FLIPS = 1200, N_LOG_FLIPS = 400 };
 
@@ -271,7 +271,7 @@ static uint32_t root_of(util_env *env, const char *name)
 /* A page of an index names one cell twice: its row was given twice, for its own checksum is right. */
 static void test_damage_of_an_index_repeats_no_row(void **state)
 {
-    static const char *const names[] = {"records_by_time", "vectors_by_space"};
+    static const char *const names[] = {"records_by_age", "sqlite_autoindex_vectors_1"};
     enum { FIRST = 8, LAST = 38 }; /* bytes of the page: the places of its first cells */
     util_env *env = *state;
     static picture want, got;

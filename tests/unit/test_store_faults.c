@@ -10,8 +10,8 @@
 #include <sqlite3.h>
 
 #include "base/file.h"
+#include "store/disk/vfs.h"
 #include "store/store_inner.h"
-#include "store/vfs.h"
 
 /* ---- disk ---------------------------------------------------------------------------------- */
 
@@ -417,7 +417,8 @@ static memo_status use_everything(util_env *env, memo_store *store, memo_arena *
     if (!status)
         status = memo_store_forget(store, 1, "1", &found, err);
     if (!status)
-        status = memo_store_forget_where(store, 1, *filter, &n_records, err);
+        status = memo_store_forget_where(store, &(memo_store_sweep){.ns = 1, .filter = *filter},
+                                         &n_records, err);
     if (!status)
         status = memo_store_commit(store, err);
     memo_store_rollback(store);

@@ -8,9 +8,9 @@
 #include <sys/wait.h>
 
 #include "base/file.h"
+#include "store/disk/vfs.h"
 #include "store/schema.h"
 #include "store/store_inner.h"
-#include "store/vfs.h"
 
 static memo_status open_mode(util_env *env, memo_open_mode mode, memo_err *err)
 {
@@ -153,7 +153,7 @@ static void test_open_refuses_newer_schema(void **state)
     make_store(env);
     meddle(env, "PRAGMA user_version = 7");
     refused_in_all_modes(env, MEMO_ERR_UNSUPPORTED, "schema version 7; this library");
-    refused_in_all_modes(env, MEMO_ERR_UNSUPPORTED, "up to 1");
+    refused_in_all_modes(env, MEMO_ERR_UNSUPPORTED, "up to 2");
 }
 
 /* ---- planted schema objects ---------------------------------------------------------------- */
@@ -171,8 +171,8 @@ static void test_open_refuses_foreign_schema_objects(void **state)
         {"CREATE VIRTUAL TABLE evil USING fts5(a)", "table \"evil"},
         {"CREATE INDEX evil ON records(title)", "index \"evil\""},
         {"CREATE INDEX evil ON records(upper(title))", "index \"evil\""},
-        {"ALTER TABLE tombstones ADD COLUMN evil TEXT DEFAULT 'x'", "table \"tombstones\""},
-        {"DROP INDEX records_by_time", "instead of the"},
+        {"ALTER TABLE forgotten ADD COLUMN evil TEXT DEFAULT 'x'", "table \"forgotten\""},
+        {"DROP INDEX records_by_age", "instead of the"},
         {"DROP TABLE quarantine", "instead of the"},
         {"DROP TABLE meta; CREATE VIEW meta AS SELECT 1 AS one, 'x' AS uuid", "view \"meta\""},
     };
@@ -190,16 +190,22 @@ static void test_open_refuses_foreign_schema_objects(void **state)
 
 /* ---- upgrades ------------------------------------------------------------------------------ */
 
-/* The upgrade to a version 2 that does not exist outside this test. */
+/* The upgrade to a version 3 that does not exist outside this test. */
 static const char *const next_create[] = {
     "CREATE TABLE added(a INTEGER PRIMARY KEY, b TEXT NOT NULL) STRICT"};
 static const char *const broken_create[] = {"CREATE TABLE added(a)", "CREATE TABLE added(a)"};
 
-static void make_steps(memo_schema_step out[2], const char *const *create, size_t n_create,
-                       const char *fill)
+static memo_status fill_next(memo_sql *sql, memo_err *e)
+{
+    return memo_sql_exec(sql, "INSERT INTO added SELECT rid, id FROM records", "fill", e);
+}
+
+static void make_steps(memo_schema_step out[3], const char *const *create, size_t n_create,
+                       memo_status (*fill)(memo_sql *, memo_err *))
 {
     out[0] = memo_schema_steps[0];
-    out[1] = (memo_schema_step){.create = create, .n_create = n_create, .fill = fill};
+    out[1] = memo_schema_steps[1];
+    out[2] = (memo_schema_step){.create = create, .n_create = n_create, .fill = fill};
 }
 
 static int fail_fsync(int fd)
@@ -212,43 +218,43 @@ static int fail_fsync(int fd)
 static void test_open_upgrade_copies_then_changes_all_or_nothing(void **state)
 {
     util_env *env = *state;
-    memo_schema_step steps[2];
+    memo_schema_step steps[3];
     char backup[160], part[160];
     memo_sql sql;
     int64_t version = 0, rows = -1;
     make_store(env);
-    side_path(env, ".v1.bak", backup);
-    side_path(env, ".v1.bak.part", part);
+    side_path(env, ".v2.bak", backup);
+    side_path(env, ".v2.bak.part", part);
     util_ok(memo_sql_open(&sql, env->path, MEMO_SQL_WRITE, 0, 100, err));
     util_ok(memo_sql_setup(&sql, err));
 
     make_steps(steps, broken_create, 2, NULL);
-    assert_int_not_equal(memo_schema_upgrade(&sql, steps, 2, 1, NULL), MEMO_OK);
+    assert_int_not_equal(memo_schema_upgrade(&sql, steps, 3, 2, NULL), MEMO_OK);
     util_ok(memo_sql_int(&sql, "PRAGMA user_version", &version, err));
-    assert_int_equal(version, 1);
-    util_ok(memo_schema_check(&sql, steps, 1, err));
+    assert_int_equal(version, 2);
+    util_ok(memo_schema_check(&sql, steps, 2, err));
 
     { /* a backup whose name may not last is none: nothing is upgraded */
         memo_sys sys = *memo_sys_get();
         sys.fsync = fail_fsync;
         memo_sys_set(&sys);
         make_steps(steps, next_create, 1, NULL);
-        assert_int_equal(memo_schema_upgrade(&sql, steps, 2, 1, NULL), MEMO_ERR_IO);
+        assert_int_equal(memo_schema_upgrade(&sql, steps, 3, 2, NULL), MEMO_ERR_IO);
         memo_sys_set(NULL);
         util_ok(memo_sql_int(&sql, "PRAGMA user_version", &version, err));
-        assert_int_equal(version, 1);
+        assert_int_equal(version, 2);
     }
 
-    make_steps(steps, next_create, 1, "INSERT INTO added SELECT rid, id FROM records");
-    util_ok(memo_schema_upgrade(&sql, steps, 2, 1, err));
+    make_steps(steps, next_create, 1, fill_next);
+    util_ok(memo_schema_upgrade(&sql, steps, 3, 2, err));
     util_ok(memo_sql_int(&sql, "PRAGMA user_version", &version, err));
     util_ok(memo_sql_int(&sql, "SELECT count(*) FROM added", &rows, err));
-    assert_int_equal(version, 2);
+    assert_int_equal(version, 3);
     assert_int_equal(rows, 1);
-    util_ok(memo_schema_check(&sql, steps, 2, err));
-    util_fails(MEMO_ERR_CORRUPT, "\"added\"", memo_schema_check(&sql, steps, 1, err));
+    util_ok(memo_schema_check(&sql, steps, 3, err));
+    util_fails(MEMO_ERR_CORRUPT, "\"added\"", memo_schema_check(&sql, steps, 2, err));
     memo_sql_close(&sql, 0);
-    refused_in_all_modes(env, MEMO_ERR_UNSUPPORTED, "schema version 2");
+    refused_in_all_modes(env, MEMO_ERR_UNSUPPORTED, "schema version 3");
 
     /* The copy is a whole store of the old version. */
     assert_int_equal(access(part, F_OK), -1);

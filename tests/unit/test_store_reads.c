@@ -115,8 +115,9 @@ static void write_over(memo_store *store)
     util_ok(memo_store_begin_write(store, err));
     put.id = ids[1];
     util_fails(MEMO_ERR_CORRUPT, ids[1], memo_store_put_record(store, 1, &put, &result, err));
-    util_fails(MEMO_ERR_CORRUPT, "nothing was forgotten",
-               memo_store_forget_where(store, 1, filter, &n, err));
+    util_fails(
+        MEMO_ERR_CORRUPT, "nothing was forgotten",
+        memo_store_forget_where(store, &(memo_store_sweep){.ns = 1, .filter = filter}, &n, err));
     put.id = NULL;
     util_ok(memo_store_put_record(store, 1, &put, &result, err));
     assert_int_not_equal(result.outcome, MEMO_OUTCOME_UNCHANGED);

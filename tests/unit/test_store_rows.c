@@ -7,8 +7,8 @@
 #include <sqlite3.h>
 #include <sys/wait.h>
 
+#include "store/disk/vfs.h"
 #include "store/store_inner.h"
-#include "store/vfs.h"
 
 /* ---- rows changed behind good page checksums ----------------------------------------------- */
 

@@ -5,7 +5,7 @@
 
 #include <sqlite3.h>
 
-#include "store/vfs.h"
+#include "store/disk/vfs.h"
 
 static sqlite3 *open_db(const char *path)
 {

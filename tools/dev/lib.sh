@@ -11,7 +11,7 @@ die() {
 requires="sqlite3 jansson libutf8proc libxxhash libcrypto"
 
 # What each job needs, as Debian package names.
-need_build="gcc libc6-dev cmake ninja-build pkg-config libsqlite3-dev libjansson-dev libutf8proc-dev libxxhash-dev libssl-dev"
+need_build="gcc libc6-dev cmake ninja-build pkg-config libsqlite3-dev libjansson-dev libutf8proc-dev libxxhash-dev libssl-dev libzstd-dev"
 need_model="$need_build python3 ca-certificates"
 need_check="$need_model zlib1g-dev libcmocka-dev clang clang-format clang-tidy g++ binutils xz-utils git valgrind procps gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 

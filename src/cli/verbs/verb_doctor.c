@@ -201,6 +201,22 @@ static memo_status doctor_open(doctor_state *state, memo_err *err)
     return status == MEMO_ERR_IO ? cli_app_store(state->app, MEMO_OPEN_READ_ONLY, err) : status;
 }
 
+/* What is around the store is not asked for by --verify: it is not in the file. */
+static void doctor_place(doctor_state *state)
+{
+    memo_err why = {0};
+    memo_findings *findings = NULL;
+    memo_status status;
+    if (cli_args_has(&state->app->args, OPT_VERIFY))
+        return;
+    status = memo_db_check_place(state->app->db, &findings, &why);
+    if (status)
+        doctor_failed(state, "place", status, &why);
+    else
+        doctor_put_all(state, findings);
+    memo_findings_free(findings);
+}
+
 static void doctor_store(doctor_state *state)
 {
     cli_app *app = state->app;
@@ -213,6 +229,7 @@ static void doctor_store(doctor_state *state)
     }
     if (status == MEMO_OK) {
         doctor_stats(state);
+        doctor_place(state);
         status = memo_db_doctor(app->db, &findings, &why);
     }
     if (status)
@@ -226,9 +243,12 @@ static void doctor_store(doctor_state *state)
 
 /* ---- the verb ------------------------------------------------------------------------------ */
 
+/* The settings are shown also when nothing can be opened by them. */
 static void doctor_env(cli_app *app)
 {
     memo_buf *out = &app->out.buf;
+    memo_err why = {0};
+    (void)cli_app_find_model(app, &why);
     if (app->out.format == CLI_FORMAT_TEXT) {
         cli_settings_put_text(out, &app->settings);
         return;
@@ -271,7 +291,7 @@ static memo_status doctor_check(cli_app *app, memo_err *err)
 
 memo_status cli_verb_doctor(cli_app *app, memo_err *err)
 {
-    static const int modes[] = {OPT_VERIFY, OPT_REPAIR, OPT_QUARANTINE, OPT_ENV};
+    static const int modes[] = {OPT_VERIFY, OPT_REPAIR, OPT_QUARANTINE, OPT_ENV, OPT_PROVE_GONE};
     int mode = 0, n = 0;
     memo_status status = cli_app_settings(app, err);
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
@@ -281,13 +301,18 @@ memo_status cli_verb_doctor(cli_app *app, memo_err *err)
         }
     if (status == MEMO_OK && n > 1)
         status = memo_fail(err, MEMO_ERR_USAGE,
-                           "--verify, --repair, --quarantine and --env: one of them at a time");
+                           "--verify, --repair, --quarantine, --env and --prove-gone: one of them "
+                           "at a time");
+    if (status == MEMO_OK && cli_args_has(&app->args, OPT_TEXT_FILE) && mode != OPT_PROVE_GONE)
+        status = memo_fail(err, MEMO_ERR_USAGE, "--text-file goes with --prove-gone ID");
     if (status == MEMO_OK && mode != OPT_REPAIR && cli_args_has(&app->args, OPT_DRY_RUN))
         status = memo_fail(err, MEMO_ERR_USAGE, "--dry-run goes with --repair");
     if (status)
         return status;
     if (mode == OPT_REPAIR)
         return cli_doctor_repair(app, err);
+    if (mode == OPT_PROVE_GONE)
+        return cli_doctor_prove(app, err);
     if (mode == OPT_QUARANTINE)
         return cli_doctor_quarantine(app, err);
     if (mode == OPT_ENV) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* get, list and forget: whole records. */
+/* get and list: whole records. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ enum { LIST_DEFAULT = 20, LIST_PAGE = 1000 };
 static void records_warn_damaged(cli_app *app, const memo_records *records)
 {
     for (size_t i = 0; i < records->n_damaged; i++)
-        cli_warn("record %s is damaged and left out", records->damaged[i]);
+        cli_warn("%s is damaged and left out", records->damaged[i]);
     if (records->n_damaged > 0 && app->out.format == CLI_FORMAT_TEXT)
         cli_warn("memolith doctor says more");
 }
@@ -42,7 +42,7 @@ static void get_put_date(cli_out *out, const char *name, int64_t unix_ms)
 }
 
 /* Fields, an empty line, the text as it is. On a terminal its control characters are not sent. */
-static void get_put_text(cli_out *out, const memo_record *record)
+static void get_put_text(cli_out *out, const memo_record *record, memo_db *db)
 {
     memo_buf tags = {0};
     for (size_t i = 0; i < record->n_tags; i++)
@@ -58,6 +58,13 @@ static void get_put_text(cli_out *out, const memo_record *record)
     if (record->updated_ms != record->created_ms)
         get_put_date(out, "updated", record->updated_ms);
     get_put_date(out, "expires", record->expires_ms);
+    get_put_field(out, "trust", record->trust ? cli_trust_name(record->trust) : "");
+    get_put_field(out, "pinned", record->pinned ? "yes" : "");
+    get_put_field(out, "tier", record->tier != 2 ? cli_tier_name(record->tier) : "");
+    get_put_field(out, "part of", record->parent);
+    get_put_field(out, "replaces", record->supersedes);
+    get_put_field(out, "replaced", record->superseded_by);
+    cli_links_text(&out->buf, db, record->ns, record->id, 0);
     memo_buf_putc(&out->buf, '\n');
     memo_buf_fini(&tags);
     for (size_t i = 0; i < record->text.n_bytes; i++) {
@@ -71,13 +78,19 @@ static void get_put_text(cli_out *out, const memo_record *record)
 memo_status cli_verb_get(cli_app *app, memo_err *err)
 {
     memo_records *records = NULL;
+    const char *id = app->args.words[0], *ns = cli_app_ns(app);
     memo_status status = cli_app_store(app, MEMO_OPEN_READ_ONLY, err);
+    if (status == MEMO_OK && cli_args_has(&app->args, OPT_AS_OF))
+        status = memo_db_get_as_of(
+            app->db, ns, id, (int64_t)cli_args_number(&app->args, OPT_AS_OF, 0), &records, err);
+    else if (status == MEMO_OK)
+        status = memo_db_get(app->db, ns, id, &records, err);
     if (status == MEMO_OK)
-        status = memo_db_get(app->db, cli_app_ns(app), app->args.words[0], &records, err);
+        records_warn_damaged(app, records);
     if (status == MEMO_OK && app->out.format == CLI_FORMAT_TEXT) {
-        get_put_text(&app->out, &records->records[0]);
+        get_put_text(&app->out, &records->records[0], app->db);
     } else if (status == MEMO_OK) {
-        cli_record_json(&app->out.buf, &records->records[0]);
+        cli_record_json_linked(&app->out.buf, &records->records[0], app->db);
         memo_buf_putc(&app->out.buf, '\n');
     }
     memo_records_free(records);
@@ -135,6 +148,7 @@ static memo_status list_pages(cli_app *app, uint64_t wanted, uint64_t *n_shown, 
         .where = cli_args_text(&app->args, OPT_WHERE),
         .after = cli_args_text(&app->args, OPT_AFTER),
         .oldest_first = cli_args_has(&app->args, OPT_OLDEST_FIRST),
+        .as_of_ms = (int64_t)cli_args_number(&app->args, OPT_AS_OF, 0),
     };
     memo_status status = MEMO_OK;
     do {
@@ -178,71 +192,5 @@ memo_status cli_verb_list(cli_app *app, memo_err *err)
         memo_buf_puts(out, "}\n");
     if (app->out.format == CLI_FORMAT_TEXT && n_shown == 0)
         cli_say("no record%s", cli_args_has(&app->args, OPT_WHERE) ? " matches the filter" : "");
-    return MEMO_OK;
-}
-
-/* ---- forget -------------------------------------------------------------------------------- */
-
-static void forget_put_result(cli_app *app, int dry_run, uint64_t n_forgotten, uint64_t n_absent)
-{
-    memo_buf *out = &app->out.buf;
-    if (app->out.format == CLI_FORMAT_TEXT) {
-        memo_buf_printf(out, "%s%" PRIu64 " record%s", dry_run ? "would forget " : "forgot ",
-                        n_forgotten, n_forgotten == 1 ? "" : "s");
-        if (n_absent > 0)
-            memo_buf_printf(out, ", %" PRIu64 " not there", n_absent);
-        memo_buf_putc(out, '\n');
-        return;
-    }
-    cli_json_open(out, '{');
-    cli_json_put_u64(out, "forgotten", n_forgotten);
-    cli_json_put_u64(out, "absent", n_absent);
-    cli_json_key(out, "dry_run");
-    cli_json_bool(out, dry_run);
-    memo_buf_puts(out, "}\n");
-}
-
-/* A filter can match more than was meant, so it needs --yes. Nothing is asked: a script and a
- * person get the same answer, the count and the two ways on. */
-static memo_status forget_without_yes(uint64_t n, memo_err *err)
-{
-    memo_fail(err, MEMO_ERR_USAGE, "the filter matches %" PRIu64 " record%s; nothing was forgotten",
-              n, n == 1 ? "" : "s");
-    return memo_hint(err, MEMO_ERR_USAGE,
-                     "--yes to forget them   (memolith list --where ... shows them)");
-}
-
-memo_status cli_verb_forget(cli_app *app, memo_err *err)
-{
-    const cli_args *args = &app->args;
-    uint64_t n_forgotten = 0, n_absent = 0;
-    int asked_dry = cli_args_has(args, OPT_DRY_RUN);
-    memo_forget_options options = {
-        .size = sizeof options,
-        .ns = cli_app_ns(app),
-        .ids = args->words,
-        .n_ids = args->n_words,
-        .where = cli_args_text(args, OPT_WHERE),
-        .dry_run = asked_dry,
-    };
-    int needs_yes = options.where && !cli_args_has(args, OPT_YES) && !asked_dry;
-    if (args->n_words == 0 && !options.where)
-        return memo_hint(err,
-                         memo_fail(err, MEMO_ERR_USAGE, "forget needs an ID or --where FILTER"),
-                         "%s", args->verb->example);
-    if (args->n_words > 0 && options.where)
-        return memo_fail(err, MEMO_ERR_USAGE, "forget takes ids or --where, not both");
-    options.dry_run |= needs_yes;
-    memo_status status = cli_app_store(app, MEMO_OPEN_EXISTING, err);
-    if (status == MEMO_OK)
-        status = memo_db_forget(app->db, &options, &n_forgotten, &n_absent, err);
-    if (status == MEMO_OK && needs_yes && n_forgotten > 0)
-        return forget_without_yes(n_forgotten, err);
-    if (status)
-        return status;
-    forget_put_result(app, options.dry_run, n_forgotten, n_absent);
-    if (args->n_words > 0 && n_forgotten == 0)
-        return memo_fail(err, MEMO_ERR_NOTFOUND, "no record has %s",
-                         args->n_words == 1 ? "this id or key" : "one of these ids or keys");
     return MEMO_OK;
 }

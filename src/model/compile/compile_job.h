@@ -43,7 +43,7 @@ typedef struct memo_compile_job {
     size_t n_tables;
     void *own_tables; /* tables of a folder */
     memo_layout layout;
-    memo_calibration *calibration; /* what was seen of the inputs, or NULL */
+    memo_calibrate_job *calibration; /* what was seen of the inputs, or NULL */
     int owns_calibration;
     memo_model *made[MEMO_AUTO_MODELS + 1]; /* temporaries, open until the end */
     size_t n_made;

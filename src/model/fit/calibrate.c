@@ -25,7 +25,7 @@ typedef struct calibrate_input {
     int bad;           /* NaN or infinity was seen */
 } calibrate_input;
 
-struct memo_calibration {
+struct memo_calibrate_job {
     memo_model *model;
     const memo_compile_options *options;
     const memo_layout *layout; /* the model's */
@@ -89,7 +89,7 @@ static memo_status calibrate_read(const memo_model *model, const char *path,
 /* ---- what is seen -------------------------------------------------------------------------- */
 
 /* The slot of a matrix that is about to run: it is one of its layer's. */
-static size_t calibrate_find(const memo_calibration *job, const memo_linear *linear)
+static size_t calibrate_find(const memo_calibrate_job *job, const memo_linear *linear)
 {
     const memo_layer_weights *layers = job->model->layers;
     size_t layer = (size_t)((const char *)linear - (const char *)layers) / sizeof *layers;
@@ -102,7 +102,7 @@ static size_t calibrate_find(const memo_calibration *job, const memo_linear *lin
 
 static void calibrate_extremes(void *user, const memo_linear *linear, memo_rows x, size_t n_rows)
 {
-    memo_calibration *job = user;
+    memo_calibrate_job *job = user;
     calibrate_input *in = &job->inputs[calibrate_find(job, linear)];
 
     for (size_t r = 0; r < n_rows; r++)
@@ -118,7 +118,7 @@ static void calibrate_extremes(void *user, const memo_linear *linear, memo_rows 
 
 static void calibrate_count(void *user, const memo_linear *linear, memo_rows x, size_t n_rows)
 {
-    memo_calibration *job = user;
+    memo_calibrate_job *job = user;
     calibrate_input *in = &job->inputs[calibrate_find(job, linear)];
     double step = CALIBRATE_BINS / (in->high - in->low);
 
@@ -175,7 +175,7 @@ static memo_input_range calibrate_choose(const calibrate_input *in)
 
 static void calibrate_release(void *user, size_t stage, memo_rows states, size_t n_tokens)
 {
-    const memo_calibration *job = user;
+    const memo_calibrate_job *job = user;
 
     (void)states, (void)n_tokens;
     memo_model_release(job->model, stage);
@@ -183,7 +183,7 @@ static void calibrate_release(void *user, size_t stage, memo_rows states, size_t
 
 /* ---- both passes --------------------------------------------------------------------------- */
 
-static memo_status calibrate_pass(memo_calibration *job, memo_tap_input_fn look, memo_err *err)
+static memo_status calibrate_pass(memo_calibrate_job *job, memo_tap_input_fn look, memo_err *err)
 {
     const memo_compile_options *o = job->options;
     memo_tap tap = {.fn = calibrate_release, .input = look, .user = job};
@@ -196,7 +196,7 @@ static memo_status calibrate_pass(memo_calibration *job, memo_tap_input_fn look,
 }
 
 /* One block for the ranges and the importances behind them; and what is only used here. */
-static memo_status calibrate_alloc(memo_calibration *job, memo_err *err)
+static memo_status calibrate_alloc(memo_calibrate_job *job, memo_err *err)
 {
     size_t n_slots = job->layout->n_slots, n_importance = 0, n_matrices = 0;
 
@@ -228,7 +228,7 @@ static memo_status calibrate_alloc(memo_calibration *job, memo_err *err)
     return MEMO_OK;
 }
 
-static memo_status calibrate_ranges(memo_calibration *job, memo_err *err)
+static memo_status calibrate_ranges(memo_calibrate_job *job, memo_err *err)
 {
     memo_status status = calibrate_pass(job, calibrate_extremes, err);
 
@@ -254,9 +254,9 @@ static memo_status calibrate_ranges(memo_calibration *job, memo_err *err)
 }
 
 memo_status memo_calibrate(memo_model *model, const char *path, const memo_compile_options *options,
-                           memo_calibration **out, memo_err *err)
+                           memo_calibrate_job **out, memo_err *err)
 {
-    memo_calibration *job = memo_calloc(1, sizeof *job);
+    memo_calibrate_job *job = memo_calloc(1, sizeof *job);
     memo_status status;
 
     if (!job)
@@ -275,7 +275,7 @@ memo_status memo_calibrate(memo_model *model, const char *path, const memo_compi
     return status;
 }
 
-void memo_calibration_free(memo_calibration *job)
+void memo_calibration_free(memo_calibrate_job *job)
 {
     if (!job)
         return;
@@ -293,7 +293,7 @@ void memo_calibration_free(memo_calibration *job)
 
 static void calibrate_moments(void *user, const memo_linear *linear, memo_rows x, size_t n_rows)
 {
-    memo_calibration *job = user;
+    memo_calibrate_job *job = user;
     float *moments = (float *)(uintptr_t)job->ranges[calibrate_find(job, linear)].moments;
 
     for (size_t r = 0; r < n_rows && moments; r += MEMO_FEEDBACK_ROWS) {
@@ -337,7 +337,7 @@ memo_status memo_calibration_check(const memo_ctx *ctx, const memo_layout *layou
 }
 
 /* Measure the moments of the slots from `slot` on that are wanted and fit together. */
-static memo_status calibrate_next(memo_calibration *job, const memo_layout *layout, size_t slot,
+static memo_status calibrate_next(memo_calibrate_job *job, const memo_layout *layout, size_t slot,
                                   memo_err *err)
 {
     size_t n_values = 0, widest = 0, end = slot;
@@ -376,7 +376,7 @@ static memo_status calibrate_next(memo_calibration *job, const memo_layout *layo
     return calibrate_pass(job, calibrate_moments, err);
 }
 
-memo_status memo_calibration_input(memo_calibration *job, const memo_layout *layout, size_t slot,
+memo_status memo_calibration_input(memo_calibrate_job *job, const memo_layout *layout, size_t slot,
                                    const memo_input_range **input, memo_err *err)
 {
     memo_status status = MEMO_OK;

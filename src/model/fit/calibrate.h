@@ -16,7 +16,7 @@
 #define MEMO_CALIBRATE_BYTES                                                                       \
     ((size_t)96 << 20) /* of moments, at most; see memo_calibration_check() */
 
-typedef struct memo_calibration memo_calibration;
+typedef struct memo_calibrate_job memo_calibrate_job;
 
 /* memo_calibrate() -- run a model on the lines of a text file.
  *
@@ -27,8 +27,8 @@ typedef struct memo_calibration memo_calibration;
  * MEMO_ERR_VALUE: no line with a character, invalid UTF-8 naming the line, or an input that is not
  * finite. Memory: 8 KiB and the importance of its inputs for each matrix, and the texts. */
 memo_status memo_calibrate(memo_model *model, const char *path, const memo_compile_options *options,
-                           memo_calibration **out, memo_err *err);
-void memo_calibration_free(memo_calibration *calibration);
+                           memo_calibrate_job **out, memo_err *err);
+void memo_calibration_free(memo_calibrate_job *calibration);
 
 /* memo_calibration_check() -- hold what moments will need against the memory limit of a context.
  *
@@ -43,7 +43,7 @@ memo_status memo_calibration_check(const memo_ctx *ctx, const memo_layout *layou
  *   layout  of the same network, whose formats say which moments are wanted; the same for all calls
  *           in the order of the slots, or moments are measured again
  *   input   out, valid until the next call */
-memo_status memo_calibration_input(memo_calibration *calibration, const memo_layout *layout,
+memo_status memo_calibration_input(memo_calibrate_job *calibration, const memo_layout *layout,
                                    size_t slot, const memo_input_range **input, memo_err *err);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "store/vfs.h"
+#include "store/disk/vfs.h"
 
 enum {
     CARVE_USABLE = MEMO_PAGE_BYTES - MEMO_PAGE_SUM,

@@ -8,8 +8,8 @@
 #ifndef MEMO_STORE_CARVE_H
 #define MEMO_STORE_CARVE_H
 
-#include "store/pages.h"
-#include "store/repair/cells.h"
+#include "store/disk/pages.h"
+#include "store/rows/cells.h"
 
 typedef struct memo_carved {
     uint32_t page;

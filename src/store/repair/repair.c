@@ -25,10 +25,10 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "store/claim.h"
+#include "store/disk/claim.h"
+#include "store/disk/vfs.h"
 #include "store/repair/walfile.h"
 #include "store/schema.h"
-#include "store/vfs.h"
 
 enum { REPAIR_NAMED_PAGES = 40, REPAIR_MAX_COPIES = 10000, REPAIR_BUSY_MS = 5000 };
 
@@ -380,7 +380,9 @@ static memo_status repair_make_new(repair_job *job, int *which, memo_err *err)
     int changed = job->bad.n != 0 || job->has_broken_end;
     memo_status status = repair_mend(job, job->out[0].tmp_path, &changed, &why);
     *which = 0;
-    if (status == MEMO_ERR_CORRUPT) {
+    /* What a damaged header says of its version is damage. */
+    if (status == MEMO_ERR_CORRUPT ||
+        (status == MEMO_ERR_UNSUPPORTED && memo_pages_has(&job->bad, 1))) {
         size_t n_name = strlen(job->out[0].tmp_path);
         int named = strncmp(why.message, job->out[0].tmp_path, n_name) == 0;
         memo_repair_say(&job->repair, MEMO_FINDING_BAD, "file", "",
@@ -437,6 +439,18 @@ static void repair_clear_beside(const char *tmp_path)
         snprintf(name, sizeof name, "%s%s", tmp_path, sides[i]);
         (void)memo_sys_get()->unlink(name);
     }
+    for (size_t v = 1; tmp_path && v < memo_schema_n_steps; v++) { /* of an older schema */
+        snprintf(name, sizeof name, "%s.v%zu.bak", tmp_path, v);
+        (void)memo_sys_get()->unlink(name);
+    }
+}
+
+/* An index of the vectors as they were. It would be found out, and is of no use. */
+static void repair_remove_index(const char *path)
+{
+    char name[PATH_MAX + 16];
+    snprintf(name, sizeof name, "%s-idx", path);
+    (void)memo_sys_get()->unlink(name);
 }
 
 static memo_status repair_claimed(repair_job *job, const memo_lock *lock, memo_err *err)
@@ -458,6 +472,8 @@ static memo_status repair_claimed(repair_job *job, const memo_lock *lock, memo_e
         status = repair_settle_old(job, err);
     if (!status)
         status = memo_claim_replace(&job->claim, &job->out[which], err);
+    if (!status)
+        repair_remove_index(job->path);
     if (!status && job->mark.change) { /* what is lost has been said; a folded log is no loss */
         job->mark.change = 0;
         memo_mark_write(lock, &job->mark, 1);

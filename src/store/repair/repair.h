@@ -4,6 +4,7 @@
  *   repair.c       files: the copy that is worked on, the original that is kept, the swap
  *   quarantine.c   the table of rows taken out of service
  *   repair_rows.c  an open store of sound structure: bad rows to quarantine, relations and words
+ *   repair_tables.c  the same for rows of the tables of rows/cells.h
  *   rescue.c       a new store from the rows that can still be read of a damaged one
  *
  * Nothing is deleted: a row that cannot be served lies in table `quarantine` with the reason and its
@@ -42,6 +43,11 @@ memo_status memo_quarantine_forget(memo_sql *sql, const char *id, int *found, me
  * finds nothing. */
 memo_status memo_repair_rows(memo_store *store, const memo_repair *repair, int *changed,
                              memo_err *err);
+
+/* The part of it that is about links, facts, searches and the other tables of rows/cells.h.
+ * (repair_tables.c) */
+memo_status memo_repair_tables(memo_sql *sql, const memo_repair *repair, int *changed,
+                               memo_err *err);
 
 /* ---- a new store (rescue.c) ---------------------------------------------------------------- */
 

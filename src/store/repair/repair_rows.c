@@ -3,6 +3,9 @@
  * what a row refers to is settled before the row is looked at, so that in the end every row is whole
  * and refers to whole rows. */
 #include "store/repair/repair.h"
+#include "store/rows/parts.h"
+#include "store/rows/sketches.h"
+#include "store/rows/vectors.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -285,6 +288,19 @@ static memo_status repair_vectors(repair_work *w, memo_err *err)
     return status;
 }
 
+static memo_status repair_sets(repair_work *w, memo_err *err)
+{
+    int same = 1;
+    memo_status status = memo_vector_sets_check(w->sql, &same, err);
+    if (status || same)
+        return status;
+    w->store->recount_vectors = 1; /* done at the commit */
+    w->changed = 1;
+    memo_repair_say(w->repair, MEMO_FINDING_OK, "vectors", "",
+                    "the vectors of each space are counted again");
+    return MEMO_OK;
+}
+
 /* ---- what ties them together --------------------------------------------------------------- */
 
 typedef struct repair_fix {
@@ -293,33 +309,52 @@ typedef struct repair_fix {
     const char *what;   /* "%lld ..." in words, after the count; NULL: of no interest */
 } repair_fix;
 
+/* Namespaces that rows are in and that have no row. */
+#define REPAIR_NAMELESS                                                                            \
+    "SELECT ns FROM (SELECT ns FROM records UNION SELECT ns FROM entities"                         \
+    " UNION SELECT ns FROM facts UNION SELECT ns FROM searches UNION SELECT ns FROM actions"       \
+    " UNION SELECT ns FROM switches) WHERE ns NOT IN (SELECT id FROM namespaces)"
+
+#define REPAIR_COUNTER(table, id)                                                                  \
+    {                                                                                              \
+        "SELECT count(*) FROM sqlite_sequence WHERE name = '" table "'"                            \
+        " AND (seq < (SELECT max(" id ") FROM " table ") OR seq NOT BETWEEN 0 AND " REPAIR_MAX_ROW \
+        ")",                                                                                       \
+            "UPDATE sqlite_sequence SET seq = (SELECT coalesce(max(" id "), 0) FROM " table        \
+            ") WHERE name = '" table "'",                                                          \
+            "counter of row ids did not fit (" table ")"                                           \
+    }
+
 /* A namespace whose name is lost gets one made of its number; the space of its vectors is that of
- * the vectors it has. */
+ * most of the vectors it has, but not the one before the last switch or the next one. */
 static const repair_fix repair_fixes[] = {
-    {"SELECT count(DISTINCT ns) FROM records WHERE ns NOT IN (SELECT id FROM namespaces)",
+    {"SELECT count(*) FROM (" REPAIR_NAMELESS ")",
      "INSERT INTO namespaces(id, name, space, created_ms)"
-     " SELECT DISTINCT ns, 'recovered-' || ns, NULL, 0 FROM records"
-     " WHERE ns NOT IN (SELECT id FROM namespaces)",
+     " SELECT ns, 'recovered-' || ns, NULL, 0 FROM (" REPAIR_NAMELESS ")",
      "namespaces had lost their names and are called recovered-N now"},
     {"SELECT count(*) FROM namespaces WHERE space IS NOT NULL AND space NOT IN"
      " (SELECT id FROM spaces)",
      "UPDATE namespaces SET space = NULL WHERE space NOT IN (SELECT id FROM spaces)",
      "namespaces referred to a model that is not known any more"},
     {"SELECT count(*) FROM namespaces WHERE space IS NULL AND id IN (SELECT ns FROM vectors)",
-     "UPDATE namespaces SET space = v.space FROM (SELECT ns, min(space) AS space FROM vectors"
-     " GROUP BY ns) v WHERE v.ns = namespaces.id AND namespaces.space IS NULL",
+     "UPDATE namespaces SET space = (SELECT c.space FROM (SELECT v.ns, v.space, count(*) AS n,"
+     " EXISTS (SELECT 1 FROM switches s WHERE s.ns = v.ns AND v.space IN (s.previous, s.next))"
+     " AS other FROM vectors v GROUP BY v.ns, v.space) c WHERE c.ns = namespaces.id"
+     " ORDER BY c.other, c.n DESC, c.space DESC LIMIT 1)"
+     " WHERE space IS NULL AND id IN (SELECT ns FROM vectors)",
      "namespaces get back the model of their vectors"},
-    {"SELECT count(*) FROM sqlite_sequence WHERE name = 'records'"
-     " AND (seq < (SELECT max(rid) FROM records) OR seq NOT BETWEEN 0 AND " REPAIR_MAX_ROW ")",
-     "UPDATE sqlite_sequence SET seq = (SELECT coalesce(max(rid), 0) FROM records) WHERE name = "
-     "'records'",
-     "counter of row ids did not fit (records)"},
-    {"SELECT count(*) FROM sqlite_sequence WHERE name = 'chunks'"
-     " AND (seq < (SELECT max(cid) FROM chunks) OR seq NOT BETWEEN 0 AND " REPAIR_MAX_ROW ")",
-     "UPDATE sqlite_sequence SET seq = (SELECT coalesce(max(cid), 0) FROM chunks) WHERE name = "
-     "'chunks'",
-     "counter of row ids did not fit (chunks)"},
+    REPAIR_COUNTER("records", "rid"),
+    REPAIR_COUNTER("chunks", "cid"),
+    REPAIR_COUNTER("entities", "eid"),
+    REPAIR_COUNTER("facts", "fid"),
+    REPAIR_COUNTER("searches", "sid"),
+    REPAIR_COUNTER("actions", "aid"),
 };
+
+static memo_status repair_tables(repair_work *w, memo_err *err)
+{
+    return memo_repair_tables(w->sql, w->repair, &w->changed, err);
+}
 
 static memo_status repair_relations(repair_work *w, memo_err *err)
 {
@@ -339,6 +374,35 @@ static memo_status repair_relations(repair_work *w, memo_err *err)
     return status;
 }
 
+static memo_status repair_tags(repair_work *w, memo_err *err)
+{
+    int64_t n = 0;
+    memo_status status = memo_tags_audit(w->sql, &n, err);
+    if (status || !n)
+        return status;
+    w->changed = 1;
+    memo_repair_say(w->repair, MEMO_FINDING_OK, "tables", "",
+                    "%" PRId64 " tags were not those of their records: they are taken from them "
+                    "again",
+                    n);
+    return memo_rows_derive_all(w->sql, err);
+}
+
+/* How they are made is not known here: who lacks one is to be compared again. */
+static memo_status repair_sketches(repair_work *w, memo_err *err)
+{
+    int64_t n = 0;
+    memo_status status = memo_sketches_audit(w->sql, &n, err);
+    if (status || !n)
+        return status;
+    w->changed = 1;
+    memo_repair_say(w->repair, MEMO_FINDING_OK, "sketches", "memolith audit --link",
+                    "%" PRId64 " sketches of records were missing or of no record; duplicates of "
+                    "the former are looked for again",
+                    n);
+    return memo_sketches_mend(w->sql, err);
+}
+
 static const char repair_words_differ[] =
     "SELECT (SELECT count(*) FROM chunks WHERE cid NOT IN (SELECT id FROM fts_docsize))"
     " + (SELECT count(*) FROM fts_docsize WHERE id NOT IN (SELECT cid FROM chunks))";
@@ -346,12 +410,16 @@ static const char repair_words_differ[] =
 /* Damage in the index's own tables is a finding here, whatever SQLite calls it. */
 static memo_status repair_words(repair_work *w, memo_err *err)
 {
-    int64_t n = 0;
+    int64_t n = 0, n_parts = 0;
     memo_err why = {0};
     memo_status status = memo_sql_int(w->sql, repair_words_differ, &n, err);
-    if (status || w->words_changed || n)
+    if (!status)
+        status = memo_parts_audit(w->sql, &n_parts, err);
+    if (status || w->words_changed || n || n_parts)
         goto rebuild;
-    status = memo_sql_exec(w->sql, "INSERT INTO fts(fts) VALUES('integrity-check')",
+    status = memo_sql_exec(w->sql,
+                           "INSERT INTO fts(fts) VALUES('integrity-check');"
+                           "INSERT INTO fts_parts(fts_parts) VALUES('integrity-check')",
                            "check the full-text index", &why);
     if (status == MEMO_OK)
         return MEMO_OK;
@@ -363,7 +431,7 @@ static memo_status repair_words(repair_work *w, memo_err *err)
     status = MEMO_OK;
 rebuild:
     if (!status) {
-        w->store->rebuild_fulltext = 1; /* done at the commit */
+        w->store->rebuild_derived = 1; /* done at the commit */
         w->changed = 1;
         memo_repair_say(w->repair, MEMO_FINDING_OK, "fulltext", "",
                         "the full-text index is made again from the texts");
@@ -371,16 +439,13 @@ rebuild:
     return status;
 }
 
-static const char repair_seq_differs[] =
-    "SELECT change_seq <> max(coalesce((SELECT max(seq) FROM records), 0),"
-    " coalesce((SELECT max(seq) FROM tombstones), 0)) FROM meta";
+static const char repair_seq_differs[] = "SELECT change_seq <> " MEMO_STORE_LAST_SEQ " FROM meta";
 
 /* A repair is a change and has a number. No record carries it, so a tombstone of no namespace
  * does: whoever follows changes sees that there was one, and nothing is deleted by it elsewhere. */
 static memo_status repair_number(repair_work *w, memo_err *err)
 {
     int64_t n = 0, last = 0;
-    memo_stmt st;
     memo_status status = memo_sql_int(w->sql, repair_seq_differs, &n, err);
     if (!status && n) {
         w->changed = 1;
@@ -390,10 +455,7 @@ static memo_status repair_number(repair_work *w, memo_err *err)
     }
     if (status || !w->changed)
         return status;
-    status = memo_sql_int(w->sql,
-                          "SELECT max(coalesce((SELECT max(seq) FROM records), 0),"
-                          " coalesce((SELECT max(seq) FROM tombstones), 0))",
-                          &last, err);
+    status = memo_sql_int(w->sql, "SELECT " MEMO_STORE_LAST_SEQ, &last, err);
     if (!status && last > MEMO_STORE_MAX_SEQ)
         status = memo_fail(err, MEMO_ERR_CORRUPT, "%s: a row has the change number %" PRId64,
                            w->sql->path, last);
@@ -402,13 +464,8 @@ static memo_status repair_number(repair_work *w, memo_err *err)
     if (w->store->seq < last || w->store->seq > MEMO_STORE_MAX_SEQ)
         w->store->seq = last;
     w->store->seq++;
-    st = memo_stmt_once(w->sql,
-                        "INSERT INTO tombstones(seq, ns, id, key, deleted_ms)"
-                        " VALUES(?, 0, 'repair', NULL, ?)",
-                        "number the repair");
-    memo_stmt_int(&st, w->store->seq);
-    memo_stmt_int(&st, w->repair->now_ms);
-    return memo_stmt_run(&st, err);
+    return memo_tombstone_put(w->sql, &(memo_row){.id = {"repair", 6}}, w->store->seq,
+                              w->repair->now_ms, err);
 }
 
 /* ---- all of it ----------------------------------------------------------------------------- */
@@ -434,8 +491,9 @@ memo_status memo_repair_rows(memo_store *store, const memo_repair *repair, int *
                              memo_err *err)
 {
     static memo_status (*const steps[])(repair_work *, memo_err *) = {
-        repair_records,   repair_versions, repair_chunks, repair_vectors,
-        repair_relations, repair_words,    repair_number, repair_count};
+        repair_records,  repair_versions, repair_chunks, repair_vectors,
+        repair_sets,     repair_tables,   repair_tags,   repair_relations,
+        repair_sketches, repair_words,    repair_number, repair_count};
     repair_work w = {.store = store, .sql = &store->sql, .repair = repair};
     uint64_t n_moved;
     memo_status status = memo_store_check_write(store, err);

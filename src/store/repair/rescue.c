@@ -64,6 +64,23 @@ static int rescue_proves_itself(const memo_table *table, const memo_cell *cells)
                            cells[6].bytes.bytes, cells[6].bytes.n_bytes) == cells[5].integer;
 }
 
+/* The table whose checksum this row has, or NULL; its row id is then among its cells. */
+static const memo_table *rescue_summed_table_of(const memo_carved *row)
+{
+    for (size_t i = 0; i < memo_n_summed_tables; i++) {
+        const memo_table *table = memo_summed_tables[i];
+        memo_cell first = row->cells[0];
+        if (row->n_cells != table->n_columns)
+            continue;
+        if (table->has_rowid && first.kind == MEMO_CELL_NULL)
+            row->cells[0] = memo_cell_int(row->rowid);
+        if (memo_table_good(table, row->cells))
+            return table;
+        row->cells[0] = first;
+    }
+    return NULL;
+}
+
 /* The table that a row of this shape can only be of, or NULL. */
 static const memo_table *rescue_table_of(const memo_carved *row, const char *shape)
 {
@@ -79,8 +96,6 @@ static const memo_table *rescue_table_of(const memo_carved *row, const char *sha
         return &memo_table_spaces;
     if (strcmp(shape, "NTITTIB") == 0)
         return &memo_table_quarantine;
-    if (strcmp(shape, "NITTI") == 0 || strcmp(shape, "NITNI") == 0)
-        return &memo_table_tombstones;
     if (strcmp(shape, "NTII") == 0 || strcmp(shape, "NTNI") == 0)
         return &memo_table_namespaces;
     return NULL;
@@ -88,22 +103,34 @@ static const memo_table *rescue_table_of(const memo_carved *row, const char *sha
 
 /* ---- into the new store -------------------------------------------------------------------- */
 
-/* Of two rows of one record the later one counts: a copy made while the store was written has both.
+/* The column, from 1, of a table's change number; 0: it has none, or a number only once. */
+static int rescue_seq_column(const memo_table *table)
+{
+    return table == &memo_table_records                                  ? 6
+           : table == &memo_table_facts || table == &memo_table_entities ? 4
+                                                                         : 0;
+}
+
+/* Of two rows of one record, fact or entity the later one counts: a copy made while the store was
+ * written has both, and so may have pages of which one is not used any more.
  * *there: a row with the same number or name is in the new store already and stays. */
 static memo_status rescue_insert(rescue *r, const memo_table *table, const memo_cell *cells,
                                  int *there, memo_err *err)
 {
-    int is_record = table == &memo_table_records;
+    const int seq_at = rescue_seq_column(table);
     memo_buf text = {0};
     memo_stmt st;
     memo_status status;
-    memo_buf_printf(&text, "INSERT OR %s INTO %s(%s) SELECT ", is_record ? "REPLACE" : "IGNORE",
+    memo_buf_printf(&text, "INSERT OR %s INTO %s(%s) SELECT ", seq_at ? "REPLACE" : "IGNORE",
                     table->name, table->columns);
     for (size_t i = 0; i < table->n_columns; i++)
         memo_buf_printf(&text, "%s?%zu", i ? ", " : "", i + 1);
-    if (is_record)
-        memo_buf_puts(&text, " WHERE NOT EXISTS (SELECT 1 FROM records WHERE seq >= ?6 AND"
-                             " (rid = ?1 OR id = ?3 OR seq = ?6 OR (ns = ?2 AND key = ?4)))");
+    if (seq_at)
+        memo_buf_printf(&text,
+                        " WHERE NOT EXISTS (SELECT 1 FROM %s WHERE seq >= ?%d AND"
+                        " (%s = ?1 OR id = ?3 OR seq = ?%d%s))",
+                        table->name, seq_at, table->names[0], seq_at,
+                        table == &memo_table_records ? " OR (ns = ?2 AND key = ?4)" : "");
     st = memo_stmt_built(&r->to, &text, "write a rescued row");
     memo_cells_bind(&st, cells, table->n_columns);
     status = memo_stmt_run(&st, err);
@@ -200,6 +227,26 @@ static memo_status rescue_take_meta(rescue *r, const memo_carved *row, memo_err 
     return memo_stmt_run(&st, err);
 }
 
+/* Of schema 1: seq, ns, id, key, time. */
+static memo_status rescue_take_old_tombstone(rescue *r, const memo_carved *row, memo_err *err)
+{
+    int there;
+    const memo_cell *c = row->cells;
+    memo_cell cells[] = {memo_cell_int(row->rowid),
+                         c[1],
+                         memo_cell_int(0),
+                         c[4],
+                         memo_cell_int(0),
+                         memo_cell_int(0),
+                         c[2],
+                         c[3]};
+    if (!row->page_good)
+        return MEMO_OK;
+    cells[memo_table_forgotten.checksum] =
+        memo_cell_int(memo_table_sum(&memo_table_forgotten, cells));
+    return rescue_insert(r, &memo_table_forgotten, cells, &there, err);
+}
+
 static memo_status rescue_take_sequence(rescue *r, const memo_carved *row, memo_err *err)
 {
     memo_stmt st =
@@ -229,7 +276,8 @@ static memo_status rescue_take_unknown(rescue *r, const memo_carved *row, const 
                                        memo_err *err)
 {
     memo_table table = memo_table_unknown;
-    if (strcmp(shape, "NB") == 0)
+    if (strcmp(shape, "NB") == 0 || strcmp(shape, "NII") == 0 ||
+        strcmp(shape, "N") == 0) /* ... vector_sets and unlinked */
         return MEMO_OK;
     if (strcmp(shape, "TTTIT") == 0 || strcmp(shape, "TTTIN") == 0) {
         rescue_take_schema(r, row);
@@ -242,29 +290,51 @@ static memo_status rescue_take_unknown(rescue *r, const memo_carved *row, const 
 
 /* ---- what the indexes remember ------------------------------------------------------------- */
 
-static memo_status rescue_remember(rescue *r, int64_t rid, const memo_cell *id,
-                                   const memo_cell *key, memo_err *err)
+/* Entities, facts, searches and actions have ids of the same form: those of which a row is there are
+ * taken out at the end. */
+static memo_status rescue_remember(rescue *r, int64_t rid, const memo_cell *id, memo_err *err)
 {
-    memo_stmt st = memo_stmt_keep(&r->to,
-                                  "INSERT INTO temp.known(rid, id, key) VALUES(?, ?, ?)"
-                                  " ON CONFLICT(rid) DO UPDATE SET id = coalesce(id, excluded.id),"
-                                  " key = coalesce(key, excluded.key)",
+    memo_stmt st = memo_stmt_keep(&r->to, "INSERT OR IGNORE INTO temp.known(rid, id) VALUES(?, ?)",
                                   "remember an id");
     memo_stmt_int(&st, rid);
-    memo_stmt_text(&st, id ? id->bytes.bytes : NULL, id ? id->bytes.n_bytes : 0);
-    memo_stmt_text(&st, key ? key->bytes.bytes : NULL, key ? key->bytes.n_bytes : 0);
+    memo_stmt_text(&st, id->bytes.bytes, id->bytes.n_bytes);
+    return memo_stmt_run(&st, err);
+}
+
+/* The key of a record, or one of its tags, or something else of that form: where a row id comes with
+ * two of them neither is known to be its key. */
+static memo_status rescue_remember_key(rescue *r, int64_t rid, const memo_cell *key, memo_err *err)
+{
+    memo_stmt st = memo_stmt_keep(&r->to,
+                                  "INSERT INTO temp.keys(rid, key) VALUES(?, ?)"
+                                  " ON CONFLICT(rid) DO UPDATE SET"
+                                  " key = CASE WHEN key = excluded.key THEN key END",
+                                  "remember a key");
+    memo_stmt_int(&st, rid);
+    memo_stmt_text(&st, key->bytes.bytes, key->bytes.n_bytes);
+    return memo_stmt_run(&st, err);
+}
+
+/* A name and a row id, of which table is known by the page once the schema has been met. */
+static memo_status rescue_remember_name(rescue *r, const memo_carved *row, memo_err *err)
+{
+    memo_stmt st =
+        memo_stmt_keep(&r->to, "INSERT OR IGNORE INTO temp.names(page, name, id) VALUES(?, ?, ?)",
+                       "remember a name");
+    memo_stmt_int(&st, row->page);
+    memo_cells_bind(&st, row->cells, 2);
     return memo_stmt_run(&st, err);
 }
 
 /* The name of a namespace, the fingerprint of a space. */
-static memo_status rescue_remember_name(rescue *r, const char *table, const memo_cell *cells,
-                                        memo_err *err)
+static memo_status rescue_sort_names(rescue *r, memo_err *err)
 {
-    memo_stmt st =
-        memo_stmt_keep(&r->to, "INSERT OR IGNORE INTO temp.names(of, name, id) VALUES(?, ?, ?)",
-                       "remember a name");
-    memo_stmt_str(&st, table);
-    memo_cells_bind(&st, cells, 2);
+    memo_stmt st = memo_stmt_once(&r->to,
+                                  "UPDATE temp.names SET of = CASE page WHEN ? THEN 'namespaces'"
+                                  " WHEN ? THEN 'spaces' END",
+                                  "sort names");
+    memo_stmt_int(&st, r->names_page);
+    memo_stmt_int(&st, r->prints_page);
     return memo_stmt_run(&st, err);
 }
 
@@ -274,15 +344,14 @@ static memo_status rescue_take_index(rescue *r, const memo_carved *row, const ch
     const memo_cell *c = row->cells;
     if (!row->page_good)
         return MEMO_OK;
-    if (strcmp(shape, "TI") == 0 && (row->page == r->names_page || row->page == r->prints_page))
-        return rescue_remember_name(r, row->page == r->names_page ? "namespaces" : "spaces", c,
-                                    err);
-    if (strcmp(shape, "TI") == 0 && rescue_is_id(&c[0]))
-        return rescue_remember(r, c[1].integer, &c[0], NULL, err);
+    if (strcmp(shape, "TI") == 0 && row->page != r->names_page && rescue_is_id(&c[0]))
+        return rescue_remember(r, c[1].integer, &c[0], err);
+    if (strcmp(shape, "TI") == 0)
+        return rescue_remember_name(r, row, err);
     if (strcmp(shape, "IITI") == 0 && rescue_is_id(&c[2]))
-        return rescue_remember(r, c[3].integer, &c[2], NULL, err);
+        return rescue_remember(r, c[3].integer, &c[2], err);
     if (strcmp(shape, "ITI") == 0)
-        return rescue_remember(r, c[2].integer, NULL, &c[1], err);
+        return rescue_remember_key(r, c[2].integer, &c[1], err);
     return MEMO_OK;
 }
 
@@ -293,13 +362,20 @@ static memo_status rescue_row(void *user, const memo_carved *row, memo_err *err)
     rescue *r = user;
     char shape[MEMO_CELLS_MAX + 1];
     const memo_table *table;
+    int there;
     rescue_shape(row, shape);
+    table = rescue_summed_table_of(row);
+    if (table)
+        return rescue_insert(r, table, row->cells, &there, err);
     if (row->is_index)
         return rescue_take_index(r, row, shape, err);
     if (strcmp(shape, "NTIII") == 0)
         return rescue_take_meta(r, row, err);
     if (strcmp(shape, "TI") == 0)
         return rescue_take_sequence(r, row, err);
+    if ((strcmp(shape, "NITTI") == 0 || strcmp(shape, "NITNI") == 0) &&
+        rescue_is_id(&row->cells[2]))
+        return rescue_take_old_tombstone(r, row, err);
     table = rescue_table_of(row, shape);
     if (!table)
         return rescue_take_unknown(r, row, shape, err);
@@ -313,36 +389,61 @@ static memo_status rescue_row(void *user, const memo_carved *row, memo_err *err)
 
 /* What was forgotten stays so: an old copy of its page may have been among the pages. Tombstones have
  * no index by id, so it is they that are gone through. */
-static const char rescue_forgotten[] =
-    "DELETE FROM records WHERE rid IN (SELECT r.rid FROM tombstones t"
-    " CROSS JOIN records r ON r.id = t.id WHERE r.ns = t.ns AND r.seq < t.seq)";
+#define RESCUE_FORGOTTEN(table, row)                                                               \
+    "(SELECT r." row " FROM forgotten t CROSS JOIN " table                                         \
+    " r ON r.id = t.id WHERE r.ns = t.ns AND r.seq < t.seq);"
+static const char rescue_forgotten[] = "DELETE FROM records WHERE rid IN " RESCUE_FORGOTTEN(
+    "records",
+    "rid") "DELETE FROM evidence "
+           "WHERE fid "
+           "IN " RESCUE_FORGOTTEN("facts", "fid") "DELETE FROM facts WHERE fid "
+                                                  "IN " RESCUE_FORGOTTEN(
+                                                      "facts",
+                                                      "fid") "DELETE FROM "
+                                                             "aliases "
+                                                             "WHERE eid "
+                                                             "IN"
+                                                             " " RESCUE_FORGOTTEN(
+                                                                 "entities",
+                                                                 "eid") "DELETE FROM entities "
+                                                                        "WHERE eid "
+                                                                        "IN " RESCUE_FORGOTTEN("ent"
+                                                                                               "iti"
+                                                                                               "es",
+                                                                                               "ei"
+                                                                                               "d");
 
 /* Where the row of a namespace or space is lost, its index knows the name, and a vector its length. */
 static const char rescue_names[] =
     "INSERT OR IGNORE INTO spaces(id, fingerprint, name, model_path, dim, kind, created_ms)"
-    " SELECT n.id, n.name, 'recovered', '', length(v.vector) / 4, 1, 0 FROM temp.names n"
+    " SELECT n.id, n.name, 'recovered', '', length(v.vector) / 4,"
+    " CASE WHEN n.id IN (SELECT space FROM probes) THEN 2 ELSE 1 END, 0 FROM temp.names n"
     " JOIN vectors v ON v.vid = (SELECT min(vid) FROM vectors WHERE space = n.id)"
     " WHERE n.of = 'spaces';"
     "INSERT OR IGNORE INTO namespaces(id, name, space, created_ms)"
     " SELECT id, name, NULL, 0 FROM temp.names WHERE of = 'namespaces';";
 
+#define RESCUE_COUNTER(table, id)                                                                  \
+    " UNION ALL SELECT '" table "', coalesce((SELECT max(" id ") FROM " table "), 0)"
+
+/* Of what a counter said and what its rows have, the larger. */
 static const char rescue_counters[] =
-    "DELETE FROM sqlite_sequence;"
-    "INSERT INTO sqlite_sequence(name, seq) SELECT name, seq FROM temp.sequence"
-    " WHERE name IN ('records', 'chunks') AND seq BETWEEN 0 AND 4611686018427387904;"
-    "INSERT INTO sqlite_sequence(name, seq) SELECT 'records',"
-    " coalesce((SELECT max(rid) FROM records), 0) WHERE 'records' NOT IN (SELECT name FROM "
-    "sqlite_sequence);"
-    "INSERT INTO sqlite_sequence(name, seq) SELECT 'chunks',"
-    " coalesce((SELECT max(cid) FROM chunks), 0) WHERE 'chunks' NOT IN (SELECT name FROM "
-    "sqlite_sequence);";
+    "DELETE FROM sqlite_sequence; INSERT INTO sqlite_sequence(name, seq) SELECT name, max(seq) FROM"
+    " (SELECT name, seq FROM temp.sequence WHERE seq BETWEEN 0 AND 4611686018427387904"
+    " AND name IN ('records', 'chunks', 'entities', 'facts', 'searches', 'actions')" RESCUE_COUNTER(
+        "records", "rid") RESCUE_COUNTER("chunks", "cid") RESCUE_COUNTER("entities", "eid")
+        RESCUE_COUNTER("facts", "fid") RESCUE_COUNTER("searches", "sid")
+            RESCUE_COUNTER("actions", "aid") ") GROUP BY name";
 
 /* Records of which an index, a chunk or a vector is left, but no row, good or bad. */
-static const char rescue_lost[] = "INSERT OR IGNORE INTO temp.known(rid) SELECT rid FROM chunks"
-                                  " UNION SELECT rid FROM vectors;"
-                                  "DELETE FROM temp.known WHERE rid IN (SELECT rid FROM records)"
-                                  " OR rid IN (SELECT row FROM quarantine WHERE area = 'record')"
-                                  " OR id IN (SELECT id FROM tombstones)";
+static const char rescue_lost[] =
+    "DELETE FROM temp.known WHERE id IN (SELECT id FROM entities UNION SELECT id FROM facts"
+    " UNION SELECT id FROM searches UNION SELECT id FROM actions);"
+    "INSERT INTO temp.known(rid, id) SELECT rid, NULL FROM (SELECT rid FROM chunks"
+    " UNION SELECT rid FROM vectors) WHERE rid NOT IN (SELECT rid FROM temp.known);"
+    "DELETE FROM temp.known WHERE rid IN (SELECT rid FROM records)"
+    " OR rid IN (SELECT row FROM quarantine WHERE area = 'record')"
+    " OR id IN (SELECT id FROM forgotten)";
 
 static memo_status rescue_name_lost(rescue *r, memo_err *err)
 {
@@ -362,7 +463,11 @@ static memo_status rescue_name_lost(rescue *r, memo_err *err)
         return status;
     r->repair->report->n_lost += (uint64_t)n;
     r->repair->report->n_lost_versions += (uint64_t)n_versions;
-    st = memo_stmt_once(&r->to, "SELECT rid, id, key FROM temp.known ORDER BY rid LIMIT 50",
+    st = memo_stmt_once(&r->to,
+                        "SELECT k.rid, k.id, (SELECT y.key FROM temp.keys y WHERE y.rid = k.rid"
+                        " AND NOT EXISTS (SELECT 1 FROM records r, json_each(CASE WHEN"
+                        " json_valid(r.tags) THEN r.tags ELSE '[]' END) j"
+                        " WHERE j.value = y.key)) FROM temp.known k ORDER BY k.rid LIMIT 50",
                         "name what is lost");
     while (!(status = memo_stmt_step(&st, &more, err)) && more) {
         memo_text id = memo_stmt_col_text(&st, 1), key = memo_stmt_col_text(&st, 2);
@@ -387,6 +492,8 @@ static memo_status rescue_finish(rescue *r, memo_err *err)
     memo_status status =
         memo_sql_exec(&r->to, rescue_forgotten, "leave out what was forgotten", err);
     if (!status)
+        status = rescue_sort_names(r, err);
+    if (!status)
         status = memo_sql_exec(&r->to, rescue_names, "give back names", err);
     if (!status)
         status = memo_sql_exec(&r->to, rescue_counters, "keep its counters", err);
@@ -407,14 +514,15 @@ memo_status memo_rescue(const memo_repair *repair, memo_sql *from, const memo_pa
     memo_status status = memo_sql_open(&r.to, to, MEMO_SQL_CREATE, 0, 0, err);
     if (status)
         return status;
-    status = memo_schema_create(&r.to, repair->now_ms, err);
+    status = memo_schema_create(&r.to, repair->now_ms, MEMO_FULLTEXT_STEMMED, err);
     if (!status)
         status =
             memo_sql_exec(&r.to,
                           "PRAGMA journal_mode = MEMORY; PRAGMA temp_store = MEMORY;"
-                          "CREATE TEMP TABLE known(rid INTEGER PRIMARY KEY, id TEXT, key TEXT);"
+                          "CREATE TEMP TABLE known(rid INTEGER, id TEXT, UNIQUE(rid, id));"
+                          "CREATE TEMP TABLE keys(rid INTEGER PRIMARY KEY, key TEXT);"
                           "CREATE TEMP TABLE sequence(name TEXT PRIMARY KEY, seq INTEGER);"
-                          "CREATE TEMP TABLE names(of TEXT, name TEXT, id INTEGER);"
+                          "CREATE TEMP TABLE names(of TEXT, page INTEGER, name TEXT, id INTEGER);"
                           "BEGIN",
                           "write rescued rows", err);
     if (!status)
@@ -424,6 +532,8 @@ memo_status memo_rescue(const memo_repair *repair, memo_sql *from, const memo_pa
             memo_fail(err, MEMO_ERR_CORRUPT, "%s: not one row of a store can be read", from->path);
     if (!status)
         status = rescue_finish(&r, err);
+    if (!status)
+        status = memo_schema_settle_fulltext(&r.to, err);
     if (!status)
         status = memo_sql_exec(&r.to, "COMMIT", "write rescued rows", err);
     memo_sql_close(&r.to, 0);

@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "store/vfs.h"
+#include "store/disk/vfs.h"
 
 enum {
     WALFILE_HEADER = 32,

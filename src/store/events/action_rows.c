@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "base/error.h"
+#include "store/events/event_rows.h"
+#include "store/rows/cells.h"
+#include "store/rows/rows.h"
+
+enum { ACTION_AID, ACTION_NS, ACTION_ID, ACTION_SID, ACTION_KIND, ACTION_RID, ACTION_OTHER };
+enum { ACTION_VERSION = 7, ACTION_BEFORE, ACTION_AT, ACTION_UNDONE, ACTION_CHECKSUM };
+enum { ACTION_ACTOR = 12, ACTION_DETAIL, ACTION_N_COLUMNS };
+
+static void action_scope_sql(memo_buf *sql, const memo_action_scope *scope)
+{
+    memo_buf_puts(sql, "SELECT a.aid, a.ns, a.id, a.sid, a.kind, a.rid, a.other, a.version,"
+                       " a.before_ms, a.at_ms, a.undone_ms, a.checksum, a.actor, a.detail"
+                       " FROM actions a WHERE ");
+    memo_buf_puts(sql, scope->before ? "a.aid < ?" : "a.aid > ?");
+    if (scope->ns)
+        memo_buf_puts(sql, " AND a.ns = ?");
+    if (scope->sid)
+        memo_buf_puts(sql, " AND a.sid = ?");
+    if (scope->rid)
+        memo_buf_puts(sql, " AND a.rid = ?");
+    if (scope->id)
+        memo_buf_puts(sql, " AND a.id = ?");
+    if (scope->since_ms)
+        memo_buf_puts(sql, " AND a.at_ms >= ?");
+    if (scope->until_ms)
+        memo_buf_puts(sql, " AND a.at_ms < ?");
+    memo_buf_puts(sql, " ORDER BY a.aid DESC LIMIT ?");
+}
+
+static void action_scope_bind(memo_stmt *st, const memo_action_scope *scope, size_t limit)
+{
+    memo_stmt_int(st, scope->before);
+    if (scope->ns)
+        memo_stmt_int(st, scope->ns);
+    if (scope->sid)
+        memo_stmt_int(st, scope->sid);
+    if (scope->rid)
+        memo_stmt_int(st, scope->rid);
+    if (scope->id)
+        memo_stmt_str(st, scope->id);
+    if (scope->since_ms)
+        memo_stmt_int(st, scope->since_ms);
+    if (scope->until_ms)
+        memo_stmt_int(st, scope->until_ms);
+    memo_stmt_int(st, (int64_t)limit + 1);
+}
+
+memo_status memo_event_record_id(memo_sql *sql, int64_t rid, memo_arena *arena,
+                                 memo_store_damage *damage, const char **id, memo_err *err)
+{
+    memo_row row;
+    memo_status status;
+    int found = 0;
+    memo_stmt st = memo_stmt_keep(sql, "SELECT " MEMO_ROW_COLUMNS " FROM records WHERE rid = ?",
+                                  "read a record");
+    *id = "";
+    memo_stmt_int(&st, rid);
+    status = memo_stmt_step(&st, &found, err);
+    if (!status && found) {
+        memo_row_read(&st, &row);
+        if (!memo_row_good(&row) || row.rid != rid)
+            memo_damage_add(damage, row.id.bytes ? row.id.bytes : "a record");
+        else if (!(*id = memo_arena_strndup(arena, row.id.bytes, row.id.n_bytes)))
+            status = memo_fail_nomem(err, "an id", row.id.n_bytes);
+    }
+    memo_stmt_done(&st);
+    return status;
+}
+
+/* The id of a search, likewise. */
+static memo_status action_search_id(memo_sql *sql, int64_t sid, memo_action_page *page,
+                                    const char **id, memo_err *err)
+{
+    memo_cell cells[12];
+    memo_status status;
+    int found = 0;
+    memo_stmt st = memo_stmt_keep(sql,
+                                  "SELECT sid, ns, id, at_ms, mode, class, space, checksum, actor,"
+                                  " surface, filter, query FROM searches WHERE sid = ?",
+                                  "read a search");
+    *id = "";
+    memo_stmt_int(&st, sid);
+    status = memo_stmt_step(&st, &found, err);
+    if (!status && found) {
+        memo_cells_take(&st, cells, 12);
+        if (!memo_table_good(&memo_table_searches, cells) || cells[0].integer != sid)
+            memo_damage_add_row(page->damage, "search", &cells[2], &cells[0]);
+        else if (!(*id = memo_cell_strdup(page->arena, &cells[2])))
+            status = memo_fail_nomem(err, "an id", cells[2].bytes.n_bytes);
+    }
+    memo_stmt_done(&st);
+    return status;
+}
+
+/* A whole row's strings, copied; zero on lack of memory. */
+static int action_from_cells(const memo_cell *cells, memo_arena *arena, memo_action_row *row)
+{
+    *row = (memo_action_row){
+        .aid = cells[ACTION_AID].integer,
+        .ns = cells[ACTION_NS].integer,
+        .id = memo_cell_strdup(arena, &cells[ACTION_ID]),
+        .sid = cells[ACTION_SID].integer,
+        .kind = cells[ACTION_KIND].integer,
+        .rid = cells[ACTION_RID].integer,
+        .other = cells[ACTION_OTHER].integer,
+        .version = cells[ACTION_VERSION].integer,
+        .before_ms = cells[ACTION_BEFORE].integer,
+        .at_ms = cells[ACTION_AT].integer,
+        .undone_ms = cells[ACTION_UNDONE].integer,
+        .actor = memo_cell_strdup(arena, &cells[ACTION_ACTOR]),
+        .detail = memo_cell_strdup(arena, &cells[ACTION_DETAIL]),
+    };
+    return row->id && row->actor && row->detail;
+}
+
+/* The ids that a row knows by number. */
+static memo_status action_read_ids(memo_sql *sql, memo_action_page *page, memo_action_row *row,
+                                   memo_err *err)
+{
+    memo_status status =
+        memo_event_record_id(sql, row->rid, page->arena, page->damage, &row->record_id, err);
+    if (!status)
+        status =
+            memo_event_record_id(sql, row->other, page->arena, page->damage, &row->other_id, err);
+    return status ? status : action_search_id(sql, row->sid, page, &row->search_id, err);
+}
+
+/* The row is whole, and one that was asked for: an index may lead to another. */
+static int action_is_proven(const memo_action_scope *scope, const memo_cell *cells)
+{
+    return memo_table_good(&memo_table_actions, cells) &&
+           (!scope->ns || cells[ACTION_NS].integer == scope->ns) &&
+           (!scope->sid || cells[ACTION_SID].integer == scope->sid) &&
+           (!scope->rid || cells[ACTION_RID].integer == scope->rid) &&
+           (!scope->id || memo_cell_is(&cells[ACTION_ID], scope->id));
+}
+
+typedef struct action_args {
+    const memo_action_scope *scope;
+    memo_action_page *page;
+} action_args;
+
+static memo_status action_read_page(memo_store *store, memo_sql *sql, void *user, memo_err *err)
+{
+    const action_args *a = user;
+    memo_action_page *page = a->page;
+    memo_cell cells[ACTION_N_COLUMNS];
+    memo_buf text = {0};
+    int more;
+    memo_status status;
+    memo_stmt st;
+    (void)store;
+    page->n = 0;
+    page->more = 0;
+    page->rows = memo_arena_array(page->arena, page->limit, sizeof *page->rows);
+    if (!page->rows)
+        return memo_fail_nomem(err, "actions", page->limit * sizeof *page->rows);
+    action_scope_sql(&text, a->scope);
+    st = memo_stmt_built(sql, &text, "read actions");
+    action_scope_bind(&st, a->scope, page->limit);
+    while (!(status = memo_stmt_step(&st, &more, err)) && more) {
+        memo_cells_take(&st, cells, ACTION_N_COLUMNS);
+        if (!action_is_proven(a->scope, cells))
+            memo_damage_add_row(page->damage, "action", &cells[ACTION_ID], &cells[ACTION_AID]);
+        else if ((page->more = page->n == page->limit))
+            break;
+        else if (!action_from_cells(cells, page->arena, &page->rows[page->n++]))
+            status = memo_fail_nomem(err, "an action", sizeof *page->rows);
+        if (status)
+            break;
+    }
+    memo_stmt_done(&st);
+    memo_buf_fini(&text);
+    for (size_t i = 0; i < page->n && !status; i++)
+        status = action_read_ids(sql, page, &page->rows[i], err);
+    return status;
+}
+
+memo_status memo_store_list_actions(memo_store *store, const memo_action_scope *scope,
+                                    memo_action_page *page, memo_err *err)
+{
+    action_args args = {scope, page};
+    return memo_store_read(store, action_read_page, &args, page->damage, err);
+}
+
+static memo_cell action_optional(int64_t id)
+{
+    return id ? memo_cell_int(id) : memo_cell_str(NULL);
+}
+
+memo_status memo_store_put_action(memo_store *store, memo_action_row *row, memo_arena *arena,
+                                  memo_err *err)
+{
+    memo_status status = memo_store_check_write(store, err);
+    if (status)
+        return status;
+    if (!row->aid) {
+        char *id = memo_arena_alloc(arena, MEMO_ID_BYTES);
+        if (!id)
+            return memo_fail_nomem(err, "an id", MEMO_ID_BYTES);
+        row->id = id;
+        status = memo_ulid_make(store, row->at_ms, id, err);
+        if (!status)
+            status = memo_store_next_id(&store->sql, "actions", &row->aid, err);
+    }
+    memo_cell cells[ACTION_N_COLUMNS] = {
+        memo_cell_int(row->aid),     memo_cell_int(row->ns),        memo_cell_str(row->id),
+        action_optional(row->sid),   memo_cell_int(row->kind),      memo_cell_int(row->rid),
+        action_optional(row->other), memo_cell_int(row->version),   memo_cell_int(row->before_ms),
+        memo_cell_int(row->at_ms),   memo_cell_int(row->undone_ms), memo_cell_int(0),
+        memo_cell_str(row->actor),   memo_cell_str(row->detail)};
+    return status ? status : memo_table_put(&store->sql, &memo_table_actions, cells, err);
+}
