@@ -10,6 +10,7 @@
 #ifndef MEMO_INDEX_SCREEN_H
 #define MEMO_INDEX_SCREEN_H
 
+#include "base/pool.h"
 #include "index/blocks.h"
 
 typedef struct memo_screen {
@@ -18,8 +19,10 @@ typedef struct memo_screen {
     const int64_t *keys;     /* [n] what is ranked; slots with one key are one thing */
     const uint64_t *allowed; /* [n / 64 rounded up] a bit a slot; those behind n are zero */
     size_t k;                /* keys wanted, at least 1 */
-    int (*stop)(void *user); /* asked every few thousand slots; non-zero ends the pass; or NULL */
+    int (*stop)(
+        void *user); /* asked every few thousand slots by any worker; non-zero ends; or NULL */
     void *user;
+    memo_pool *pool; /* shares many slots among its workers; NULL: the calling thread alone */
 } memo_screen;
 
 typedef struct memo_candidate {
@@ -43,7 +46,8 @@ void memo_candidates_fini(memo_candidates *candidates); /* a zeroed one is fine 
  *   n_screened  out: slots looked at; fewer than are allowed when stop() ended the pass
  *
  * The candidates hold every slot whose exact score is among those of the k best keys, ties included,
- * of the slots looked at. With `direct` they are all allowed slots. MEMO_ERR_NOMEM only. */
+ * of the slots looked at. With `direct` they are all allowed slots. A full pass gives the same for
+ * every number of workers. MEMO_ERR_NOMEM only. */
 memo_status memo_screen_run(const memo_screen *screen, const float *const *queries,
                             size_t n_queries, memo_candidates *candidates, size_t *n_screened,
                             memo_err *err);

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The screen against an exact scan of the same vectors: the candidates hold every slot that is among
  * the k best keys, and the bound of every estimate holds. Sets are random, clustered, made of
- * near-duplicates, of equal vectors, of vectors that floats cannot hold. Every CPU level.
+ * near-duplicates, of equal vectors, of vectors that floats cannot hold. Every CPU level; any number of
+ * workers finds the same.
  *
  * A failure prints its seed; MEMO_PROP_SEED=N runs that one alone, MEMO_PROP_ROUNDS=N more. */
 #include "memo_test.h"
 
 #include <math.h>
+#include <stdatomic.h>
 
 #include "base/checked.h"
 #include "base/cpu.h"
@@ -350,6 +352,88 @@ static void test_screen_stops(void **state)
     set_free(&s);
 }
 
+/* Twenty thousand slots, three to a key, one in four not allowed. */
+static void set_make_large(screen_set *s)
+{
+    set_make_plain(s, 64, 20000, 25);
+    for (size_t i = 0; i < s->n; i++) {
+        s->keys[i] = (int64_t)(i % (s->n / 3));
+        if (i % 4 == 1)
+            s->allowed[i / 64] &= ~(UINT64_C(1) << (i % 64));
+    }
+}
+
+static void check_same_candidates(const memo_candidates *a, const memo_candidates *b)
+{
+    assert_int_equal(a->n, b->n);
+    assert_true(a->floor == b->floor);
+    for (size_t i = 0; i < a->n; i++) {
+        assert_int_equal(a->items[i].slot, b->items[i].slot);
+        assert_true(a->items[i].most == b->items[i].most);
+    }
+}
+
+static void test_screen_workers_agree(void **state)
+{
+    enum { N = 18 }; /* more than one pass takes */
+    screen_set s;
+    const float *queries[N];
+    memo_candidates alone[N] = {{0}};
+    memo_err err = {0};
+    size_t n_alone;
+    (void)state;
+    set_make_large(&s);
+    for (size_t q = 0; q < N; q++)
+        queries[q] = s.vectors + q * 1000 * s.dim;
+    memo_screen screen = set_screen(&s);
+    assert_memo_ok(memo_screen_run(&screen, queries, N, alone, &n_alone, &err), err);
+    assert_int_equal(n_alone, s.n * 3 / 4);
+    for (unsigned n_workers = 1; n_workers <= 5; n_workers++) {
+        assert_memo_ok(memo_pool_new(n_workers, &screen.pool, &err), err);
+        for (int round = 0; round < 8; round++) {
+            memo_candidates found[N] = {{0}};
+            size_t n_screened = 0;
+            assert_memo_ok(memo_screen_run(&screen, queries, N, found, &n_screened, &err), err);
+            assert_int_equal(n_screened, n_alone);
+            for (size_t q = 0; q < N; q++) {
+                check_same_candidates(&found[q], &alone[q]);
+                memo_candidates_fini(&found[q]);
+            }
+        }
+        memo_pool_free(screen.pool);
+    }
+    for (size_t q = 0; q < N; q++)
+        memo_candidates_fini(&alone[q]);
+    set_free(&s);
+}
+
+static int stop_after_three(void *user)
+{
+    return atomic_fetch_add((atomic_int *)user, 1) >= 3;
+}
+
+static void test_screen_stops_every_worker(void **state)
+{
+    screen_set s;
+    memo_candidates found = {0};
+    memo_err err = {0};
+    size_t n_screened = 0;
+    atomic_int asked = 0;
+    (void)state;
+    set_make_large(&s);
+    const float *query = s.vectors;
+    memo_screen screen = set_screen(&s);
+    screen.stop = stop_after_three;
+    screen.user = &asked;
+    assert_memo_ok(memo_pool_new(3, &screen.pool, &err), err);
+    assert_memo_ok(memo_screen_run(&screen, &query, 1, &found, &n_screened, &err), err);
+    assert_true(n_screened > 0 && n_screened < s.n * 3 / 4);
+    assert_true(found.n >= s.k);
+    memo_candidates_fini(&found);
+    memo_pool_free(screen.pool);
+    set_free(&s);
+}
+
 static memo_status sweep_screen(void *user, memo_err *err)
 {
     const screen_set *s = user;
@@ -407,6 +491,8 @@ int main(void)
         cmocka_unit_test(test_screen_leaves_few),
         cmocka_unit_test(test_screen_levels_agree),
         cmocka_unit_test(test_screen_stops),
+        cmocka_unit_test(test_screen_workers_agree),
+        cmocka_unit_test(test_screen_stops_every_worker),
         cmocka_unit_test(test_screen_without_memory),
         cmocka_unit_test(test_top_keys_counts_a_key_once),
     };

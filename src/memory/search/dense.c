@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
@@ -172,11 +173,18 @@ static memo_status dense_allow(dense_view *d, memo_err *err)
     return MEMO_OK;
 }
 
+/* Asked by several workers. */
+typedef struct dense_clock {
+    memo_deadline deadline;
+    atomic_int passed;
+} dense_clock;
+
 static int dense_stop(void *user)
 {
-    memo_lanes *lanes = user;
-    lanes->partial |= memo_deadline_passed(lanes->deadline);
-    return lanes->partial;
+    dense_clock *clock = user;
+    if (memo_deadline_passed(clock->deadline))
+        atomic_store(&clock->passed, 1);
+    return atomic_load(&clock->passed);
 }
 
 static memo_status dense_score(dense_view *d, int64_t record, int64_t chunk, const float *vector,
@@ -228,13 +236,15 @@ static memo_status dense_screen(dense_view *d, memo_err *err)
 {
     const memo_idx_space *base = d->view->base;
     memo_lanes *lanes = d->lanes;
+    dense_clock clock = {.deadline = lanes->deadline};
     const memo_screen screen = {.kernels = d->exact.kernels,
                                 .blocks = &base->blocks,
                                 .keys = lanes->by_chunk ? base->chunks : base->records,
                                 .allowed = d->allowed,
                                 .k = lanes->depth,
                                 .stop = dense_stop,
-                                .user = lanes};
+                                .user = &clock,
+                                .pool = lanes->db->ctx->pool};
     memo_candidates candidates = {0};
     size_t n_screened = 0;
     memo_status status = memo_screen_run(&screen, &lanes->vector, 1, &candidates, &n_screened, err);
@@ -242,6 +252,7 @@ static memo_status dense_screen(dense_view *d, memo_err *err)
     if (!status)
         status = dense_finish(d, &candidates, err);
     lanes->n_scanned += n_screened;
+    lanes->partial |= atomic_load(&clock.passed);
     memo_candidates_fini(&candidates);
     return status;
 }

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # What shares memory between threads, under ThreadSanitizer; every test: ./dev sanitize tsan
-build_preset tsan test_pool test_ctx prop_threads
+build_preset tsan test_pool test_ctx test_screen prop_threads
 mkdir -p build/logs
 log=build/logs/tsan-tests.txt control=build/logs/tsan-control.txt
 status=0
-run_ctest build/tsan -R '^(test_pool|test_ctx|prop_threads)$' >"$log" 2>&1 || status=1
+run_ctest build/tsan -R '^(test_pool|test_ctx|test_screen|prop_threads)$' >"$log" 2>&1 || status=1
 cat "$log"
 passed=$(sed -n 's/^\([0-9]*\) passed, .*/\1/p' "$log" | tail -n 1)
 failed=$(sed -n 's/^.* passed, \([0-9]*\) failed, .*/\1/p' "$log" | tail -n 1)
