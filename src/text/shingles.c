@@ -11,11 +11,23 @@
 #include "base/utf8.h"
 #include "text/words.h"
 
+/* What one shingle is. */
+typedef struct shingle_kind {
+    size_t n_words;
+    int of_runs;  /* a run without spaces is one word, else each character of it is one */
+    int repeated; /* a shingle counts as often as it stands */
+} shingle_kind;
+
+static const shingle_kind shingles_of_text = {3, 0, 0}, shingles_of_passage = {4, 1, 1};
+
+enum { SHINGLE_MAX_WORDS = 4 };
+
 /* The last words that were read, and where shingles of them go. */
 typedef struct shingle_window {
+    const shingle_kind *kind;
     memo_shingles *out;
-    uint64_t words[MEMO_SHINGLE_WORDS];
-    size_t n_words; /* read so far */
+    uint64_t words[SHINGLE_MAX_WORDS]; /* [kind->n_words] */
+    size_t n_words;                    /* read so far */
     int failed;
 } shingle_window;
 
@@ -25,9 +37,10 @@ void memo_shingles_fini(memo_shingles *shingles)
     *shingles = (memo_shingles){0};
 }
 
-static void shingle_push(shingle_window *w, size_t n_words)
+static void shingle_push(shingle_window *w)
 {
     memo_shingles *out = w->out;
+    size_t n_words = w->kind->n_words;
     if (out->n == out->cap) {
         size_t cap = out->cap ? out->cap * 2 : 256;
         uint64_t *grown = memo_reallocarray(out->hashes, cap, sizeof *grown);
@@ -43,31 +56,45 @@ static void shingle_push(shingle_window *w, size_t n_words)
 
 static void shingle_word(shingle_window *w, uint64_t hash)
 {
-    for (size_t i = 1; i < MEMO_SHINGLE_WORDS; i++)
+    size_t n = w->kind->n_words;
+    for (size_t i = 1; i < n; i++)
         w->words[i - 1] = w->words[i];
-    w->words[MEMO_SHINGLE_WORDS - 1] = hash;
-    if (++w->n_words >= MEMO_SHINGLE_WORDS)
-        shingle_push(w, MEMO_SHINGLE_WORDS);
+    w->words[n - 1] = hash;
+    if (++w->n_words >= n)
+        shingle_push(w);
 }
 
-/* The code points of a run, folded by case; of an unspaced one each is a word. FNV-1a by code points:
- * xxh64 then mixes three of them. */
+/* The character at text[i..end), folded by case, and its length; 0: not UTF-8. */
+static size_t shingle_char(memo_text text, size_t i, size_t end, uint32_t *c)
+{
+    unsigned char byte = (unsigned char)text.bytes[i];
+    size_t step = 1;
+    if (byte < 0x80) { /* mostly */
+        *c = byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte;
+    } else {
+        step = memo_utf8_decode(text.bytes + i, end - i, c);
+        *c = (uint32_t)utf8proc_tolower((utf8proc_int32_t)*c);
+    }
+    return step;
+}
+
+/* FNV-1a by code points: xxh64 then mixes several of them. */
 static void shingle_run(shingle_window *w, memo_text text, const memo_word *word)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    int by_chars = word->unspaced && !w->kind->of_runs;
     uint32_t c = 0;
     size_t step;
     for (size_t i = word->begin; i < word->end && !w->failed; i += step) {
-        step = memo_utf8_decode(text.bytes + i, word->end - i, &c);
+        step = shingle_char(text, i, word->end, &c);
         if (!step)
             return;
-        c = (uint32_t)utf8proc_tolower((utf8proc_int32_t)c);
-        if (word->unspaced)
+        if (by_chars)
             shingle_word(w, c);
         else
             hash = (hash ^ c) * UINT64_C(0x100000001b3);
     }
-    if (!word->unspaced && !w->failed)
+    if (!by_chars && !w->failed)
         shingle_word(w, hash);
 }
 
@@ -77,36 +104,92 @@ static int shingle_compare(const void *pa, const void *pb)
     return (a > b) - (a < b);
 }
 
-memo_status memo_shingles_make(memo_shingles *shingles, memo_text text, memo_err *err)
+static void shingle_unique(memo_shingles *shingles)
 {
-    shingle_window w = {.out = shingles};
-    memo_word word = {0};
     size_t n = 0;
-
-    shingles->n = 0;
-    while (!w.failed && memo_word_next(text, word.end, &word))
-        shingle_run(&w, text, &word);
-    if (w.n_words > 0 && w.n_words < MEMO_SHINGLE_WORDS) /* the words stand at the window's end */
-        shingle_push(&w, MEMO_SHINGLE_WORDS);
-    if (w.failed)
-        return memo_fail_nomem(err, "words of a text", shingles->n * sizeof *shingles->hashes);
-    if (shingles->n)
-        qsort(shingles->hashes, shingles->n, sizeof *shingles->hashes, shingle_compare);
     for (size_t i = 0; i < shingles->n; i++)
         if (n == 0 || shingles->hashes[i] != shingles->hashes[n - 1])
             shingles->hashes[n++] = shingles->hashes[i];
     shingles->n = n;
+}
+
+static memo_status shingle_read(const shingle_kind *kind, memo_shingles *shingles, memo_text text,
+                                memo_err *err)
+{
+    shingle_window w = {.kind = kind, .out = shingles};
+    memo_word word = {0};
+
+    shingles->n = 0;
+    while (!w.failed && memo_word_next(text, word.end, &word))
+        shingle_run(&w, text, &word);
+    if (w.n_words > 0 && w.n_words < kind->n_words) /* the words stand at the window's end */
+        shingle_push(&w);
+    if (w.failed)
+        return memo_fail_nomem(err, "words of a text", shingles->n * sizeof *shingles->hashes);
+    if (shingles->n)
+        qsort(shingles->hashes, shingles->n, sizeof *shingles->hashes, shingle_compare);
+    if (!kind->repeated)
+        shingle_unique(shingles);
     return MEMO_OK;
+}
+
+memo_status memo_shingles_make(memo_shingles *shingles, memo_text text, memo_err *err)
+{
+    return shingle_read(&shingles_of_text, shingles, text, err);
+}
+
+memo_status memo_shingles_make_passage(memo_shingles *shingles, memo_text text, memo_err *err)
+{
+    return shingle_read(&shingles_of_passage, shingles, text, err);
+}
+
+/* ---- comparing ----------------------------------------------------------------------------- */
+
+/* How many stand in both. Counting ends when more than n_may_lack of a's are missing in b: texts mostly
+ * have nothing in common. */
+static size_t shingle_common(const memo_shingles *a, const memo_shingles *b, size_t n_may_lack)
+{
+    size_t i = 0, j = 0, n_common = 0;
+    while (i < a->n && j < b->n && i - n_common <= n_may_lack) {
+        int is_common = a->hashes[i] == b->hashes[j];
+        int is_less = a->hashes[i] < b->hashes[j];
+        n_common += (size_t)is_common;
+        i += (size_t)(is_common | is_less);
+        j += (size_t)!is_less;
+    }
+    return n_common;
 }
 
 double memo_shingles_alike(const memo_shingles *a, const memo_shingles *b)
 {
-    size_t i = 0, j = 0, n_both = 0;
-    while (i < a->n && j < b->n) {
-        uint64_t x = a->hashes[i], y = b->hashes[j];
-        n_both += x == y;
-        i += x <= y;
-        j += y <= x;
-    }
+    size_t n_both = shingle_common(a, b, a->n);
     return a->n && b->n ? (double)n_both / (double)(a->n + b->n - n_both) : 0;
+}
+
+int memo_shingles_repeat(const memo_shingles *a, const memo_shingles *b, unsigned percent)
+{
+    return shingle_common(a, b, a->n * (100 - percent) / 100) * 100 >= a->n * percent;
+}
+
+/* 47 bits: stores keep row ids that are small and positive. What equal ones lead to is compared. */
+static int64_t shingle_order(uint64_t hash, uint64_t seed)
+{
+    return (int64_t)((hash ^ seed) * UINT64_C(0x9e3779b97f4a7c15) >> 17);
+}
+
+size_t memo_shingles_least(const memo_shingles *shingles, uint64_t seed, int64_t *least, size_t cap)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < shingles->n; i++) {
+        int64_t place = shingle_order(shingles->hashes[i], seed);
+        size_t at = n;
+        if (n < cap)
+            n++;
+        else if (place >= least[--at])
+            continue;
+        for (; at > 0 && least[at - 1] > place; at--)
+            least[at] = least[at - 1];
+        least[at] = place;
+    }
+    return n;
 }

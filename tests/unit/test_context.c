@@ -3,6 +3,7 @@
 #include "db_util.h"
 
 #include "base/alloc.h"
+#include "memory/context/context_pack.h"
 #include "memory/context/passage_counts.h"
 
 /* ---- counts -------------------------------------------------------------------------------- */
@@ -111,6 +112,38 @@ static void test_context_leaves_out_repetitions(void **state)
 }
 
 /* What is too long for the budget does not keep out what says the same in fewer words. */
+static int context_repeats(const char *a, const char *b)
+{
+    const memo_hit hits[] = {{.text = a, .text_bytes = strlen(a)},
+                             {.text = b, .text_bytes = strlen(b)}};
+    memo_piece pieces[] = {{.hit = &hits[0]}, {.hit = &hits[1]}};
+    memo_shingles room = {0};
+    memo_arena arena = {0};
+    memo_err err = {0};
+    int repeats;
+    for (size_t i = 0; i < 2; i++)
+        assert_memo_ok(memo_piece_read(&pieces[i], &room, &arena, &err), err);
+    repeats = memo_piece_repeats(&pieces[0], &pieces[1]);
+    memo_shingles_fini(&room);
+    memo_arena_fini(&arena);
+    return repeats;
+}
+
+/* At least 80 of 100 of its groups of four words; what has no words repeats itself alone. */
+static void test_context_pieces_repeat_by_words_or_are_the_same(void **state)
+{
+    (void)state;
+    assert_true(context_repeats("1 2 3 4 5 6 7 8", "0 1 2 3 4 5 6 7 9")); /* four of five */
+    assert_false(context_repeats("1 2 3 4 5 6 7 8", "0 1 2 3 4 5 6 9"));  /* three of five */
+    assert_true(context_repeats("One two!", "one, TWO"));
+    assert_false(context_repeats("one two", "one two three four five"));
+    assert_true(context_repeats("...", "..."));
+    assert_false(context_repeats("...", "---"));
+    assert_false(context_repeats("...", "...."));
+    assert_false(context_repeats("...", "one"));
+    assert_false(context_repeats("one", "..."));
+}
+
 static void test_context_takes_the_short_one_when_the_long_one_does_not_fit(void **state)
 {
     static const char sentence[] = "the spare key is under the flower pot in the garden";
@@ -178,6 +211,7 @@ static void test_context_survives_lack_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_context_pieces_repeat_by_words_or_are_the_same),
         cmocka_unit_test(test_passage_counts_tell_passages_and_tokenizers_apart),
         cmocka_unit_test(test_passage_counts_are_bounded),
         db_test(test_context_is_the_same_from_a_new_handle),

@@ -3,7 +3,7 @@
 #include "memo_test.h"
 
 #include "base/rng.h"
-#include "memory/upkeep/near.h"
+#include "text/near.h"
 
 static void near_make(memo_shingles *shingles, const char *text)
 {
@@ -45,6 +45,55 @@ static void test_shingles_are_sets_of_word_triples(void **state)
     assert_true(near_alike("1 2 3 4", "1 2 3 5") == 1.0 / 3);
     /* the words must not run together */
     assert_true(near_alike("ab c d", "a bc d") == 0);
+}
+
+static void near_make_passage(memo_shingles *shingles, const char *text)
+{
+    memo_err err = {0};
+    assert_memo_ok(memo_shingles_make_passage(shingles, (memo_text){text, strlen(text)}, &err),
+                   err);
+}
+
+static void test_shingles_of_passages_count_as_often_as_they_stand(void **state)
+{
+    memo_shingles a = {0}, b = {0};
+    (void)state;
+    near_make_passage(&a, "1 2 3 4 1 2 3 4"); /* 1234 2341 3412 4123 1234 */
+    assert_int_equal(a.n, 5);
+    near_make_passage(&b, "1 2 3 4 9");            /* 1234 2349 */
+    assert_true(memo_shingles_repeat(&b, &a, 50)); /* one of two */
+    assert_false(memo_shingles_repeat(&b, &a, 51));
+    assert_true(memo_shingles_repeat(&a, &b, 20)); /* 1234 stands once in b: one of five */
+    assert_false(memo_shingles_repeat(&a, &b, 21));
+    near_make_passage(&a,
+                      "\xe6\x98\xa5\xe5\xa4\x8f\xe7\xa7\x8b\xe5\x86\xac\xe6\x98\xa5"); /* one run */
+    assert_int_equal(a.n, 1);
+    near_make_passage(&a, "One, TWO");
+    near_make_passage(&b, "one two");
+    assert_true(memo_shingles_repeat(&a, &b, 100));
+    near_make_passage(&a, "...");
+    assert_int_equal(a.n, 0);
+    memo_shingles_fini(&a);
+    memo_shingles_fini(&b);
+}
+
+/* A longer sketch begins with the shorter one; the longest has all, in order. */
+static void test_shingles_least_are_the_first_of_one_order(void **state)
+{
+    memo_shingles s = {0};
+    int64_t all[8], some[8];
+    (void)state;
+    near_make(&s, "a b c d e f g h"); /* six triples */
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        assert_int_equal(memo_shingles_least(&s, seed, all, 8), 6);
+        for (size_t i = 1; i < 6; i++)
+            assert_true(0 <= all[i - 1] && all[i - 1] < all[i]);
+        for (size_t cap = 1; cap <= 6; cap++) {
+            assert_int_equal(memo_shingles_least(&s, seed, some, cap), cap);
+            assert_memory_equal(some, all, cap * sizeof *all);
+        }
+    }
+    memo_shingles_fini(&s);
 }
 
 /* Random texts of 60 words, each with a copy in which the last `n` are others. */
@@ -131,6 +180,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shingles_are_sets_of_word_triples),
+        cmocka_unit_test(test_shingles_of_passages_count_as_often_as_they_stand),
+        cmocka_unit_test(test_shingles_least_are_the_first_of_one_order),
         cmocka_unit_test(test_near_finds_what_is_alike),
         cmocka_unit_test(test_near_refuses_too_many),
         cmocka_unit_test(test_near_survives_want_of_memory),

@@ -31,8 +31,9 @@ typedef struct context_work {
     memo_context_options options;
     const memo_model *tokenizer;
     memo_hits *hits;
-    memo_arena arena;   /* of the work; the result has its own */
-    memo_piece *pieces; /* [n] by rank */
+    memo_arena arena;    /* of the work; the result has its own */
+    memo_piece *pieces;  /* [n] by rank */
+    memo_shingles words; /* of the piece being read */
     size_t n;
     memo_piece **by_density;   /* [n] */
     const memo_piece **chosen; /* [n] those that are, by their place */
@@ -264,7 +265,7 @@ static memo_status context_take_hits(context_work *w, memo_err *err)
         w->pieces[i] = (memo_piece){
             .hit = &w->hits->hits[i], .rank = i + 1, .value = 1.0 / (double)(i + 1 + 1)};
         w->by_density[i] = &w->pieces[i];
-        status = memo_piece_sketch(&w->pieces[i], &w->arena, err);
+        status = memo_piece_read(&w->pieces[i], &w->words, &w->arena, err);
     }
     return status;
 }
@@ -454,6 +455,7 @@ memo_status memo_db_context(memo_db *db, memo_text query, const memo_context_opt
     memo_buf_fini(&w.text);
     memo_buf_fini(&w.other);
     memo_token_list_fini(&w.tokens);
+    memo_shingles_fini(&w.words);
     memo_arena_fini(&w.arena);
     return status;
 }

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "text/shingles.h"
 
 /* One hit, a chunk that may become part of the context. */
 typedef struct memo_piece {
@@ -17,12 +18,12 @@ typedef struct memo_piece {
     double value;
     int chosen;
     int duplicate;
-    uint64_t *sketch; /* [n_sketch] of memo_piece_sketch(), ascending */
-    size_t n_sketch;
+    memo_shingles words; /* memo_piece_read(); the hashes are in the arena */
 } memo_piece;
 
-/* The words of a text, four at a time and in any case, as hashes; `sketch` in the arena. */
-memo_status memo_piece_sketch(memo_piece *piece, memo_arena *arena, memo_err *err);
+/* Read the words of the hit's text. `room` is used again from piece to piece. */
+memo_status memo_piece_read(memo_piece *piece, memo_shingles *room, memo_arena *arena,
+                            memo_err *err);
 /* Whether most of what a says stands in b. */
 int memo_piece_repeats(const memo_piece *a, const memo_piece *b);
 

@@ -12,7 +12,6 @@
 #include "memory/ingest/echo.h"
 #include "store/rows/stored_settings.h"
 
-#define LIKENESS_NEAR    0.8
 #define LIKENESS_ECHO_MS INT64_C(600000)
 #define LIKENESS_GROUP   256 /* records of one transaction of memo_db_link() */
 #define LIKENESS_SETTING "links"
@@ -115,40 +114,24 @@ void memo_likeness_fini(memo_likeness *l)
     memo_shingles_fini(&l->other);
 }
 
-/* Rows are small and positive: 47 bits are enough, what they lead to is compared. */
-static int64_t likeness_order(uint64_t hash, uint64_t seed)
-{
-    return (int64_t)((hash ^ seed) * UINT64_C(0x9e3779b97f4a7c15) >> 17);
-}
-
-static void likeness_keep_least(memo_sketch *sketch, int64_t hash)
-{
-    size_t at = sketch->n;
-
-    if (at == MEMO_STORE_SKETCH && hash >= sketch->hashes[at - 1])
-        return;
-    if (at < MEMO_STORE_SKETCH)
-        sketch->n++;
-    else
-        at--;
-    for (; at > 0 && sketch->hashes[at - 1] > hash; at--)
-        sketch->hashes[at] = sketch->hashes[at - 1];
-    sketch->hashes[at] = hash;
-}
-
 /* Without a word there is the text itself. */
 memo_status memo_likeness_sketch(memo_likeness *l, memo_text text, memo_sketch *sketch,
                                  memo_err *err)
 {
+    uint64_t hash = 0;
+    const memo_shingles itself = {1, 1, &hash};
+    const memo_shingles *words = &l->words;
     memo_status status = memo_shingles_make(&l->words, text, err);
 
     *sketch = (memo_sketch){0};
-    for (size_t i = 0; i < l->words.n && status == MEMO_OK; i++)
-        likeness_keep_least(sketch, likeness_order(l->words.hashes[i], l->seed));
-    if (status == MEMO_OK && sketch->n == 0)
-        likeness_keep_least(sketch,
-                            likeness_order(memo_xxh64(text.bytes, text.n_bytes, 1), l->seed));
-    return status;
+    if (status)
+        return status;
+    if (words->n == 0) {
+        hash = memo_xxh64(text.bytes, text.n_bytes, 1);
+        words = &itself;
+    }
+    sketch->n = memo_shingles_least(words, l->seed, sketch->hashes, MEMO_STORE_SKETCH);
+    return MEMO_OK;
 }
 
 /* ---- links --------------------------------------------------------------------------------- */
@@ -174,7 +157,7 @@ static memo_status likeness_compare(memo_likeness *l, memo_text text, int64_t ri
     } else if (status == MEMO_OK && other.found && l->mode == MEMO_LINKS_NEAR) {
         status = memo_shingles_make(&l->other, other.text, err);
         score = status ? 0 : memo_shingles_alike(&l->words, &l->other);
-        if (score >= LIKENESS_NEAR && score > best->score)
+        if (score >= MEMO_SHINGLES_NEAR && score > best->score)
             *best = (likeness_match){rid, MEMO_LINK_NEAR, score};
     }
     memo_arena_fini(&arena);

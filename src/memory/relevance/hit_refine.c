@@ -21,24 +21,30 @@ static memo_status refine_drop_repeats(const memo_refine *r, memo_found *found, 
                                        memo_hits *out, memo_err *err)
 {
     memo_piece *pieces = memo_arena_array(r->arena, *n + 1, sizeof *pieces);
+    memo_shingles room = {0};
     size_t n_kept = 0;
+    memo_status status = MEMO_OK;
     if (!pieces)
         return memo_fail_nomem(err, "hits", *n * sizeof *pieces);
     for (size_t i = 0; i < *n; i++) {
         int repeats = 0;
-        memo_status status;
         pieces[n_kept] = (memo_piece){.hit = &found[i].hit};
-        status = memo_piece_sketch(&pieces[n_kept], r->arena, err);
+        status = memo_piece_read(&pieces[n_kept], &room, r->arena, err);
         if (status)
-            return status;
+            break;
         for (size_t j = 0; j < n_kept && !repeats; j++)
             repeats = memo_piece_repeats(&pieces[n_kept], &pieces[j]);
         out->n_duplicates += (size_t)repeats;
-        if (!repeats)
-            found[n_kept++] = found[i];
+        if (repeats)
+            continue;
+        found[n_kept] = found[i];
+        pieces[n_kept].hit = &found[n_kept].hit;
+        n_kept++;
     }
-    *n = n_kept;
-    return MEMO_OK;
+    memo_shingles_fini(&room);
+    if (!status)
+        *n = n_kept;
+    return status;
 }
 
 /* ---- variety ------------------------------------------------------------------------------- */

@@ -15,11 +15,10 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "memory/db.h"
-#include "memory/upkeep/near.h"
 #include "store/upkeep/usage.h"
+#include "text/near.h"
 #include "text/secrets.h"
 
-#define REVIEW_ALIKE     0.8
 #define REVIEW_LIMIT     1000
 #define REVIEW_PAGE      32 /* records read at a time: a few may be of many MiB */
 #define REVIEW_DAY_MS    INT64_C(86400000)
@@ -287,7 +286,7 @@ static memo_status review_near(review_run *r, const memo_record *record, memo_ar
         if (!status && there)
             score = memo_shingles_alike(&r->words, &r->other_words);
     }
-    *found = score >= REVIEW_ALIKE;
+    *found = score >= MEMO_SHINGLES_NEAR;
     if (!status && *found)
         return review_like(r, record, MEMO_AUDIT_NEAR, r->entries[like].id, score, err);
     if (!status)

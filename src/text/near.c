@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "memory/upkeep/near.h"
+#include "text/near.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* memory/upkeep/near.h -- among many texts, find one that is nearly the same, without comparing all.
+/* text/near.h -- among many texts, find one that is nearly the same, without comparing all.
  *
  * A text's signature is, for each of 64 orders of all shingles, the first of its own. Two texts with
  * Jaccard similarity J have equal first ones with probability J in each order. Signatures are cut into
@@ -9,8 +9,8 @@
  *
  * Sources: Broder, "On the resemblance and containment of documents", 1997; the bands: Indyk and
  * Motwani, "Approximate nearest neighbors", 1998. */
-#ifndef MEMO_MEMORY_NEAR_H
-#define MEMO_MEMORY_NEAR_H
+#ifndef MEMO_TEXT_NEAR_H
+#define MEMO_TEXT_NEAR_H
 
 #include "text/shingles.h"
 
