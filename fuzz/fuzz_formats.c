@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* fuzz_formats.c -- any bytes as a CSV, a mailbox or an MCP server's memory; the first byte chooses. Each
+/* fuzz_formats.c -- any bytes as a CSV, a mailbox or an MCP server's memory; the first byte chooses (a mailbox
+ * from 128 on is one message). Each
  * reader must come to its end, and what it takes for a record must have a key and text in UTF-8. */
 #include <stdint.h>
 #include <stdlib.h>
@@ -57,9 +58,9 @@ static void fuzz_csv(memo_lines *lines)
     memo_csv_fini(&csv);
 }
 
-static void fuzz_mail(memo_lines *lines)
+static void fuzz_mail(memo_lines *lines, int is_single)
 {
-    memo_mbox mbox = {.lines = lines};
+    memo_mbox mbox = {.lines = lines, .is_single = is_single};
     int more = 1;
 
     while (more) {
@@ -112,7 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] % 3 == 0)
         fuzz_csv(&lines);
     else if (data[0] % 3 == 1)
-        fuzz_mail(&lines);
+        fuzz_mail(&lines, data[0] >= 128);
     else
         fuzz_mcp(&lines);
     memo_lines_fini(&lines);

@@ -13,7 +13,9 @@ extern "C" {
 
 /* What a file holds. */
 typedef enum memo_import_format {
-    MEMO_IMPORT_AUTO, /* by its name: `.ndjson` and `.jsonl`, `.csv` and `.tsv`, `.mbox`; all others are text.
+    MEMO_IMPORT_AUTO, /* by its name: `.ndjson` and `.jsonl`, `.csv` and `.tsv`, `.mbox`, `.eml`, and `.json` that is
+                           an array of objects (in a folder: with a text); all others are text. One whose name has no dot is a mailbox when it begins with a line
+                           "From ..." and a header.
                            `.zst` behind these does not count; another file that is packed by zstd
                            is NDJSON when it is named, and left out of folders; a named file
                            that is a database of SQLite is a store, one that begins {"memolith": an export.
@@ -25,6 +27,8 @@ typedef enum memo_import_format {
                            semicolons or tabs, whichever the header has first */
     MEMO_IMPORT_MBOX,   /* mail, one record a message */
     MEMO_IMPORT_MCP,    /* entities, observations and relations of the reference memory server */
+    MEMO_IMPORT_EML,    /* one message, as mail programs save it */
+    MEMO_IMPORT_JSON,   /* an array of objects, each as a line of NDJSON would be */
     MEMO_IMPORT_STORE,  /* another store, a backup for instance */
 } memo_import_format;
 
@@ -114,6 +118,9 @@ typedef struct memo_import_report {
  * Mail: subject is the title, Date the time of creation, From and To are metadata. The text is that
  * of the plain parts, without any that of the HTML ones, its markup removed; attachments are left out.
  * Charsets: UTF-8, US-ASCII, ISO-8859-1, windows-1252; another is MEMO_ERR_UNSUPPORTED.
+ *
+ * A JSON array: element after element in bounded memory, each at most 8 MiB; a bad one is named by its line and
+ * its number, and spoils no other, unless the brackets themselves do not match.
  *
  * MCP: an observation becomes a record with the entity's name as its title, and a fact "observation" of
  * the entity with that record as evidence; a relation becomes a fact. Of these only observations are

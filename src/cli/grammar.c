@@ -102,7 +102,7 @@ const cli_verb cli_verbs[] = {
      GRAMMAR_MANY,
      1,
      "memolith import notes/ articles.ndjson",
-     "remember files, folders, NDJSON, CSV, mail, MCP memories and other stores",
+     "remember files, folders, NDJSON, JSON, CSV, mail, MCP memories and other stores",
      "Folders are walked; dot names, links and binary files are left out. A file's key is its "
      "path,\n"
      "a line's key its key field, so importing again changes only what has changed. When it is\n"

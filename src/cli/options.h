@@ -157,7 +157,7 @@ typedef enum cli_kind {
     X(ALL, "all", 0, CLI_FLAG, 0, "", 0, 0, "every namespace")                                     \
     X(DROP_PREVIOUS, "drop-previous", 0, CLI_FLAG, 0, "", 0, 0,                                    \
       "do not keep the old model's vectors: no way back")                                          \
-    X(AS, "as", 0, CLI_CHOICE, 0, "auto|text|ndjson|csv|mbox|mcp", 0, 0,                           \
+    X(AS, "as", 0, CLI_CHOICE, 0, "auto|text|ndjson|csv|mbox|mcp|eml|json", 0, 0,                           \
       "what the files hold (default auto: by name; all others are text)")                          \
     X(PRUNE, "prune", 0, CLI_FLAG, 0, "", 0, 0,                                                    \
       "forget the records whose file is gone from a folder")                                       \

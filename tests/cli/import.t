@@ -52,6 +52,23 @@ $ printf '{"type":"entity","name":"Anna","entityType":"person","observations":["
 > 1 new (1 file, 1 chunk, 9 tokens) in <time> s
 > and 2 new entities, 2 new facts
 
+## a saved message, a mailbox without a suffix, a JSON array
+$ mkdir m; printf 'Subject: Tea\nMessage-ID: <e@x>\n\nthe pot\n' > m/one.eml; printf 'From a\nSubject: Two\nMessage-ID: <b@x>\n\nthe tea\n' > m/Inbox; printf 'From here on\nall is well\n' > m/Letter; memolith import m
+> 3 new (3 files, 3 chunks, 33 tokens) in <time> s
+$ for k in e@x b@x; do memolith get $k -o json | grep -o '"title":"[^"]*"'; done
+> "title":"Tea"
+> "title":"Two"
+$ printf '[\n {"id":"a","text":"tea"},\n {"id":"b","text":"pot"}\n]\n' > two.json; memolith import two.json; memolith import two.json
+> 2 new (1 file, 2 chunks, 6 tokens) in <time> s
+> 0 new, 2 unchanged (1 file, 0 chunks, 0 tokens) in <time> s
+$ printf '[{"id":"c","text":"tea"},{"id":"d"}]' > bad.json; memolith import bad.json
+> 1 new, 1 failed (0 files, 1 chunk, 3 tokens) in <time> s
+! error[FORMAT]: bad.json:1: element 2: there is no field "text" with the text
+!   fix: mend it, or --skip-bad to name and leave out what is bad
+? 1
+$ mkdir j; printf '[{"name":"not a memory"}]' > j/conf.json; memolith import j
+> 1 new (1 file, 1 chunk, 27 tokens) in <time> s
+
 ## limits 197: a CSV that is none
 $ printf 'id,text\na,"open\n' > t.csv; memolith import t.csv
 > 0 new, 1 failed (0 files, 0 chunks, 0 tokens) in <time> s

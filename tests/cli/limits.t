@@ -14,7 +14,7 @@ $ memolith
 !   search          find what is near a question: by meaning, by words, by identifiers
 !   context         pack what is relevant to a question for a prompt of limited size
 !   calibrate       find out how likely a match is at a score of this model
-!   import          remember files, folders, NDJSON, CSV, mail, MCP memories and other stores
+!   import          remember files, folders, NDJSON, JSON, CSV, mail, MCP memories and other stores
 !   get             show one record, by its id or key
 !   list            show records, newest first
 !   edit            change a record; the version before it is kept

@@ -277,6 +277,70 @@ static void test_import_mbox_reads_messages(void **state)
     assert_contains(e->err.message, "y.mbox:1: not a mailbox");
 }
 
+/* What lies in it is no mailbox: neither "From " nor ">From" means anything. */
+static void test_import_eml_is_one_message(void **state)
+{
+    static const char message[] = "\r\nSubject: Tea\r\nMessage-ID: <eml@x>\r\n"
+                                  "Date: Tue, 1 Jul 2025 09:30:00 +0200\r\nFrom: anna@x\r\n\r\n"
+                                  "the pot\r\n\r\nFrom there it went\r\n>From here\r\n";
+    static const char enveloped[] = "From a@x Tue Jul  1 09:30:00 2025\nSubject: Pot\n\nthe tea\n";
+    db_env *e = *state;
+    formats_env f;
+    memo_records *r;
+    memo_list_options list = {.size = sizeof list, .where = "title = 'Pot'"};
+    formats_folder(e);
+    formats_put("a.eml", message);
+    formats_put("b.EML", enveloped);
+    formats_put("c.eml", "");
+    assert_memo_ok(formats_import(e, "", (memo_import_options){0}, &f), e->err);
+    formats_expect(&f, 2, 0, 0, 0, 0);
+    r = formats_get(e, "eml@x");
+    assert_string_equal(r->records->text.bytes, "the pot\n\nFrom there it went\n>From here\n");
+    assert_string_equal(r->records->title, "Tea");
+    assert_string_equal(r->records->metadata_json, "{\"from\":\"anna@x\"}");
+    assert_int_equal(r->records->created_ms, INT64_C(1751355000000));
+    memo_records_free(r);
+    assert_memo_ok(memo_db_list(e->db, &list, &r, &e->err), e->err);
+    assert_int_equal(r->n, 1);
+    assert_string_equal(r->records[0].text.bytes, "the tea\n");
+    memo_records_free(r);
+    assert_memo_ok(formats_import(e, "", (memo_import_options){0}, &f), e->err);
+    formats_expect(&f, 0, 0, 2, 0, 0);
+    formats_put("d.eml", "no header here\n");
+    assert_memo_status(formats_import(e, "d.eml", (memo_import_options){0}, &f), MEMO_ERR_FORMAT,
+                       e->err);
+    assert_contains(e->err.message, "d.eml:1: the message has no headers");
+}
+
+/* A file whose name has no dot is a mailbox by its first two lines, prose and other names are not. */
+static void test_import_mailbox_without_suffix(void **state)
+{
+    static const char box[] = "From a@x Tue Jul  1 09:30:00 2025\nX-Mozilla-Status: 0001\n"
+                              "Message-ID: <in@x>\n\nthe pot\n\nFrom b@x\nSubject: two\n"
+                              "Message-ID: <in2@x>\n\nthe tea\n";
+    db_env *e = *state;
+    formats_env f;
+    memo_records *r;
+    char key[600];
+    formats_folder(e);
+    formats_put("Inbox", box);
+    formats_put("Letter", "From here to there\nit is far: very\n");
+    formats_put("note.txt", box);
+    assert_memo_ok(formats_import(e, "", (memo_import_options){0}, &f), e->err);
+    formats_expect(&f, 4, 0, 0, 0, 0);
+    memo_records_free(formats_get(e, "in@x"));
+    memo_records_free(formats_get(e, "in2@x"));
+    snprintf(key, sizeof key, "%s/Letter", folder);
+    r = formats_get(e, key);
+    assert_string_equal(r->records->text.bytes, "From here to there\nit is far: very\n");
+    memo_records_free(r);
+    assert_memo_ok(formats_import(e, "Inbox", (memo_import_options){0}, &f), e->err);
+    formats_expect(&f, 0, 0, 2, 0, 0);
+    assert_memo_ok(
+        formats_import(e, "Inbox", (memo_import_options){.format = MEMO_IMPORT_TEXT}, &f), e->err);
+    formats_expect(&f, 1, 0, 0, 0, 0);
+}
+
 static void expect_html(const char *html, const char *wanted)
 {
     memo_buf out = {0};
@@ -624,6 +688,8 @@ static void test_import_formats_without_memory(void **state)
     formats_put("memory.jsonl", mcp_lines);
     formats_put("x.csv", "id,text,tags,metadata.n\na,\"the\npot\",x,1\n");
     formats_put("x.mbox", mail_box);
+    formats_put("x.eml", "Subject: s\n\nthe tea\n");
+    formats_put("x.json", "[{\"text\": \"one\"}]");
     live = memo_alloc_live();
     for (uint64_t n = 1; status == MEMO_ERR_NOMEM; n++) {
         memo_alloc_fail_at(n, 0);
@@ -635,7 +701,7 @@ static void test_import_formats_without_memory(void **state)
     }
     assert_memo_ok(status, e->err);
     assert_string_equal(f.bad, "x.mbox:45 UNSUPPORTED");
-    formats_expect(&f, 6, 0, 0, 0, 1);
+    formats_expect(&f, 8, 0, 0, 0, 1);
 }
 
 int main(void)
@@ -646,6 +712,8 @@ int main(void)
         db_test(test_import_csv_separators_and_names),
         db_test(test_limits_197_csv),
         db_test(test_import_mbox_reads_messages),
+        db_test(test_import_eml_is_one_message),
+        db_test(test_import_mailbox_without_suffix),
         cmocka_unit_test(test_mime_decodes),
         cmocka_unit_test(test_mime_unknown_words_take_linear_time),
         cmocka_unit_test(test_mail_survives_what_is_broken),

@@ -218,6 +218,28 @@ memo_status memo_lines_next(memo_lines *lines, memo_text *line, int *more, memo_
     return MEMO_OK;
 }
 
+memo_status memo_lines_piece(memo_lines *lines, memo_text *piece, int *more, memo_err *err)
+{
+    size_t n_read = 0;
+    int is_first = lines->number == 0;
+    memo_status status;
+
+    *piece = (memo_text){NULL, 0};
+    *more = 0;
+    if (lines->broken)
+        return MEMO_OK;
+    lines->number += (uint64_t)is_first;
+    lines->begin = lines->end;
+    status = lines_fill(lines, &n_read, err);
+    if (status || n_read == 0)
+        return status;
+    if (is_first && n_read >= 3 && memcmp(lines->buffer, "\xef\xbb\xbf", 3) == 0)
+        lines->begin = 3;
+    *piece = (memo_text){lines->buffer + lines->begin, lines->end - lines->begin};
+    *more = piece->n_bytes > 0;
+    return MEMO_OK;
+}
+
 /* ---- records ------------------------------------------------------------------------------- */
 
 static memo_status lines_fail_type(const char *field, const char *wanted, const json_t *value,

@@ -55,6 +55,10 @@ memo_status memo_lines_next(memo_lines *lines, memo_text *line, int *more, memo_
 /* The next line, blank or not, with a CR that it ends with; a byte order mark in front is left out. */
 memo_status memo_lines_raw(memo_lines *lines, memo_text *line, int *more, memo_err *err);
 
+/* What bytes come next, at least one, for who finds its own items in them; borrowed until the next call. A
+ * byte order mark in front is left out; lines->number is 1 from then on, and the caller's to count. */
+memo_status memo_lines_piece(memo_lines *lines, memo_text *piece, int *more, memo_err *err);
+
 /* memo_lines_record() -- read a line as a record; strings go to the arena.
  *
  *   options   names of the fields, chunking; missing key: a hash of the line. Other fields are metadata,

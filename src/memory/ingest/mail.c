@@ -28,14 +28,26 @@ static int mail_begins(memo_text line)
     return line.n_bytes >= 5 && memcmp(line.bytes, "From ", 5) == 0;
 }
 
+int memo_mbox_looks_like(memo_text head)
+{
+    const char *nl = mail_begins(head) ? memchr(head.bytes, '\n', head.n_bytes) : NULL;
+    const char *s, *end = head.bytes + head.n_bytes;
+
+    if (!nl)
+        return 0;
+    for (s = nl + 1; s<end && * s> ' ' && *s < 127 && *s != ':'; s++) {
+    }
+    return s > nl + 1 && s < end && *s == ':';
+}
+
 /* Append a line of the message, its CR gone, a quoted "From" as it was. */
-static void mail_put_line(memo_buf *out, memo_text line)
+static void mail_put_line(memo_buf *out, memo_text line, int is_quoted)
 {
     size_t n = 0;
 
     if (line.n_bytes && line.bytes[line.n_bytes - 1] == '\r')
         line.n_bytes--;
-    while (n < line.n_bytes && line.bytes[n] == '>')
+    while (is_quoted && n < line.n_bytes && line.bytes[n] == '>')
         n++;
     if (n && mail_begins((memo_text){line.bytes + n, line.n_bytes - n})) {
         line.bytes++;
@@ -58,11 +70,13 @@ static memo_status mail_first(memo_mbox *mbox, int *more, memo_err *err)
             line.n_bytes--;
     } while (line.n_bytes == 0);
     mbox->number = mbox->next_number = mbox->lines->number;
-    if (!mail_begins(line)) {
+    if (!mail_begins(line) && !mbox->is_single) {
         memo_fail(err, MEMO_ERR_FORMAT,
                   "not a mailbox: it does not begin with a line \"From ...\"");
         return MEMO_ERR_FORMAT;
     }
+    if (!mail_begins(line)) /* its first header */
+        mail_put_line(&mbox->message, line, 0);
     mbox->in_message = 1;
     return MEMO_OK;
 }
@@ -87,14 +101,14 @@ static memo_status mail_collect(memo_mbox *mbox, int *too_long, memo_err *err)
             mbox->in_message = 0;
             return MEMO_OK;
         }
-        if (blank && mail_begins(line)) {
+        if (blank && mail_begins(line) && !mbox->is_single) {
             mbox->next_number = mbox->lines->number;
             return MEMO_OK;
         }
         blank = line.n_bytes == 0 || (line.n_bytes == 1 && line.bytes[0] == '\r');
         *too_long |= mbox->message.n + line.n_bytes > MEMO_DB_TEXT_BYTES;
         if (!*too_long)
-            mail_put_line(&mbox->message, line);
+            mail_put_line(&mbox->message, line, !mbox->is_single);
     }
 }
 

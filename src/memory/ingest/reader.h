@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-/* memory/ingest/reader.h -- records out of a file that holds many: NDJSON, CSV, mail. */
+/* memory/ingest/reader.h -- records out of a file that holds many: NDJSON, CSV, mail, a JSON array. */
 #ifndef MEMO_MEMORY_READER_H
 #define MEMO_MEMORY_READER_H
 
+#include "memory/ingest/array.h"
 #include "memory/ingest/csv.h"
 #include "memory/ingest/lines.h"
 #include "memory/ingest/mail.h"
 #include "memory/ingest/walk.h"
 
 typedef struct memo_reader {
-    memo_import_format format; /* NDJSON, CSV or MBOX */
+    memo_import_format format; /* NDJSON, CSV, MBOX, EML or JSON */
     const char *path;          /* borrowed, as are the options */
     const char *source;        /* of the records: `path`, until another is set */
     const memo_import_options *options;
@@ -17,7 +18,8 @@ typedef struct memo_reader {
     memo_lines lines;
     memo_csv csv;
     memo_mbox mbox;
-    memo_text item;         /* the line, row or message given last; borrowed until the next call */
+    memo_array array;
+    memo_text item; /* the line, row, message or element given last; borrowed until the next call */
     uint64_t number;        /* of the line where it begins */
     memo_exported exported; /* of the record given last; its strings lie in that one's arena */
 } memo_reader;
