@@ -74,6 +74,9 @@ static void test_fact_functional_fits_into_the_past(void **state)
                  "Anna lives_in A");
     assert_facts(e, (memo_fact_query){.valid_at_ms = 25 * DAY, .as_of_ms = DB_NOW + 3},
                  "Anna lives_in B");
+    /* before C was known A had no end */
+    assert_facts(e, (memo_fact_query){.valid_at_ms = 35 * DAY, .as_of_ms = DB_NOW + 1},
+                 "Anna lives_in A");
 }
 
 /* More than a page of what was is looked through. */

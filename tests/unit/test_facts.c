@@ -463,6 +463,29 @@ static void test_damaged_rows_are_left_out_and_named(void **state)
                        e->err);
 }
 
+/* An alias that leads to an entity of another namespace, whole as both rows are, tells nothing of it. */
+static void test_alias_into_another_namespace_is_damage(void **state)
+{
+    db_env *e = *state;
+    const memo_entity_in in = {.size = sizeof in, .name = "Bert"};
+    memo_entities *found = NULL;
+    memo_store_ns here;
+    int64_t eid = 0;
+    entity(e, "Anna", NULL, NULL);
+    assert_memo_ok(memo_db_entity_add(e->db, "other", &in, NULL, &e->err), e->err);
+    assert_memo_ok(memo_store_find_ns(e->db->store, "default", &here, &e->err), e->err);
+    assert_memo_ok(memo_sql_int(&e->db->store->sql, "SELECT eid FROM entities WHERE name = 'Bert'",
+                                &eid, &e->err),
+                   e->err);
+    assert_memo_ok(memo_store_begin_write(e->db->store, &e->err), e->err);
+    assert_memo_ok(memo_store_put_alias(e->db->store, here.id, eid,
+                                        &(memo_alias_row){"bert", "Bert"}, &e->err),
+                   e->err);
+    assert_memo_ok(memo_store_commit(e->db->store, &e->err), e->err);
+    assert_memo_status(memo_db_entity_get(e->db, NULL, "bert", &found, &e->err), MEMO_ERR_CORRUPT,
+                       e->err);
+}
+
 /* Every change has its number, so the store passes its check when it is opened again. */
 static void test_counter_counts_entities_and_facts(void **state)
 {
@@ -555,6 +578,7 @@ int main(void)
         db_test(test_match_finds_the_evidence_of_who_is_named),
         db_test(test_match_leaves_out_what_does_not_hold),
         db_test(test_damaged_rows_are_left_out_and_named),
+        db_test(test_alias_into_another_namespace_is_damage),
         db_test(test_counter_counts_entities_and_facts),
         db_test(test_every_failing_allocation_is_told),
     };

@@ -3,18 +3,18 @@
 
 #include "base/error.h"
 #include "store/events/event_rows.h"
-#include "store/rows/cells.h"
-#include "store/rows/rows.h"
+#include "store/rows/page.h"
 
 enum { ACTION_AID, ACTION_NS, ACTION_ID, ACTION_SID, ACTION_KIND, ACTION_RID, ACTION_OTHER };
 enum { ACTION_VERSION = 7, ACTION_BEFORE, ACTION_AT, ACTION_UNDONE, ACTION_CHECKSUM };
 enum { ACTION_ACTOR = 12, ACTION_DETAIL, ACTION_N_COLUMNS };
 
-static void action_scope_sql(memo_buf *sql, const memo_action_scope *scope)
+static void action_scope_sql(memo_buf *sql, const void *user)
 {
-    memo_buf_puts(sql, "SELECT a.aid, a.ns, a.id, a.sid, a.kind, a.rid, a.other, a.version,"
-                       " a.before_ms, a.at_ms, a.undone_ms, a.checksum, a.actor, a.detail"
-                       " FROM actions a WHERE ");
+    const memo_action_scope *scope = user;
+    memo_buf_puts(sql, "SELECT ");
+    memo_buf_puts(sql, memo_table_actions.columns);
+    memo_buf_puts(sql, " FROM actions a WHERE ");
     memo_buf_puts(sql, scope->before ? "a.aid < ?" : "a.aid > ?");
     if (scope->ns)
         memo_buf_puts(sql, " AND a.ns = ?");
@@ -31,8 +31,9 @@ static void action_scope_sql(memo_buf *sql, const memo_action_scope *scope)
     memo_buf_puts(sql, " ORDER BY a.aid DESC LIMIT ?");
 }
 
-static void action_scope_bind(memo_stmt *st, const memo_action_scope *scope, size_t limit)
+static void action_scope_bind(memo_stmt *st, const void *user, size_t limit)
 {
+    const memo_action_scope *scope = user;
     memo_stmt_int(st, scope->before);
     if (scope->ns)
         memo_stmt_int(st, scope->ns);
@@ -72,33 +73,33 @@ memo_status memo_event_record_id(memo_sql *sql, int64_t rid, memo_arena *arena,
 }
 
 /* The id of a search, likewise. */
-static memo_status action_search_id(memo_sql *sql, int64_t sid, memo_action_page *page,
+static memo_status action_search_id(memo_sql *sql, int64_t sid, const memo_page *page,
                                     const char **id, memo_err *err)
 {
-    memo_cell cells[12];
+    memo_cell cells[MEMO_SEARCH_N_COLUMNS];
     memo_status status;
     int found = 0;
-    memo_stmt st = memo_stmt_keep(sql,
-                                  "SELECT sid, ns, id, at_ms, mode, class, space, checksum, actor,"
-                                  " surface, filter, query FROM searches WHERE sid = ?",
+    memo_stmt st = memo_stmt_keep(sql, "SELECT " MEMO_SEARCH_COLUMNS " FROM searches WHERE sid = ?",
                                   "read a search");
     *id = "";
     memo_stmt_int(&st, sid);
     status = memo_stmt_step(&st, &found, err);
     if (!status && found) {
-        memo_cells_take(&st, cells, 12);
-        if (!memo_table_good(&memo_table_searches, cells) || cells[0].integer != sid)
-            memo_damage_add_row(page->damage, "search", &cells[2], &cells[0]);
-        else if (!(*id = memo_cell_strdup(page->arena, &cells[2])))
-            status = memo_fail_nomem(err, "an id", cells[2].bytes.n_bytes);
+        memo_cells_take(&st, cells, MEMO_SEARCH_N_COLUMNS);
+        if (!memo_table_good(&memo_table_searches, cells) || cells[MEMO_SEARCH_SID].integer != sid)
+            memo_damage_add_row(page->damage, "search", &cells[MEMO_SEARCH_ID],
+                                &cells[MEMO_SEARCH_SID]);
+        else if (!(*id = memo_cell_strdup(page->arena, &cells[MEMO_SEARCH_ID])))
+            status = memo_fail_nomem(err, "an id", cells[MEMO_SEARCH_ID].bytes.n_bytes);
     }
     memo_stmt_done(&st);
     return status;
 }
 
 /* A whole row's strings, copied; zero on lack of memory. */
-static int action_from_cells(const memo_cell *cells, memo_arena *arena, memo_action_row *row)
+static int action_from_cells(const memo_cell *cells, memo_arena *arena, void *out)
 {
+    memo_action_row *row = out;
     *row = (memo_action_row){
         .aid = cells[ACTION_AID].integer,
         .ns = cells[ACTION_NS].integer,
@@ -118,9 +119,9 @@ static int action_from_cells(const memo_cell *cells, memo_arena *arena, memo_act
 }
 
 /* The ids that a row knows by number. */
-static memo_status action_read_ids(memo_sql *sql, memo_action_page *page, memo_action_row *row,
-                                   memo_err *err)
+static memo_status action_read_ids(memo_sql *sql, const memo_page *page, void *out, memo_err *err)
 {
+    memo_action_row *row = out;
     memo_status status =
         memo_event_record_id(sql, row->rid, page->arena, page->damage, &row->record_id, err);
     if (!status)
@@ -129,62 +130,37 @@ static memo_status action_read_ids(memo_sql *sql, memo_action_page *page, memo_a
     return status ? status : action_search_id(sql, row->sid, page, &row->search_id, err);
 }
 
-/* The row is whole, and one that was asked for: an index may lead to another. */
-static int action_is_proven(const memo_action_scope *scope, const memo_cell *cells)
+static int action_is_asked(const void *user, const memo_cell *cells)
 {
-    return memo_table_good(&memo_table_actions, cells) &&
-           (!scope->ns || cells[ACTION_NS].integer == scope->ns) &&
+    const memo_action_scope *scope = user;
+    return (!scope->ns || cells[ACTION_NS].integer == scope->ns) &&
            (!scope->sid || cells[ACTION_SID].integer == scope->sid) &&
            (!scope->rid || cells[ACTION_RID].integer == scope->rid) &&
            (!scope->id || memo_cell_is(&cells[ACTION_ID], scope->id));
 }
 
-typedef struct action_args {
-    const memo_action_scope *scope;
-    memo_action_page *page;
-} action_args;
-
-static memo_status action_read_page(memo_store *store, memo_sql *sql, void *user, memo_err *err)
-{
-    const action_args *a = user;
-    memo_action_page *page = a->page;
-    memo_cell cells[ACTION_N_COLUMNS];
-    memo_buf text = {0};
-    int more;
-    memo_status status;
-    memo_stmt st;
-    (void)store;
-    page->n = 0;
-    page->more = 0;
-    page->rows = memo_arena_array(page->arena, page->limit, sizeof *page->rows);
-    if (!page->rows)
-        return memo_fail_nomem(err, "actions", page->limit * sizeof *page->rows);
-    action_scope_sql(&text, a->scope);
-    st = memo_stmt_built(sql, &text, "read actions");
-    action_scope_bind(&st, a->scope, page->limit);
-    while (!(status = memo_stmt_step(&st, &more, err)) && more) {
-        memo_cells_take(&st, cells, ACTION_N_COLUMNS);
-        if (!action_is_proven(a->scope, cells))
-            memo_damage_add_row(page->damage, "action", &cells[ACTION_ID], &cells[ACTION_AID]);
-        else if ((page->more = page->n == page->limit))
-            break;
-        else if (!action_from_cells(cells, page->arena, &page->rows[page->n++]))
-            status = memo_fail_nomem(err, "an action", sizeof *page->rows);
-        if (status)
-            break;
-    }
-    memo_stmt_done(&st);
-    memo_buf_fini(&text);
-    for (size_t i = 0; i < page->n && !status; i++)
-        status = action_read_ids(sql, page, &page->rows[i], err);
-    return status;
-}
+static const memo_page_kind action_pages = {
+    .table = &memo_table_actions,
+    .doing = "read actions",
+    .row_bytes = sizeof(memo_action_row),
+    .sql = action_scope_sql,
+    .bind = action_scope_bind,
+    .is_asked = action_is_asked,
+    .take = action_from_cells,
+    .complete = action_read_ids,
+};
 
 memo_status memo_store_list_actions(memo_store *store, const memo_action_scope *scope,
                                     memo_action_page *page, memo_err *err)
 {
-    action_args args = {scope, page};
-    return memo_store_read(store, action_read_page, &args, page->damage, err);
+    memo_page read = {.arena = page->arena, .damage = page->damage, .limit = page->limit};
+    memo_status status = memo_page_read(store, &action_pages, scope, &read, err);
+    if (!status) {
+        page->n = read.n;
+        page->rows = read.rows;
+        page->more = read.more;
+    }
+    return status;
 }
 
 static memo_cell action_optional(int64_t id)

@@ -13,6 +13,19 @@
 
 /* ---- searches (search_rows.c) -------------------------------------------------------------- */
 
+/* Columns as in memo_table_searches and memo_table_shown, for constant statements. */
+#define MEMO_SEARCH_COLUMNS                                                                        \
+    "sid, ns, id, at_ms, mode, class, space, checksum, actor, surface, filter, query"
+enum { MEMO_SEARCH_SID, MEMO_SEARCH_NS, MEMO_SEARCH_ID, MEMO_SEARCH_AT, MEMO_SEARCH_MODE };
+enum { MEMO_SEARCH_CLASS = 5, MEMO_SEARCH_SPACE, MEMO_SEARCH_CHECKSUM, MEMO_SEARCH_ACTOR };
+enum { MEMO_SEARCH_SURFACE = 9, MEMO_SEARCH_FILTER, MEMO_SEARCH_QUERY, MEMO_SEARCH_N_COLUMNS };
+
+#define MEMO_SHOWN_COLUMNS "sid, position, rid, cid, checksum, features"
+#define MEMO_SHOWN_OF_SEARCH                                                                       \
+    "SELECT " MEMO_SHOWN_COLUMNS " FROM shown WHERE sid = ? ORDER BY position"
+enum { MEMO_SHOWN_SID, MEMO_SHOWN_POSITION, MEMO_SHOWN_RID, MEMO_SHOWN_CID };
+enum { MEMO_SHOWN_CHECKSUM = 4, MEMO_SHOWN_FEATURES, MEMO_SHOWN_N_COLUMNS };
+
 typedef struct memo_search_row {
     int64_t ns;
     const char *id; /* a ULID */

@@ -5,8 +5,6 @@
 #include "store/events/event_rows.h"
 #include "store/rows/cells.h"
 
-enum { SEARCH_ROW_COLUMNS = 12, SHOWN_ROW_COLUMNS = 6 };
-
 static memo_cell search_row_text(memo_text text)
 {
     return memo_cell_text(text.bytes ? text.bytes : "", text.bytes ? text.n_bytes : 0);
@@ -16,16 +14,15 @@ static memo_cell search_row_text(memo_text text)
 static memo_status search_row_put_shown(memo_store *store, int64_t sid, int64_t position,
                                         const memo_shown_row *shown, memo_err *err)
 {
-    memo_cell cells[SHOWN_ROW_COLUMNS] = {
+    memo_cell cells[MEMO_SHOWN_N_COLUMNS] = {
         memo_cell_int(sid),        memo_cell_int(position),
         memo_cell_int(shown->rid), memo_cell_int(shown->cid),
         memo_cell_int(0),          memo_cell_blob(shown->features, shown->n_bytes)};
-    memo_stmt st = memo_stmt_keep(&store->sql,
-                                  "INSERT INTO shown(sid, position, rid, cid, checksum, features)"
-                                  " VALUES(?, ?, ?, ?, ?, ?)",
-                                  "keep what a search showed");
+    memo_stmt st = memo_stmt_keep(
+        &store->sql, "INSERT INTO shown(" MEMO_SHOWN_COLUMNS ") VALUES(?, ?, ?, ?, ?, ?)",
+        "keep what a search showed");
     cells[memo_table_shown.checksum] = memo_cell_int(memo_table_sum(&memo_table_shown, cells));
-    memo_cells_bind(&st, cells, SHOWN_ROW_COLUMNS);
+    memo_cells_bind(&st, cells, MEMO_SHOWN_N_COLUMNS);
     return memo_stmt_run(&st, err);
 }
 
@@ -58,7 +55,7 @@ memo_status memo_store_put_search(memo_store *store, const memo_search_row *row,
         status = memo_store_next_id(&store->sql, "searches", sid, err);
     if (status)
         return status;
-    memo_cell cells[SEARCH_ROW_COLUMNS] = {
+    memo_cell cells[MEMO_SEARCH_N_COLUMNS] = {
         memo_cell_int(*sid),          memo_cell_int(row->ns),
         memo_cell_str(row->id),       memo_cell_int(row->at_ms),
         memo_cell_int(row->mode),     memo_cell_int(row->cls),
@@ -67,12 +64,11 @@ memo_status memo_store_put_search(memo_store *store, const memo_search_row *row,
         search_row_text(row->filter), search_row_text(row->query)};
     cells[memo_table_searches.checksum] =
         memo_cell_int(memo_table_sum(&memo_table_searches, cells));
-    st =
-        memo_stmt_keep(&store->sql,
-                       "INSERT INTO searches(sid, ns, id, at_ms, mode, class, space, checksum,"
-                       " actor, surface, filter, query) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                       "keep a search");
-    memo_cells_bind(&st, cells, SEARCH_ROW_COLUMNS);
+    st = memo_stmt_keep(&store->sql,
+                        "INSERT INTO searches(" MEMO_SEARCH_COLUMNS
+                        ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        "keep a search");
+    memo_cells_bind(&st, cells, MEMO_SEARCH_N_COLUMNS);
     return memo_stmt_run(&st, err);
 }
 
@@ -85,24 +81,23 @@ typedef struct search_row_args {
 static memo_status search_row_find(memo_store *store, memo_sql *sql, void *user, memo_err *err)
 {
     search_row_args *a = user;
-    memo_cell cells[SEARCH_ROW_COLUMNS];
+    memo_cell cells[MEMO_SEARCH_N_COLUMNS];
     int found = 0;
     memo_status status;
-    memo_stmt st = memo_stmt_keep(sql,
-                                  "SELECT sid, ns, id, at_ms, mode, class, space, checksum, actor,"
-                                  " surface, filter, query FROM searches WHERE id = ?",
+    memo_stmt st = memo_stmt_keep(sql, "SELECT " MEMO_SEARCH_COLUMNS " FROM searches WHERE id = ?",
                                   "find a search");
     a->sid = 0;
     memo_stmt_str(&st, a->id);
     status = memo_stmt_step(&st, &found, err);
     if (!status && found) {
-        memo_cells_take(&st, cells, SEARCH_ROW_COLUMNS);
-        if (!memo_table_good(&memo_table_searches, cells) || !memo_cell_is(&cells[2], a->id)) {
+        memo_cells_take(&st, cells, MEMO_SEARCH_N_COLUMNS);
+        if (!memo_table_good(&memo_table_searches, cells) ||
+            !memo_cell_is(&cells[MEMO_SEARCH_ID], a->id)) {
             status =
                 memo_fail(err, MEMO_ERR_CORRUPT, "search %s: its checksum does not match", a->id);
             memo_hint(err, status, "%s", MEMO_SQL_FIX);
-        } else if (cells[1].integer == a->ns) {
-            a->sid = cells[0].integer;
+        } else if (cells[MEMO_SEARCH_NS].integer == a->ns) {
+            a->sid = cells[MEMO_SEARCH_SID].integer;
         }
     }
     memo_stmt_done(&st);
@@ -133,19 +128,16 @@ typedef struct search_row_recent {
 static memo_status search_row_each_shown(memo_sql *sql, const search_row_recent *a,
                                          const memo_cell *search, int *stop, memo_err *err)
 {
-    memo_cell cells[SHOWN_ROW_COLUMNS];
+    const memo_text actor = search[MEMO_SEARCH_ACTOR].bytes;
+    memo_cell cells[MEMO_SHOWN_N_COLUMNS];
     int more;
     memo_status status;
-    memo_stmt st = memo_stmt_keep(sql,
-                                  "SELECT sid, position, rid, cid, checksum, features FROM shown"
-                                  " WHERE sid = ? ORDER BY position",
-                                  "read what was shown");
-    memo_stmt_int(&st, search[0].integer);
+    memo_stmt st = memo_stmt_keep(sql, MEMO_SHOWN_OF_SEARCH, "read what was shown");
+    memo_stmt_int(&st, search[MEMO_SEARCH_SID].integer);
     while (!(status = memo_stmt_step(&st, &more, err)) && more && !*stop) {
-        memo_cells_take(&st, cells, SHOWN_ROW_COLUMNS);
+        memo_cells_take(&st, cells, MEMO_SHOWN_N_COLUMNS);
         if (memo_table_good(&memo_table_shown, cells))
-            *stop =
-                a->fn(a->user, search[8].bytes.bytes, search[8].bytes.n_bytes, cells[3].integer);
+            *stop = a->fn(a->user, actor.bytes, actor.n_bytes, cells[MEMO_SHOWN_CID].integer);
     }
     memo_stmt_done(&st);
     return status;
@@ -154,22 +146,21 @@ static memo_status search_row_each_shown(memo_sql *sql, const search_row_recent 
 static memo_status search_row_each(memo_store *store, memo_sql *sql, void *user, memo_err *err)
 {
     const search_row_recent *a = user;
-    memo_cell cells[SEARCH_ROW_COLUMNS];
+    memo_cell cells[MEMO_SEARCH_N_COLUMNS];
     size_t n = 0;
     int more, stop = 0;
     memo_status status;
-    memo_stmt st = memo_stmt_keep(sql,
-                                  "SELECT sid, ns, id, at_ms, mode, class, space, checksum, actor,"
-                                  " surface, filter, query FROM searches ORDER BY sid DESC",
-                                  "read the last searches");
+    memo_stmt st =
+        memo_stmt_keep(sql, "SELECT " MEMO_SEARCH_COLUMNS " FROM searches ORDER BY sid DESC",
+                       "read the last searches");
     (void)store;
     while (!(status = memo_stmt_step(&st, &more, err)) && more && !stop) {
-        memo_cells_take(&st, cells, SEARCH_ROW_COLUMNS);
+        memo_cells_take(&st, cells, MEMO_SEARCH_N_COLUMNS);
         if (!memo_table_good(&memo_table_searches, cells))
             continue;
-        if (cells[3].integer < a->scope->since_ms)
+        if (cells[MEMO_SEARCH_AT].integer < a->scope->since_ms)
             break;
-        if (cells[1].integer != a->scope->ns)
+        if (cells[MEMO_SEARCH_NS].integer != a->scope->ns)
             continue;
         if (n++ == a->scope->n_searches)
             break;

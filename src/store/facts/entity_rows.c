@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "store/facts/fact_rows.h"
-#include "store/rows/cells.h"
+#include "store/rows/page.h"
 
 enum { ENTITY_EID, ENTITY_NS, ENTITY_ID, ENTITY_SEQ, ENTITY_CREATED, ENTITY_UPDATED };
 enum { ENTITY_KIND = 7, ENTITY_NAME, ENTITY_METADATA, ENTITY_N_COLUMNS };
@@ -15,8 +15,9 @@ enum { ALIAS_NS, ALIAS_FOLDED, ALIAS_EID, ALIAS_TEXT = 4, ALIAS_N_COLUMNS };
 /* ---- reading ------------------------------------------------------------------------------- */
 
 /* A whole row's strings, copied; zero on lack of memory. */
-static int entity_from_cells(const memo_cell *cells, memo_arena *arena, memo_entity_row *row)
+static int entity_from_cells(const memo_cell *cells, memo_arena *arena, void *out)
 {
+    memo_entity_row *row = out;
     *row = (memo_entity_row){
         .eid = cells[ENTITY_EID].integer,
         .ns = cells[ENTITY_NS].integer,
@@ -31,8 +32,9 @@ static int entity_from_cells(const memo_cell *cells, memo_arena *arena, memo_ent
     return row->id && row->kind && row->name && row->metadata;
 }
 
-static void entity_scope_sql(memo_buf *sql, const memo_entity_scope *scope)
+static void entity_scope_sql(memo_buf *sql, const void *user)
 {
+    const memo_entity_scope *scope = user;
     memo_buf_puts(sql, "SELECT " ENTITY_COLUMNS);
     memo_buf_puts(sql,
                   scope->folded ? ", a.ns, a.folded, a.eid, a.checksum, a.alias FROM " : " FROM ");
@@ -51,8 +53,9 @@ static void entity_scope_sql(memo_buf *sql, const memo_entity_scope *scope)
     memo_buf_puts(sql, " ORDER BY n.eid LIMIT ?");
 }
 
-static void entity_scope_bind(memo_stmt *st, const memo_entity_scope *scope, size_t limit)
+static void entity_scope_bind(memo_stmt *st, const void *user, size_t limit)
 {
+    const memo_entity_scope *scope = user;
     memo_stmt_int(st, scope->ns);
     if (scope->folded)
         memo_stmt_str(st, scope->folded);
@@ -66,62 +69,39 @@ static void entity_scope_bind(memo_stmt *st, const memo_entity_scope *scope, siz
     memo_stmt_int(st, (int64_t)limit + 1);
 }
 
-/* The row is whole, and one that was asked for: an index may lead to another, and so may an alias. */
-static int entity_fits(const memo_entity_scope *scope, const memo_cell *cells)
+/* An alias may lead to another, too. */
+static int entity_is_asked(const void *user, const memo_cell *cells)
 {
+    const memo_entity_scope *scope = user;
     const memo_cell *alias = cells + ENTITY_N_COLUMNS;
     if (scope->folded && (!memo_table_good(&memo_table_aliases, alias) ||
                           !memo_cell_is(&alias[ALIAS_FOLDED], scope->folded)))
         return 0;
-    return memo_table_good(&memo_table_entities, cells) && cells[ENTITY_NS].integer == scope->ns &&
+    return cells[ENTITY_NS].integer == scope->ns &&
            (!scope->id || memo_cell_is(&cells[ENTITY_ID], scope->id));
 }
 
-typedef struct entity_args {
-    const memo_entity_scope *scope;
-    memo_entity_page *page;
-} entity_args;
-
-static memo_status entity_read_page(memo_store *store, memo_sql *sql, void *user, memo_err *err)
-{
-    const entity_args *a = user;
-    memo_entity_page *page = a->page;
-    memo_cell cells[ENTITY_N_COLUMNS + ALIAS_N_COLUMNS];
-    size_t n_columns = ENTITY_N_COLUMNS + (a->scope->folded ? ALIAS_N_COLUMNS : 0);
-    memo_buf text = {0};
-    int more;
-    memo_status status;
-    memo_stmt st;
-    (void)store;
-    page->n = 0;
-    page->more = 0;
-    page->rows = memo_arena_array(page->arena, page->limit, sizeof *page->rows);
-    if (!page->rows)
-        return memo_fail_nomem(err, "entities", page->limit * sizeof *page->rows);
-    entity_scope_sql(&text, a->scope);
-    st = memo_stmt_built(sql, &text, "read entities");
-    entity_scope_bind(&st, a->scope, page->limit);
-    while (!(status = memo_stmt_step(&st, &more, err)) && more) {
-        memo_cells_take(&st, cells, n_columns);
-        if (!entity_fits(a->scope, cells))
-            memo_damage_add_row(page->damage, "entity", &cells[ENTITY_ID], &cells[ENTITY_EID]);
-        else if ((page->more = page->n == page->limit))
-            break;
-        else if (!entity_from_cells(cells, page->arena, &page->rows[page->n++]))
-            status = memo_fail_nomem(err, "an entity", sizeof *page->rows);
-        if (status)
-            break;
-    }
-    memo_stmt_done(&st);
-    memo_buf_fini(&text);
-    return status;
-}
+static const memo_page_kind entity_pages = {
+    .table = &memo_table_entities,
+    .doing = "read entities",
+    .row_bytes = sizeof(memo_entity_row),
+    .sql = entity_scope_sql,
+    .bind = entity_scope_bind,
+    .is_asked = entity_is_asked,
+    .take = entity_from_cells,
+};
 
 memo_status memo_store_list_entities(memo_store *store, const memo_entity_scope *scope,
                                      memo_entity_page *page, memo_err *err)
 {
-    entity_args args = {scope, page};
-    return memo_store_read(store, entity_read_page, &args, page->damage, err);
+    memo_page read = {.arena = page->arena, .damage = page->damage, .limit = page->limit};
+    memo_status status = memo_page_read(store, &entity_pages, scope, &read, err);
+    if (!status) {
+        page->n = read.n;
+        page->rows = read.rows;
+        page->more = read.more;
+    }
+    return status;
 }
 
 typedef struct alias_args {

@@ -5,25 +5,22 @@
 
 #include "base/error.h"
 #include "store/facts/fact_rows.h"
-#include "store/rows/cells.h"
-#include "store/rows/rows.h"
+#include "store/rows/page.h"
 
 enum { FACT_FID, FACT_NS, FACT_ID, FACT_SEQ, FACT_SUBJECT, FACT_OBJECT, FACT_FROM, FACT_TO };
 enum { FACT_RECORDED = 8, FACT_CLOSED, FACT_RETRACTED, FACT_CONFIDENCE, FACT_CHECKSUM };
 enum { FACT_RELATION = 13, FACT_VALUE, FACT_REASON, FACT_N_COLUMNS };
 enum { EVIDENCE_N_COLUMNS = 6 };
 
-#define FACT_COLUMNS                                                                               \
-    "f.fid, f.ns, f.id, f.seq, f.subject, f.object, f.valid_from_ms, f.valid_to_ms,"               \
-    " f.recorded_ms, f.closed_ms, f.retracted_ms, f.confidence, f.checksum, f.relation, f.value,"  \
-    " f.reason"
-
 /* ---- the query ----------------------------------------------------------------------------- */
 
 /* What is asked for by equality is looked up, what remains is a test of the row in fact_fits(). */
-static void fact_scope_sql(memo_buf *sql, const memo_fact_scope *scope)
+static void fact_scope_sql(memo_buf *sql, const void *user)
 {
-    memo_buf_puts(sql, "SELECT " FACT_COLUMNS " FROM facts f WHERE f.ns = ? AND f.fid > ?");
+    const memo_fact_scope *scope = user;
+    memo_buf_puts(sql, "SELECT ");
+    memo_buf_puts(sql, memo_table_facts.columns);
+    memo_buf_puts(sql, " FROM facts f WHERE f.ns = ? AND f.fid > ?");
     if (scope->id)
         memo_buf_puts(sql, " AND f.id = ?");
     if (scope->subject)
@@ -40,8 +37,10 @@ static void fact_scope_sql(memo_buf *sql, const memo_fact_scope *scope)
     memo_buf_puts(sql, " ORDER BY f.fid");
 }
 
-static void fact_scope_bind(memo_stmt *st, const memo_fact_scope *scope)
+static void fact_scope_bind(memo_stmt *st, const void *user, size_t limit)
 {
+    const memo_fact_scope *scope = user;
+    (void)limit; /* how many rows it takes is not known before fact_fits() */
     memo_stmt_int(st, scope->ns);
     memo_stmt_int(st, scope->after);
     if (scope->id)
@@ -60,11 +59,11 @@ static void fact_scope_bind(memo_stmt *st, const memo_fact_scope *scope)
         memo_stmt_int(st, scope->record);
 }
 
-/* The row is whole, and one that was asked for: an index may lead to another. */
-static int fact_is_proven(const memo_fact_scope *scope, const memo_cell *cells)
+static int fact_is_asked(const void *user, const memo_cell *cells)
 {
+    const memo_fact_scope *scope = user;
     int64_t subject = cells[FACT_SUBJECT].integer, object = cells[FACT_OBJECT].integer;
-    return memo_table_good(&memo_table_facts, cells) && cells[FACT_NS].integer == scope->ns &&
+    return cells[FACT_NS].integer == scope->ns &&
            (!scope->id || memo_cell_is(&cells[FACT_ID], scope->id)) &&
            (!scope->subject || subject == scope->subject) &&
            (!scope->object || object == scope->object) &&
@@ -86,9 +85,14 @@ static int fact_as_of(const memo_fact_scope *scope, memo_cell *cells)
     return 1;
 }
 
-static int fact_fits(const memo_fact_scope *scope, const memo_cell *cells)
+static int fact_fits(const void *user, memo_cell *cells)
 {
-    int64_t from = cells[FACT_FROM].integer, to = cells[FACT_TO].integer, at = scope->valid_at_ms;
+    const memo_fact_scope *scope = user;
+    int64_t from, to, at = scope->valid_at_ms;
+    if (!fact_as_of(scope, cells))
+        return 0;
+    from = cells[FACT_FROM].integer;
+    to = cells[FACT_TO].integer;
     return (scope->retracted || !cells[FACT_RETRACTED].integer) &&
            (!at || ((!from || from <= at) && (!to || to > at))) &&
            (!scope->value || memo_cell_is(&cells[FACT_VALUE], scope->value)) &&
@@ -96,8 +100,9 @@ static int fact_fits(const memo_fact_scope *scope, const memo_cell *cells)
 }
 
 /* A whole row's strings, copied; zero on lack of memory. */
-static int fact_from_cells(const memo_cell *cells, memo_arena *arena, memo_fact_row *row)
+static int fact_from_cells(const memo_cell *cells, memo_arena *arena, void *out)
 {
+    memo_fact_row *row = out;
     *row = (memo_fact_row){
         .fid = cells[FACT_FID].integer,
         .ns = cells[FACT_NS].integer,
@@ -118,60 +123,28 @@ static int fact_from_cells(const memo_cell *cells, memo_arena *arena, memo_fact_
     return row->id && row->relation && row->value && row->reason;
 }
 
-typedef struct fact_args {
-    const memo_fact_scope *scope;
-    memo_fact_page *page;
-} fact_args;
-
-static memo_status fact_take(const fact_args *a, memo_cell *cells, memo_err *err)
-{
-    memo_fact_page *page = a->page;
-    if (!fact_is_proven(a->scope, cells)) {
-        memo_damage_add_row(page->damage, "fact", &cells[FACT_ID], &cells[FACT_FID]);
-        return MEMO_OK;
-    }
-    if (!fact_as_of(a->scope, cells) || !fact_fits(a->scope, cells))
-        return MEMO_OK;
-    page->more = page->n == page->limit;
-    if (!page->more && !fact_from_cells(cells, page->arena, &page->rows[page->n++]))
-        return memo_fail_nomem(err, "a fact", sizeof *page->rows);
-    return MEMO_OK;
-}
-
-static memo_status fact_read_page(memo_store *store, memo_sql *sql, void *user, memo_err *err)
-{
-    const fact_args *a = user;
-    memo_fact_page *page = a->page;
-    memo_cell cells[FACT_N_COLUMNS];
-    memo_buf text = {0};
-    int more;
-    memo_status status;
-    memo_stmt st;
-    (void)store;
-    page->n = 0;
-    page->more = 0;
-    page->rows = memo_arena_array(page->arena, page->limit, sizeof *page->rows);
-    if (!page->rows)
-        return memo_fail_nomem(err, "facts", page->limit * sizeof *page->rows);
-    fact_scope_sql(&text, a->scope);
-    st = memo_stmt_built(sql, &text, "read facts");
-    fact_scope_bind(&st, a->scope);
-    while (!(status = memo_stmt_step(&st, &more, err)) && more && !page->more) {
-        memo_cells_take(&st, cells, FACT_N_COLUMNS);
-        status = fact_take(a, cells, err);
-        if (status)
-            break;
-    }
-    memo_stmt_done(&st);
-    memo_buf_fini(&text);
-    return status;
-}
+static const memo_page_kind fact_pages = {
+    .table = &memo_table_facts,
+    .doing = "read facts",
+    .row_bytes = sizeof(memo_fact_row),
+    .sql = fact_scope_sql,
+    .bind = fact_scope_bind,
+    .is_asked = fact_is_asked,
+    .fits = fact_fits,
+    .take = fact_from_cells,
+};
 
 memo_status memo_store_list_facts(memo_store *store, const memo_fact_scope *scope,
                                   memo_fact_page *page, memo_err *err)
 {
-    fact_args args = {scope, page};
-    return memo_store_read(store, fact_read_page, &args, page->damage, err);
+    memo_page read = {.arena = page->arena, .damage = page->damage, .limit = page->limit};
+    memo_status status = memo_page_read(store, &fact_pages, scope, &read, err);
+    if (!status) {
+        page->n = read.n;
+        page->rows = read.rows;
+        page->more = read.more;
+    }
+    return status;
 }
 
 /* ---- evidence ------------------------------------------------------------------------------ */
