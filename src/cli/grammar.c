@@ -49,7 +49,7 @@ const cli_verb cli_verbs[] = {
      0,
      GRAMMAR_MANY,
      0,
-     "memolith search 'how do I get into the house' -k 3",
+     "memolith search 'I am locked out, who has a key' -k 3",
      "find what is near a question: by meaning, by words, by identifiers",
      "The words are joined by spaces; - reads the query from stdin. A filter narrows what is\n"
      "searched; its fields are id key title text source tags created updated expires version "

@@ -94,7 +94,7 @@ static void help_exit_codes(memo_buf *out)
 void cli_help_all(memo_buf *out)
 {
     memo_buf_puts(out, "memolith add 'the spare key is under the third flower pot'\n"
-                       "memolith search 'how do I get into the house'\n\n"
+                       "memolith search 'I am locked out, who has a key'\n\n"
                        "Memolith keeps texts in one file and finds them again by meaning.\n\n"
                        "usage: memolith VERB [words] [options]\n\n");
     for (const cli_verb *verb = cli_verbs; verb->name; verb++)

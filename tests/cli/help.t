@@ -3,14 +3,14 @@ What the command says about itself.
 ## help
 $ memolith help | head -3
 > memolith add 'the spare key is under the third flower pot'
-> memolith search 'how do I get into the house'
+> memolith search 'I am locked out, who has a key'
 >
 $ memolith --help | head -1
 > memolith add 'the spare key is under the third flower pot'
 $ memolith -h | head -1
 > memolith add 'the spare key is under the third flower pot'
 $ memolith help search
-> memolith search 'how do I get into the house' -k 3
+> memolith search 'I am locked out, who has a key' -k 3
 >
 > memolith search: find what is near a question: by meaning, by words, by identifiers.
 > The words are joined by spaces; - reads the query from stdin. A filter narrows what is
@@ -62,7 +62,7 @@ $ memolith help search
 >       --log error|warn|info|debug
 >                               least severe message that is written to stderr
 $ memolith search --help | head -1
-> memolith search 'how do I get into the house' -k 3
+> memolith search 'I am locked out, who has a key' -k 3
 $ memolith help model
 > memolith model compile all-MiniLM-L6-v2/ -o minilm.f32.safetensors
 >

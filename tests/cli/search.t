@@ -138,7 +138,7 @@ $ memolith search ''
 ? 1
 $ memolith search
 ! error[USAGE]: search needs QUERY or --queries FILE
-!   fix: memolith search 'how do I get into the house' -k 3
+!   fix: memolith search 'I am locked out, who has a key' -k 3
 ? 2
 
 ## another model

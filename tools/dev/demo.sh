@@ -72,4 +72,4 @@ part "Everything is in one file, and it took $(($(date +%s) - demo_started)) s i
 ls -lh "$db" | awk -v file="$here$db" '{print file "  " $5}'
 part "Yours next, in a file of your own:"
 printf '  %sbuild/memolith add "the spare key is with Mrs Lindqvist"\n' "$here"
-printf '  %sbuild/memolith search "how do I get into the house"\n' "$here"
+printf '  %sbuild/memolith search "I am locked out, who has a key"\n' "$here"
