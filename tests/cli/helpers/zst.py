@@ -38,6 +38,8 @@ def main():
         return
     if verb in ("cut", "flip"):
         data = bytearray(open(path, "rb").read())
+        if not 0 <= n < len(data):
+            sys.exit(f"{path}: {len(data)} bytes, {verb} {n} is outside of them")
         if verb == "flip":
             data[n] ^= 16
         else:
