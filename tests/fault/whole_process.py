@@ -103,12 +103,14 @@ class Case:
         (folder / "model.st").hardlink_to(tools.model)
 
 
-def key_of(record):
-    return record.get("key") or record["text"]
+def key_of(record, folder):
+    """A file that was imported has its path as its key, and every point works in another folder."""
+    return (record.get("key") or record["text"]).removeprefix(f"{folder}/")
 
 
-def small(records):
-    return {key_of(r): (r["text"], tuple(r.get("tags", ())), r.get("title", "")) for r in records}
+def small(records, folder=""):
+    return {key_of(r, folder): (r["text"], tuple(r.get("tags", ())), r.get("title", ""))
+            for r in records}
 
 
 class Tools:
@@ -147,7 +149,7 @@ class Tools:
         if done.returncode:
             return None, done
         lines = [json.loads(line) for line in done.stdout.splitlines()]
-        found = small(lines)
+        found = small(lines, folder)
         if len(found) != len(lines):
             raise Failure(f"{len(lines)} records, {len(found)} keys")
         return found, done
