@@ -142,15 +142,18 @@ static json_t *meta_value(const char *text)
     /* A scalar is parsed as the only element of an array: not every jansson takes a bare one. */
     memo_buf wrapped = {0};
     json_t *array = NULL, *value = NULL;
+    memo_status status = MEMO_OK;
     memo_buf_printf(&wrapped, "[%s]", text);
-    if (!wrapped.failed && text[0] != '\0' && text[0] != '"' &&
-        memo_json_parse(wrapped.data, wrapped.n, &memo_json_request_limits, "--meta", &array,
-                        NULL) == MEMO_OK &&
-        json_array_size(array) == 1)
+    if (wrapped.failed)
+        status = MEMO_ERR_NOMEM;
+    else if (text[0] != '\0' && text[0] != '"')
+        status = memo_json_parse(wrapped.data, wrapped.n, &memo_json_request_limits, "--meta",
+                                 &array, NULL);
+    if (status == MEMO_OK && json_array_size(array) == 1)
         value = json_incref(json_array_get(array, 0));
     json_decref(array);
     memo_buf_fini(&wrapped);
-    return value ? value : json_string(text);
+    return value || status == MEMO_ERR_NOMEM ? value : json_string(text);
 }
 
 memo_status cli_meta_object(memo_buf *out, const char *const *pairs, size_t n, memo_err *err)

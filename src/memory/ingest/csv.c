@@ -201,23 +201,25 @@ memo_status memo_csv_open(memo_csv *csv, memo_lines *lines, const memo_import_op
 
 /* ---- objects ------------------------------------------------------------------------------- */
 
-/* A cell as a number, true or false where it reads as one, else a string. */
+/* A cell as a number, true or false where it reads as one, else a string; NULL without memory. */
 static json_t *csv_value(const char *s, size_t n)
 {
     json_t *box = NULL, *value = NULL;
     memo_buf wrapped = {0};
+    memo_status status;
 
     memo_buf_printf(&wrapped, "[%s]", s);
-    if (strlen(s) == n && !wrapped.failed &&
-        memo_json_parse(wrapped.data, wrapped.n, &memo_json_line_limits, "", &box, NULL) ==
-            MEMO_OK) {
+    status = wrapped.failed
+                 ? MEMO_ERR_NOMEM
+                 : memo_json_parse(wrapped.data, wrapped.n, &memo_json_line_limits, "", &box, NULL);
+    if (status == MEMO_OK && strlen(s) == n) {
         json_t *only = json_array_size(box) == 1 ? json_array_get(box, 0) : NULL;
         if (json_is_number(only) || json_is_boolean(only))
             value = json_incref(only);
     }
     json_decref(box);
     memo_buf_fini(&wrapped);
-    return value ? value : json_stringn(s, n);
+    return value || status == MEMO_ERR_NOMEM ? value : json_stringn(s, n);
 }
 
 static json_t *csv_tags(const char *s)

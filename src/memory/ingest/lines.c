@@ -415,10 +415,11 @@ static memo_status lines_metadata(json_t *object, const memo_import_options *o, 
 
     if (is_given && !json_is_object(value))
         return lines_fail_type(field, "an object", value, err);
-    all = is_given ? json_copy(value) : json_object();
-    if (!all)
-        return memo_fail_nomem(err, "metadata", 0);
-    if (!o->no_extra && !json_is_integer(json_object_get(object, "memolith")))
+    all = json_object();
+    /* json_copy() does not tell of members that it had no memory for. */
+    if (!all || (is_given && json_object_update(all, value)))
+        status = memo_fail_nomem(err, "metadata", 0);
+    if (status == MEMO_OK && !o->no_extra && !json_is_integer(json_object_get(object, "memolith")))
         status = lines_add_extra(object, o, all, &n_extra, err);
     if (status == MEMO_OK && (is_given || n_extra))
         status = memo_db_put_object(all, arena, out, err);
