@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "store/disk/vfs.h"
+#include "store/is_json.h"
 
 #define SQL_WORD(x)  #x
 #define SQL_WORDS(x) SQL_WORD(x)
@@ -114,6 +115,8 @@ memo_status memo_sql_open(memo_sql *sql, const char *path, memo_sql_mode mode, i
     rc = sql->numbers ? sqlite3_open_v2(uri ? uri : path, &sql->db, flags, MEMO_VFS_NAME)
                       : SQLITE_NOMEM;
     memo_free(uri);
+    if (rc == SQLITE_OK)
+        rc = memo_is_json_add(sql->db);
     if (rc != SQLITE_OK) {
         status = memo_sql_fail(sql, rc, "open it", err);
         memo_sql_close(sql, 1);

@@ -22,7 +22,7 @@ static const filter_name filter_truths[] = {
 /* Nothing has proved the rows yet that a filter is asked about: a text that is no JSON has no values, or
  * the whole query would fail. */
 #define FILTER_METADATA                                                                            \
-    "json_each(CASE WHEN json_valid(r.metadata) THEN r.metadata ELSE '{}' END) j"
+    "json_each(CASE WHEN memo_is_json(r.metadata) THEN r.metadata ELSE '{}' END) j"
 
 static const filter_field filter_fields[] = {
     {"id", FILTER_TEXT, "r.id", "1", NULL, NULL},

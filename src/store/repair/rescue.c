@@ -466,7 +466,7 @@ static memo_status rescue_name_lost(rescue *r, memo_err *err)
     st = memo_stmt_once(&r->to,
                         "SELECT k.rid, k.id, (SELECT y.key FROM temp.keys y WHERE y.rid = k.rid"
                         " AND NOT EXISTS (SELECT 1 FROM records r, json_each(CASE WHEN"
-                        " json_valid(r.tags) THEN r.tags ELSE '[]' END) j"
+                        " memo_is_json(r.tags) THEN r.tags ELSE '[]' END) j"
                         " WHERE j.value = y.key)) FROM temp.known k ORDER BY k.rid LIMIT 50",
                         "name what is lost");
     while (!(status = memo_stmt_step(&st, &more, err)) && more) {

@@ -62,7 +62,7 @@ memo_status memo_row_underive(memo_sql *sql, const memo_row *row, memo_err *err)
     if (good) {
         st = memo_stmt_keep(sql,
                             "DELETE FROM tags WHERE ns = ?1 AND rid = ?2 AND tag IN (SELECT value"
-                            " FROM json_each(CASE WHEN json_valid(?3) THEN ?3 ELSE '[]' END))",
+                            " FROM json_each(CASE WHEN memo_is_json(?3) THEN ?3 ELSE '[]' END))",
                             "remove its tags");
         memo_stmt_int(&st, row->ns);
         memo_stmt_int(&st, row->rid);
@@ -98,7 +98,7 @@ memo_status memo_rows_derive_all(memo_sql *sql, memo_err *err)
 
 /* What is no JSON has no tags. A text with a NUL is cut there by SQLite; none comes in. */
 #define DERIVE_TAGS                                                                                \
-    "SELECT r.ns, j.value, r.rid FROM records r, json_each(CASE WHEN json_valid(r.tags)"           \
+    "SELECT r.ns, j.value, r.rid FROM records r, json_each(CASE WHEN memo_is_json(r.tags)"         \
     " THEN r.tags ELSE '[]' END) j WHERE j.type = 'text'"
 
 memo_status memo_tags_audit(memo_sql *sql, int64_t *n, memo_err *err)

@@ -260,5 +260,5 @@ void memo_scope_with(memo_buf *sql, const memo_store_scope *scope)
                       " AND NOT EXISTS (SELECT 1 FROM versions n WHERE n.rid = v.rid"
                       " AND n.version > v.version AND n.updated_ms <= ?2)),"
                       " tags(ns, tag, rid) AS (SELECT p.ns, j.value, p.rid FROM past p,"
-                      " json_each(CASE WHEN json_valid(p.tags) THEN p.tags ELSE '[]' END) j) ");
+                      " json_each(CASE WHEN memo_is_json(p.tags) THEN p.tags ELSE '[]' END) j) ");
 }
