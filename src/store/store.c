@@ -98,6 +98,8 @@ void memo_damage_add(memo_store_damage *damage, const char *id)
         const char *copy = memo_arena_strdup(damage->arena, id);
         if (copy)
             damage->ids[damage->n_ids++] = copy;
+        else
+            damage->no_memory = 1;
     }
 }
 
@@ -130,25 +132,39 @@ static void store_note_pages(memo_sql *sql, memo_store_damage *damage)
     }
 }
 
+/* A read that has met a bad page, once more; when that fails as well, for the first reason, which *err
+ * has. */
+static memo_status store_read_past(memo_store *store, memo_store_read_fn fn, void *args,
+                                   memo_store_damage *damage, memo_err *err)
+{
+    memo_err why = {0};
+    memo_status status = store_open_salvage(store, &why);
+    if (status == MEMO_OK) {
+        status = fn(store, &store->salvage, args, &why);
+        store_note_pages(&store->salvage, damage);
+        (void)sqlite3_db_release_memory(store->salvage.db); /* no bad page stays in its cache */
+    }
+    if (status && status != MEMO_ERR_NOMEM)
+        return MEMO_ERR_CORRUPT;
+    if (err)
+        *err = why;
+    return status;
+}
+
 memo_status memo_store_read(memo_store *store, memo_store_read_fn fn, void *args,
                             memo_store_damage *damage, memo_err *err)
 {
     uint64_t n_before;
-    memo_status status = memo_store_check_use(store, err), again;
+    memo_status status = memo_store_check_use(store, err);
     if (status)
         return status;
     n_before = store->sql.n_bad_pages;
     status = fn(store, &store->sql, args, err);
-    if (status != MEMO_ERR_CORRUPT || store->sql.n_bad_pages == n_before || store->in_write)
-        return status;
-    if (store_open_salvage(store, NULL))
-        return status;
-    again = fn(store, &store->salvage, args, NULL);
-    store_note_pages(&store->salvage, damage);
-    (void)sqlite3_db_release_memory(store->salvage.db); /* no bad page stays in its cache */
-    if (again == MEMO_OK && err)
-        memset(err, 0, sizeof *err);
-    return again == MEMO_OK ? MEMO_OK : status;
+    if (status == MEMO_ERR_CORRUPT && store->sql.n_bad_pages != n_before && !store->in_write)
+        status = store_read_past(store, fn, args, damage, err);
+    if (status == MEMO_OK && damage && damage->no_memory)
+        return memo_fail_nomem(err, "the name of what is damaged", 0);
+    return status;
 }
 
 /* ---- queries ------------------------------------------------------------------------------- */

@@ -316,6 +316,7 @@ typedef struct memo_store_damage {
     memo_arena *arena; /* holds the names */
     size_t n;
     size_t n_ids;
+    int no_memory; /* for a name: what is read fails with NOMEM */
     const char *ids[MEMO_STORE_MAX_DAMAGED];
 } memo_store_damage;
 

@@ -35,6 +35,7 @@ typedef enum alloc_flags {
     ALLOC_FRESH = 128,    /* each run in a process that has used nothing yet */
     ALLOC_PREPARES = 256, /* the run changes the store before its call */
     ALLOC_CONTROL = 512,  /* wrong on purpose: must be detected */
+    ALLOC_DAMAGED = 1024, /* the copy has a page with a wrong bit in it */
 } alloc_flags;
 
 typedef struct alloc_env {
@@ -257,6 +258,27 @@ static memo_status alloc_compile(memo_ctx *ctx, const alloc_env *e, const char *
     return memo_model_compile(ctx, from, to, &o, NULL, err);
 }
 
+/* A copy of the closed store with a bit of a text flipped. */
+static void alloc_make_damaged(const alloc_env *e, const char *path)
+{
+    static const char word[] = "boiler was serviced";
+    static char bytes[1 << 22];
+    char damaged[512], *at;
+    ssize_t n;
+    int fd;
+    alloc_path(damaged, e->base, "damaged.memo");
+    alloc_copy(path, damaged);
+    fd = open(damaged, O_RDWR | O_CLOEXEC);
+    n = read(fd, bytes, sizeof bytes);
+    at = n > 0 ? memmem(bytes, (size_t)n, word, sizeof word - 1) : NULL;
+    if (!at)
+        fail_msg("no text to damage in %s", damaged);
+    at[0] ^= 1;
+    if (pwrite(fd, at, 1, at - bytes) != 1)
+        fail_msg("cannot write %s", damaged);
+    close(fd);
+}
+
 /* A store closed properly, and one as a kill leaves it: some of it in the log only. */
 static void alloc_make_stores(alloc_env *e)
 {
@@ -268,6 +290,7 @@ static void alloc_make_stores(alloc_env *e)
     assert_memo_ok(memo_db_open(e->ctx, path, &open, &db, &err), err);
     alloc_fill_store(e, db);
     memo_db_close(db);
+    alloc_make_damaged(e, path);
     assert_memo_ok(memo_db_open(e->ctx, path, &open, &db, &err), err);
     memo_record_in in = alloc_record("late", "a late note under the log");
     assert_memo_ok(memo_db_add(db, NULL, &in, 1, NULL, &err), err);
@@ -291,7 +314,9 @@ static void alloc_make_imports(const alloc_env *e)
     alloc_make_folder(folder, e, "in");
     bert_write_text(folder, "notes.md", alloc_long_text);
     bert_write_text(folder, "plain.txt", "a plain note about the key\nof two lines\n");
-    bert_write_text(folder, "table.csv", "title,text\nanna,peanuts\nboiler,\"serviced, twice\"\n");
+    bert_write_text(folder, "table.csv",
+                    "title,text,metadata.n,tags\nanna,peanuts,7,\"nut, food\"\nboiler,\"serviced, "
+                    "twice\",true,\n");
     bert_write_text(
         folder, "lines.ndjson",
         "{\"id\":\"l-1\",\"text\":\"the first line about a key\",\"tags\":[\"a\",\"b\"],"

@@ -125,7 +125,10 @@ static void points_restore_store(const alloc_env *e, unsigned flags)
         snprintf(to, sizeof to, "%s%s", e->store, side[i]);
         unlink(to);
         snprintf(from, sizeof from, "%s/%s%s", e->base,
-                 flags & ALLOC_LOG ? "killed.memo" : "store.memo", side[i]);
+                 flags & ALLOC_LOG       ? "killed.memo"
+                 : flags & ALLOC_DAMAGED ? "damaged.memo"
+                                         : "store.memo",
+                 side[i]);
         if (!(flags & ALLOC_NO_STORE) && i < 2)
             alloc_copy(from, to);
     }
@@ -200,10 +203,10 @@ static void points_try_again(alloc_env *e, const alloc_scenario *s, const points
 {
     memo_err err = {0};
     memo_status status = MEMO_OK;
-    int same = !(s->flags & ALLOC_PREPARES);
-    if (e->db && (status = points_print_db(e->db, out, &err)) != MEMO_OK)
+    int same = !(s->flags & ALLOC_PREPARES), sound = !(s->flags & ALLOC_DAMAGED);
+    if (e->db && sound && (status = points_print_db(e->db, out, &err)) != MEMO_OK)
         points_wrong(v, "the handle afterwards: %s: %s", memo_status_name(status), err.message);
-    else if (e->db && same && strcmp(out, t->before) != 0)
+    else if (e->db && sound && same && strcmp(out, t->before) != 0)
         points_differ(v, "the handle afterwards", out, t->before);
     status = points_run(e, s, out, &err);
     if (status == MEMO_ERR_IO && e->db && (s->flags & ALLOC_CHANGES) &&
@@ -263,7 +266,7 @@ static void points_try(alloc_env *e, const alloc_scenario *s, const points_truth
     memo_db_close(e->db);
     e->db = NULL;
     points_check_leaks(live, n_fds, v);
-    if (has_store || (s->flags & ALLOC_CHANGES))
+    if ((has_store || (s->flags & ALLOC_CHANGES)) && !(s->flags & ALLOC_DAMAGED))
         points_look_at_disk(e, t->after, out, v);
 }
 
@@ -277,7 +280,7 @@ static void points_learn_once(alloc_env *e, const alloc_scenario *s, points_trut
     t->before[0] = t->after[0] = '\0';
     if (has_store || (s->flags & ALLOC_NO_STORE))
         points_restore_store(e, s->flags);
-    if (has_store) {
+    if (has_store && !(s->flags & ALLOC_DAMAGED)) {
         points_look_at_disk(e, NULL, t->before, &v);
         points_restore_store(e, s->flags);
     }
@@ -288,7 +291,7 @@ static void points_learn_once(alloc_env *e, const alloc_scenario *s, points_trut
     t->n_allocations = seam_count();
     memo_db_close(e->db);
     e->db = NULL;
-    if (has_store || (s->flags & ALLOC_CHANGES))
+    if ((has_store || (s->flags & ALLOC_CHANGES)) && !(s->flags & ALLOC_DAMAGED))
         points_look_at_disk(e, NULL, t->after, &v);
     if (v.why[0])
         fail_msg("%s, without a failure: %s", s->name, v.why);

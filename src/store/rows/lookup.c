@@ -300,6 +300,8 @@ memo_status memo_damage_list(const memo_store_damage *damage, memo_records *out,
 {
     const char **ids;
     out->n_damaged = damage->n_ids;
+    if (damage->no_memory)
+        return memo_fail_nomem(err, "the name of what is damaged", 0);
     if (damage->n_ids == 0)
         return MEMO_OK;
     ids = memo_arena_array(damage->arena, damage->n_ids, sizeof *ids);

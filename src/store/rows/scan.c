@@ -41,9 +41,13 @@ static void scan_note_damage(const scan_args *a, memo_sql *sql, int64_t rid, int
 {
     char name[40];
     int row = 0;
+    memo_status status;
     memo_stmt st = memo_stmt_keep(sql, "SELECT id FROM records WHERE rid = ?", "read an id");
     memo_stmt_int(&st, rid);
-    if (memo_stmt_step(&st, &row, NULL) == MEMO_OK && row && memo_stmt_col_text(&st, 0).bytes) {
+    status = memo_stmt_step(&st, &row, NULL);
+    if (a->damage && status == MEMO_ERR_NOMEM)
+        a->damage->no_memory = 1;
+    if (status == MEMO_OK && row && memo_stmt_col_text(&st, 0).bytes) {
         memo_damage_add(a->damage, memo_stmt_col_text(&st, 0).bytes);
     } else {
         snprintf(name, sizeof name, "chunk %" PRId64, cid);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -136,6 +137,19 @@ static memo_status audit_sums(audit_run *a, memo_pages *bad, memo_err *err)
     return status;
 }
 
+/* SQLite's check puts a page that it had no memory for among the lines of damage: "Page 39: unable to get
+ * the page. error code=7". */
+static int audit_lacks_memory(const char *line)
+{
+    static const char mark[] = "error code=";
+    while ((line = strstr(line, mark))) {
+        long code = strtol(line += sizeof mark - 1, NULL, 10);
+        if (code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM)
+            return 1;
+    }
+    return 0;
+}
+
 /* One run of SQLite's check, told or only counted; pages of `told` are known. */
 static memo_status audit_structure(audit_run *a, const memo_pages *told, int tell, size_t *n_lines,
                                    memo_err *err)
@@ -150,6 +164,10 @@ static memo_status audit_structure(audit_run *a, const memo_pages *told, int tel
     st = memo_stmt_once(&store->sql, "PRAGMA integrity_check(100)", "check its structure");
     while (!(status = memo_stmt_step(&st, &row, err)) && row) {
         memo_text line = memo_stmt_col_text(&st, 0);
+        if (line.bytes && audit_lacks_memory(line.bytes)) {
+            status = memo_fail_nomem(err, "a page", MEMO_PAGE_BYTES);
+            break;
+        }
         if (line.bytes && strcmp(line.bytes, "ok") != 0 && (*n_lines)++ < AUDIT_MAX_LINES && tell)
             audit_say(a, MEMO_FINDING_BAD, "pages", MEMO_SQL_FIX, "%.400s", line.bytes);
     }
@@ -522,16 +540,23 @@ static memo_status audit_fulltext(audit_run *a, memo_err *err)
     return audit_relations(a, "fulltext", err);
 }
 
-/* Said only when there is something to say. */
-static void audit_mark(audit_run *a)
+/* Said only when there is something to say; what cannot be read is found by what comes after. */
+static memo_status audit_mark(audit_run *a, memo_err *err)
 {
     int64_t change = 0;
-    if (a->store->mark_ahead &&
-        memo_sql_int(&a->store->sql, "SELECT change_seq FROM meta", &change, NULL) == MEMO_OK)
+    memo_err inner = {0};
+    memo_status status;
+    if (!a->store->mark_ahead)
+        return MEMO_OK;
+    status = memo_sql_int(&a->store->sql, "SELECT change_seq FROM meta", &change, &inner);
+    if (status == MEMO_ERR_NOMEM)
+        return audit_absorb(a, status, "file", &inner, err);
+    if (!status)
         audit_say(a, MEMO_FINDING_WARN, "file",
                   "put the log back beside it, or take the changes from a backup; the next change "
                   "forgets this",
                   MEMO_MARK_AHEAD, a->store->mark.change, change);
+    return MEMO_OK;
 }
 
 memo_status memo_store_check(memo_store *store, memo_store_finding_fn fn, void *user, memo_err *err)
@@ -543,8 +568,9 @@ memo_status memo_store_check(memo_store *store, memo_store_finding_fn fn, void *
     if (store->in_write || store->in_read)
         return memo_fail(err, MEMO_ERR_USAGE, "%s: a transaction is open", store->path);
     a.damage.arena = &a.arena;
-    audit_mark(&a);
-    status = audit_pages(&a, err);
+    status = audit_mark(&a, err);
+    if (!status)
+        status = audit_pages(&a, err);
     if (!status)
         status = audit_schema(&a, err);
     if (!status)
