@@ -94,7 +94,7 @@ typedef struct memo_import_report {
 
 /* memo_db_import() -- add files, folders (recursively; dot names, links and binary files are
  * skipped, and stores) and files of many records. A text's title is its name without folder and
- * extension.
+ * extension; that it was created, when the file was last changed before its first import.
  *
  *   paths   [n_paths]
  *   report  out, also filled on failure: what was committed is counted, nothing else. Its struct is
@@ -106,6 +106,12 @@ typedef struct memo_import_report {
  * the record has it. A record that was changed later than its file, and said before what the file says,
  * was edited here: it is unchanged. Commits in groups. A text is at most 64 MiB, as is a message; a
  * line or row 8 MiB (MEMO_ERR_LIMIT). Bad data is named by file and line.
+ *
+ * Markdown: a block between lines "---" at the very start is what the file says of itself, and no part of the
+ * text: `title`, `tags` (a list, or with commas), `created` or else `date` (UTC where it names no zone); other
+ * keys with a scalar or a list of scalars are metadata. A block with anything else in it (nested values, a
+ * key twice, text over several lines), of more than 64 KiB, or with nothing behind it, is text. Without a title
+ * there, the first heading of the first level is it.
  *
  * Of NDJSON and CSV the fields that have no meaning here become metadata of their name, as the values they
  * are in JSON and as strings in CSV, unless no_extra; a member of the metadata field with that name wins,

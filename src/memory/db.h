@@ -164,8 +164,8 @@ typedef struct memo_ingest {
                                      all records unchanged */
     const memo_store_kept *kept;  /* [n] or NULL; an id of NULL: nothing is kept */
     memo_links_mode links;
-    const char *actor;      /* who writes, or NULL */
-    const int64_t *said_ms; /* [n] as in memo_store_put, or NULL */
+    const char *actor;                /* who writes, or NULL */
+    const int64_t *said_ms, *born_ms; /* [n] as in memo_store_put, or NULL */
 } memo_ingest;
 
 /* Compare, cut, embed, then write all in one transaction. On failure nothing is written. */
@@ -216,6 +216,9 @@ typedef struct memo_document {
     size_t (*spans)[2]; /* [n] byte spans of the text */
     memo_text *inputs;  /* [n] what is embedded: the span, the first one after the title */
 } memo_document;
+
+/* Whether a record is Markdown: asked for, or by the name of its source. */
+int memo_document_is_markdown(const memo_record_in *in);
 
 /* memo_document_cut() -- apply the chunking of a record.
  *

@@ -207,6 +207,7 @@ typedef struct memo_store_put {
      * of 0 then are what the record has, and a record changed later than that is unchanged by what
      * one of its earlier versions said already. */
     int64_t said_ms;
+    int64_t born_ms; /* created, of a new record with created_ms 0; 0: now */
 } memo_store_put;
 
 /* What a put wrote, for who goes on with it. */

@@ -52,6 +52,17 @@ $ printf '{"type":"entity","name":"Anna","entityType":"person","observations":["
 > 1 new (1 file, 1 chunk, 9 tokens) in <time> s
 > and 2 new entities, 2 new facts
 
+## Markdown: front matter, the heading, the time of the file
+$ printf -- '---\ntags: [a, b]\nstatus: draft\ndate: 2025-07-01\n---\n# The boat\n\nis red\n' > n.md; memolith import n.md; memolith get "$PWD/n.md" -o json | grep -o '"text":.*"source"'
+> 1 new (1 file, 1 chunk, 10 tokens) in <time> s
+> "text":"# The boat\n\nis red\n","title":"The boat","tags":["a","b"],"metadata":{"status":"draft"},"source"
+$ memolith list --where "meta.status = 'draft' and created = '2025-07-01'" -o ndjson | wc -l
+> 1
+$ touch n.md; memolith import n.md
+> 0 new, 1 unchanged (1 file, 0 chunks, 0 tokens) in <time> s
+$ echo tea > t.txt; touch -d 2020-02-03T04:05:06Z t.txt; memolith import t.txt -o quiet; memolith list --where "created < '2021-01-01'" -o ndjson | grep -o '"key":"[^"]*"'
+> "key":"<folder>/t.txt"
+
 ## a saved message, a mailbox without a suffix, a JSON array
 $ mkdir m; printf 'Subject: Tea\nMessage-ID: <e@x>\n\nthe pot\n' > m/one.eml; printf 'From a\nSubject: Two\nMessage-ID: <b@x>\n\nthe tea\n' > m/Inbox; printf 'From here on\nall is well\n' > m/Letter; memolith import m
 > 3 new (3 files, 3 chunks, 33 tokens) in <time> s

@@ -105,7 +105,7 @@ static void test_import_takes_a_folder(void **state)
     assert_int_equal(i.last_total, 7);
     snprintf(key, sizeof key, "%s/a.md", folder);
     assert_memo_ok(memo_db_get(e->db, NULL, key, &r, &e->err), e->err);
-    assert_string_equal(r->records->title, "a");
+    assert_string_equal(r->records->title, "garden");
     assert_string_equal(r->records->source, key);
     assert_string_equal(r->records->text.bytes, "# garden\n\nthe flower pot");
     memo_records_free(r);

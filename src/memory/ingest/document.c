@@ -22,7 +22,7 @@ static int document_has_suffix(const char *s, const char *suffix)
     return n > m && strcasecmp(s + n - m, suffix) == 0;
 }
 
-static int document_is_markdown(const memo_record_in *in)
+int memo_document_is_markdown(const memo_record_in *in)
 {
     if (in->chunking == MEMO_CHUNK_MARKDOWN)
         return 1;
@@ -50,7 +50,7 @@ static memo_status document_chunk_options(const memo_record_in *in, size_t capac
                                           memo_chunk_options *o, memo_err *err)
 {
     memset(o, 0, sizeof *o);
-    o->markdown = document_is_markdown(in);
+    o->markdown = memo_document_is_markdown(in);
     o->code = document_is_code(in);
     o->max_tokens = in->chunk_tokens;
     if (o->max_tokens == 0)

@@ -18,6 +18,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/utf8.h"
+#include "memory/ingest/front.h"
 #include "memory/ingest/mcp.h"
 #include "memory/ingest/reader.h"
 #include "text/words.h"
@@ -119,6 +120,7 @@ static memo_status import_commit(memo_import_work *w, size_t begin, size_t end, 
                              .key_or_id = 1,
                              .kept = w->kept + begin,
                              .said_ms = w->said_ms + begin,
+                             .born_ms = w->born_ms + begin,
                              .links = w->options.links};
     const size_t middle = begin + (end - begin) / 2;
     memo_err why = {0};
@@ -161,6 +163,7 @@ memo_status memo_import_take(memo_import_work *w, const memo_record_in *record,
     w->kept[w->n_group] = kept ? *kept : (memo_store_kept){0};
     w->origins[w->n_group] = origin;
     w->said_ms[w->n_group] = kept && kept->id ? 0 : w->item_ms; /* an export says all there is */
+    w->born_ms[w->n_group] = origin.line == 0 && !kept ? w->item_ms : 0;
     w->group[w->n_group++] = *record;
     w->group_bytes += record->text.n_bytes;
     w->done++;
@@ -281,6 +284,40 @@ static const char *import_title(memo_arena *arena, const char *path)
     return memo_arena_strndup(arena, name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
 }
 
+/* What a Markdown file says of itself: its block of front matter, its heading. What would make it bad, or
+ * leaves no text, is text. */
+static memo_status import_take_front(memo_import_work *w, memo_record_in *record, memo_err *err)
+{
+    memo_front front;
+    memo_record_in with = *record;
+    memo_text heading;
+    memo_err why = {0};
+    memo_status status = memo_front_read(record->text, &w->arena, &front, err);
+
+    if (status)
+        return status;
+    with.text =
+        (memo_text){record->text.bytes + front.n_bytes, record->text.n_bytes - front.n_bytes};
+    heading = memo_front_heading(with.text);
+    if (heading.n_bytes && !front.title) {
+        front.title = memo_arena_strndup(&w->arena, heading.bytes, heading.n_bytes);
+        if (!front.title)
+            return memo_fail_nomem(err, "title of a file", heading.n_bytes);
+    }
+    if (front.title && *front.title)
+        with.title = front.title;
+    with.tags = front.tags;
+    with.n_tags = front.n_tags;
+    with.metadata_json = front.metadata;
+    with.created_ms = front.created_ms;
+    status = memo_ingest_check(&with, &why);
+    if (status == MEMO_OK)
+        *record = with;
+    if (status == MEMO_ERR_NOMEM && err)
+        *err = why;
+    return status == MEMO_ERR_NOMEM ? status : MEMO_OK;
+}
+
 /* A whole file as a record; its key and source are where it lies. *skip for what is no text. */
 static memo_status import_read_file(memo_import_work *w, const memo_walk_file *file,
                                     memo_record_in *record, int *skip, memo_err *err)
@@ -311,6 +348,8 @@ static memo_status import_read_file(memo_import_work *w, const memo_walk_file *f
         if (!record->text.bytes)
             status = memo_fail_nomem(err, "text of a file", n);
     }
+    if (!*skip && status == MEMO_OK && memo_document_is_markdown(record))
+        status = import_take_front(w, record, err);
     memo_free(bytes);
     return status;
 }

@@ -43,6 +43,7 @@ typedef struct memo_import_work {
     memo_store_kept kept[MEMO_IMPORT_GROUP];
     memo_import_origin origins[MEMO_IMPORT_GROUP];
     int64_t said_ms[MEMO_IMPORT_GROUP];
+    int64_t born_ms[MEMO_IMPORT_GROUP]; /* of a file's record: when it was written; 0: now */
     size_t n_group, group_bytes;
     size_t bad_bytes;              /* of what was read into the arena and left out of the group */
     size_t max_records, max_bytes; /* of a group, at this speed */

@@ -99,7 +99,8 @@ static prune_fate prune_look(const prune_root *root, char *path)
 /* The source is a file that was imported. */
 static int prune_was_imported(const memo_record *record)
 {
-    static const char *const many[] = {".ndjson", ".jsonl", ".csv", ".tsv", ".mbox", ".eml", ".json"};
+    static const char *const many[] = {".ndjson", ".jsonl", ".csv", ".tsv",
+                                       ".mbox",   ".eml",   ".json"};
     size_t n = memo_lines_name_bytes(record->source);
 
     if (strstr(record->source, "://") || strstr(record->source, "/../") ||

@@ -340,7 +340,8 @@ static memo_status ingest_make_put(ingest_work *w, size_t i, memo_err *err)
                             .supersedes = in->supersedes,
                             .key_or_id = w->job->key_or_id,
                             .kept = w->job->kept && w->job->kept[i].id ? &w->job->kept[i] : NULL,
-                            .said_ms = w->job->said_ms ? w->job->said_ms[i] : 0};
+                            .said_ms = w->job->said_ms ? w->job->said_ms[i] : 0,
+                            .born_ms = w->job->born_ms ? w->job->born_ms[i] : 0};
     if (in->n_vectors)
         status = ingest_take_vectors(w, in, put, err);
     if (status == MEMO_OK && (in->metadata_json || !put->said_ms))

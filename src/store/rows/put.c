@@ -557,7 +557,7 @@ static memo_status put_identify(memo_store *store, const memo_store_put *put, in
     if (!status)
         status = put_number(store, "records", &store->next_rid, 1, &now->rid, err);
     if (!now->created_ms)
-        now->created_ms = now_ms;
+        now->created_ms = put->born_ms && put->born_ms < now_ms ? put->born_ms : now_ms;
     return status;
 }
 
