@@ -157,12 +157,12 @@ static size_t fuzz_change(const fuzz_file *good, const uint8_t *data, size_t siz
 static void fuzz_run(memo_model *model)
 {
     static const char *const words[] = {"Spare key, third flower pot!", ""};
-    memo_model_info info;
-    memo_embed_result results[2];
+    memo_model_info info = {.size = sizeof info};
+    memo_embed_result results[2] = {{.size = sizeof *results}};
     memo_err err = {0};
     memo_text texts[2];
 
-    memo_model_get_info(model, &info);
+    memo_model_get_info(model, &info, NULL);
     float *vectors = malloc(2 * info.dim * sizeof *vectors);
     for (int i = 0; i < 2; i++)
         texts[i] = (memo_text){words[i], strlen(words[i])};

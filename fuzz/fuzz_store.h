@@ -240,7 +240,7 @@ static inline void fuzz_list(memo_db *db, int oldest_first, const char *where, i
 static inline void fuzz_look(memo_db *db, int strict)
 {
     memo_findings *findings = NULL;
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     memo_err err = {0};
 
     fuzz_list(db, 0, NULL, strict);

@@ -62,6 +62,7 @@ static size_t count_tokens(embed_bench *b, const bench_lines *lines, size_t n, f
     size_t tokens = 0;
     if (!results)
         bench_die("no memory for %zu results", n);
+    results->size = sizeof *results;
     run_call(b, lines->texts, n, vectors, results);
     for (size_t i = 0; i < n; i++)
         tokens += results[i].n_tokens_seen;
@@ -125,10 +126,10 @@ int main(int argc, char **argv)
             bench_die("no option is called %s", argv[i]);
     }
     memo_ctx *ctx = bench_ctx(cpu, threads);
-    memo_model_info info;
+    memo_model_info info = {.size = sizeof info};
     b.model = bench_model(ctx, argv[1]);
     b.texts = argv[2];
-    memo_model_get_info(b.model, &info);
+    memo_model_get_info(b.model, &info, NULL);
     b.dim = info.dim;
     printf("READY\n");
     fflush(stdout);

@@ -38,8 +38,8 @@ static int load_child(const char *path, const char *cpu, double main_time)
     memo_err err = {0};
     memo_ctx *ctx = bench_ctx(cpu, 1);
     memo_model *model = bench_model(ctx, path);
-    memo_model_info info;
-    memo_model_get_info(model, &info);
+    memo_model_info info = {.size = sizeof info};
+    memo_model_get_info(model, &info, NULL);
     times.opened = bench_now();
     float *vector = malloc(info.dim * sizeof *vector);
     if (!vector)

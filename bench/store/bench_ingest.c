@@ -42,7 +42,7 @@ static double ingest_add(const ingest *g, const memo_text *texts, size_t n)
 int main(int argc, char **argv)
 {
     bench_lines texts;
-    memo_model_info info;
+    memo_model_info info = {.size = sizeof info};
     ingest g = {0};
     double embed = 0, add = 0;
     memo_err err = {0};
@@ -52,7 +52,7 @@ int main(int argc, char **argv)
         bench_die("usage: bench_ingest MODEL TEXTS STORE");
     options.model = g.model = bench_model(ctx, argv[1]);
     bench_lines_read(argv[2], &texts);
-    memo_model_get_info(g.model, &info);
+    memo_model_get_info(g.model, &info, NULL);
     g.vectors = malloc(sizeof *g.vectors * INGEST_BATCH * info.dim);
     if (!g.vectors)
         bench_die("no memory");

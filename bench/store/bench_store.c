@@ -222,7 +222,7 @@ static void store_worker(bench_store *b, const char *path, size_t from, size_t n
 
 static void store_count(bench_store *b)
 {
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     memo_err err = {0};
     bench_need(memo_db_get_stats(b->db, &stats, &err), &err);
     printf("{\"n\": %llu}\n", (unsigned long long)stats.n_records);

@@ -65,6 +65,7 @@ typedef struct memo_entity_in {
 } memo_entity_in;
 
 typedef struct memo_entity_result {
+    size_t size;
     char id[MEMO_ID_BYTES];
     memo_outcome outcome;
 } memo_entity_result;
@@ -173,6 +174,7 @@ typedef struct memo_fact_in {
 } memo_fact_in;
 
 typedef struct memo_fact_result {
+    size_t size;
     char id[MEMO_ID_BYTES];
     memo_outcome outcome; /* UNCHANGED: known already; CHANGED: known, with new evidence */
     int made_subject, made_object;

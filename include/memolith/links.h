@@ -67,6 +67,7 @@ typedef struct memo_link_options {
 } memo_link_options;
 
 typedef struct memo_link_report {
+    size_t size;
     uint64_t n_compared; /* records that had waited */
     uint64_t n_linked;   /* of these, those that are like an older one */
 } memo_link_report;

@@ -214,7 +214,9 @@ typedef enum memo_outcome {
     MEMO_OUTCOME_UNCHANGED, /* key existed, same content: nothing written */
 } memo_outcome;
 
+/* What became of a record. `size` of the first element is the stride of an array. */
 typedef struct memo_add_result {
+    size_t size;
     char id[MEMO_ID_BYTES];
     memo_outcome outcome;
     uint64_t version; /* of the record, from 1 */
@@ -243,7 +245,7 @@ typedef struct memo_write_options {
 /* memo_db_add() -- add or replace records; durable on return.
  *
  *   records  [n] borrowed; any bad one fails the whole call, named by index
- *   results  [n] out, or NULL
+ *   results  [n] out, or NULL; the first one's `size` is the caller's
  *
  * Embedding happens before the writer lock is taken. MEMO_ERR_BUSY: another writer kept the lock
  * longer than busy_timeout_ms (its pid is in the message); MEMO_ERR_MISMATCH: the namespace holds
@@ -355,6 +357,7 @@ MEMO_API memo_status memo_db_list(memo_db *db, const memo_list_options *options,
 MEMO_API void memo_records_free(memo_records *records);
 
 typedef struct memo_db_stats {
+    size_t size;
     uint64_t n_records, n_chunks, n_vectors, n_tombstones, n_versions, n_namespaces;
     uint64_t file_bytes, wal_bytes;
     uint64_t change_seq; /* grows with every committed change */

@@ -120,6 +120,7 @@ MEMO_API void memo_model_close(memo_model *model);
 
 /* Facts about an open model; strings live as long as the model. */
 typedef struct memo_model_info {
+    size_t size;
     const char *name;         /* "all-MiniLM-L6-v2" */
     const char *architecture; /* "bert" */
     memo_class cls;
@@ -137,10 +138,12 @@ typedef struct memo_model_info {
     char source_hash[65];     /* SHA-256 of the files it was compiled from, hex; "": not recorded */
 } memo_model_info;
 
-MEMO_API void memo_model_get_info(const memo_model *model, memo_model_info *info);
+MEMO_API memo_status memo_model_get_info(const memo_model *model, memo_model_info *info,
+                                         memo_err *err);
 
 /* One matrix, or the token embeddings, as an open model stores it. */
 typedef struct memo_weight_info {
+    size_t size;
     const char *name; /* "layer.000.attention.qkv.weight" */
     /* CLASS[/GRAIN][:ACTIVATIONS], where silence is the usual: "f32", "f16", "bf16"; "int8" (a
      * scale for each row), "int8/tensor", "int8/64" (for each group of 64 inputs); "int4/32" (a
@@ -155,8 +158,9 @@ typedef struct memo_weight_info {
 
 /* memo_model_get_weight() -- the weights that have a choice of formats, counted from 0, in file order.
  *
- * Returns 0 when there is no such weight. */
-MEMO_API int memo_model_get_weight(const memo_model *model, size_t index, memo_weight_info *info);
+ * MEMO_ERR_NOTFOUND behind the last one. */
+MEMO_API memo_status memo_model_get_weight(const memo_model *model, size_t index,
+                                           memo_weight_info *info, memo_err *err);
 
 /* ---- embed --------------------------------------------------------------------------------- */
 
@@ -194,6 +198,7 @@ typedef struct memo_embed_options {
 } memo_embed_options;
 
 typedef struct memo_embed_result {
+    size_t size;
     size_t n_tokens_seen;  /* special tokens included */
     size_t n_tokens_total; /* of the whole text */
     int truncated;         /* n_tokens_seen < n_tokens_total */
@@ -205,7 +210,7 @@ typedef struct memo_embed_result {
  *   texts    [n_texts] borrowed; invalid UTF-8 is MEMO_ERR_VALUE naming text and byte offset
  *   vectors  [n_texts, dim] f32 out, in the order of the texts; unit length when the recipe
  *            normalizes. Written only on MEMO_OK.
- *   results  [n_texts] out, or NULL
+ *   results  [n_texts] out, or NULL; `size` of the first one is the caller's, and the stride
  *
  * The empty text gives the vector of the special tokens. A vector is always finite with a norm.
  * Texts are packed without padding; scratch is allocated once and bounded by memo_model_plan().
@@ -216,6 +221,7 @@ MEMO_API memo_status memo_model_embed(memo_model *model, const memo_embed_option
                                       memo_embed_result *results, memo_err *err);
 
 typedef struct memo_plan {
+    size_t size;
     uint64_t scratch_bytes; /* most that memo_model_embed() allocates for such a batch */
     uint64_t mapped_bytes;  /* of the compiled model */
     unsigned n_threads;     /* that will take part */
@@ -405,6 +411,7 @@ MEMO_API void memo_tensor_list_free(memo_tensor_list *list);
 
 /* Whether a source is still what a model was compiled from. */
 typedef struct memo_source_check {
+    size_t size;
     char recorded[65]; /* when it was compiled; "": by a version that did not record it */
     char found[65];    /* now */
     int matches;
@@ -420,6 +427,7 @@ MEMO_API memo_status memo_model_check_source(const memo_model *model, const char
                                              memo_source_check *check, memo_err *err);
 
 typedef struct memo_verify_report {
+    size_t size;
     uint64_t n_blocks_checked; /* XXH64 blocks */
     int fingerprint_matches;
     size_t n_probes;

@@ -178,6 +178,7 @@ typedef struct memo_calibrate_options {
 } memo_calibrate_options;
 
 typedef struct memo_calibration {
+    size_t size;
     double slope, offset; /* probability = 1 / (1 + exp(-(slope * cosine + offset))) */
     double error;         /* expected calibration error on the pairs held out of the fit */
     size_t n_pairs, n_held_out;

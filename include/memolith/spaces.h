@@ -24,6 +24,7 @@ typedef struct memo_set_model_options {
 } memo_set_model_options;
 
 typedef struct memo_set_model_report {
+    size_t size;
     uint64_t n_namespaces; /* looked at */
     uint64_t n_switched;   /* of them; the others had the space already */
     uint64_t n_embedded;   /* chunks, by this call */

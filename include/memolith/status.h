@@ -11,6 +11,17 @@
  *     means the documented default. A NULL options pointer means all defaults. A size that this
  *     library does not know (newer header, older library, with non-zero bytes in the unknown part)
  *     is MEMO_ERR_UNSUPPORTED.
+ *   - Structs that a caller allocates and a call fills begin with `size` as well, set in the same way
+ *     before the call: the library writes that many bytes and not one more, whatever its own version
+ *     of the struct holds, and leaves `size` as it is; members that it does not know become 0. Below
+ *     sizeof(size_t) or above 4 KiB is MEMO_ERR_USAGE, before anything is done. Of an array the first
+ *     element's `size` counts for all, and is the stride.
+ *   - Structs that the library allocates, or lends to a callback, have no `size`: reach them by the
+ *     pointer that was given, do not copy or allocate one. They may get members at their end. An
+ *     array in them has elements as long as in the header that was compiled: what can be an element,
+ *     and the small structs that a caller gives without a `size` (memo_text, memo_vector, memo_pair,
+ *     memo_err ...), stay as they are for as long as the library's ABI version, the number in the
+ *     name of the shared library (libmemolith.so.0), stays.
  *   - Inputs are borrowed for the duration of the call. Results own their memory until their
  *     ..._free() or ..._close() call; those take NULL.
  *   - Strings are UTF-8 with explicit lengths where they may hold a NUL, else NUL-terminated.

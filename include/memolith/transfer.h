@@ -82,6 +82,7 @@ typedef struct memo_import_options {
 } memo_import_options;
 
 typedef struct memo_import_report {
+    size_t size;
     uint64_t n_files, n_new, n_changed, n_unchanged, n_skipped, n_failed;
     uint64_t n_chunks, n_tokens;
     int64_t elapsed_ms;
@@ -97,8 +98,7 @@ typedef struct memo_import_report {
  * extension; that it was created, when the file was last changed before its first import.
  *
  *   paths   [n_paths]
- *   report  out, also filled on failure: what was committed is counted, nothing else. Its struct is
- *           this version's
+ *   report  out, or NULL; also filled on failure: what was committed is counted, nothing else
  *
  * Idempotent: a file's key is where it lies (absolute, without links; so is the source of all that it
  * holds), whatever the working directory; a line's or row's its key_field or a hash of its content, a
@@ -180,6 +180,7 @@ typedef struct memo_export_options {
 } memo_export_options;
 
 typedef struct memo_export_report {
+    size_t size;
     uint64_t n_records, n_vectors, n_bytes;
     uint64_t n_damaged; /* records left out because a checksum failed */
     int64_t elapsed_ms;

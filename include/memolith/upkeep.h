@@ -21,6 +21,7 @@ typedef struct memo_backup_options {
 } memo_backup_options;
 
 typedef struct memo_backup_report {
+    size_t size;
     uint64_t n_records, n_chunks, n_vectors; /* read back from the copy */
     uint64_t change_seq;                     /* the moment that was copied */
     uint64_t n_pages, n_bytes;

@@ -170,6 +170,39 @@ memo_status memo_options_copy(void *dst, size_t dst_bytes, const void *src, cons
     return MEMO_OK;
 }
 
+memo_status memo_result_check(const void *dst, const char *what, memo_err *err)
+{
+    size_t size;
+
+    if (!dst)
+        return MEMO_OK;
+    memcpy(&size, dst, sizeof size);
+    if (size < sizeof size || size > OPTIONS_MAX_BYTES)
+        return memo_fail(err, MEMO_ERR_USAGE,
+                         "%s: size is %zu; set it to sizeof(%s) before the call", what, size, what);
+    return MEMO_OK;
+}
+
+void memo_result_write_at(void *first, size_t i, const void *src, size_t src_bytes)
+{
+    unsigned char *dst = first;
+    size_t size, n;
+
+    if (!dst)
+        return;
+    memcpy(&size, dst, sizeof size);
+    n = size < src_bytes ? size : src_bytes;
+    dst += i * size;
+    memcpy(dst, src, n);
+    memset(dst + n, 0, size - n);
+    memcpy(dst, &size, sizeof size);
+}
+
+void memo_result_write(void *dst, const void *src, size_t src_bytes)
+{
+    memo_result_write_at(dst, 0, src, src_bytes);
+}
+
 #define VERSION_TEXT_OF(major, minor, patch) #major "." #minor "." #patch
 #define VERSION_TEXT(major, minor, patch)    VERSION_TEXT_OF(major, minor, patch)
 

@@ -24,4 +24,13 @@ memo_status memo_hint(memo_err *err, memo_status status, const char *fmt, ...) M
 memo_status memo_options_copy(void *dst, size_t dst_bytes, const void *src, const char *what,
                               memo_err *err);
 
+/* A struct that begins with size, in the caller's storage, to be filled at the end of a call; NULL:
+ * nobody asks. To be checked before anything is done. Sizes as above. */
+memo_status memo_result_check(const void *dst, const char *what, memo_err *err);
+/* Fill it from ours of src_bytes, whose size does not count: its first `size` bytes, of which those
+ * that are not ours become 0. `size` stays. NULL: nothing. */
+void memo_result_write(void *dst, const void *src, size_t src_bytes);
+/* Fill element i of an array, whose first element's size is the stride and becomes the size of all. */
+void memo_result_write_at(void *first, size_t i, const void *src, size_t src_bytes);
+
 #endif

@@ -20,7 +20,8 @@ static memo_status db_take_model(memo_db *db, memo_model *model, memo_err *err)
     memo_buf name = {0};
 
     db->model = model;
-    memo_model_get_info(model, &db->info);
+    db->info.size = sizeof db->info;
+    memo_model_get_info(model, &db->info, NULL);
     memo_buf_printf(&name, "%s.%s", db->info.name, memo_class_name(db->info.cls));
     db->space_name = memo_buf_take(&name);
     db->space = (memo_store_space){.fingerprint = db->info.fingerprint,
@@ -145,15 +146,23 @@ memo_status memo_db_check_id(const char *id, const char *call, memo_err *err)
 
 memo_status memo_db_get_stats(memo_db *db, memo_db_stats *stats, memo_err *err)
 {
+    memo_db_stats found = {0};
     memo_status status = memo_db_check_call(db, stats, "memo_db_get_stats", err);
 
-    return status ? status : memo_store_get_stats(db->store, stats, err);
+    if (status == MEMO_OK)
+        status = memo_result_check(stats, "memo_db_stats", err);
+    if (status == MEMO_OK)
+        status = memo_store_get_stats(db->store, &found, err);
+    if (status == MEMO_OK)
+        memo_result_write(stats, &found, sizeof found);
+    return status;
 }
 
 memo_status memo_db_backup(memo_db *db, const char *path, const memo_backup_options *options,
                            memo_backup_report *report, memo_err *err)
 {
     memo_backup_options o;
+    memo_backup_report made;
     memo_db_progress progress;
     memo_status status = memo_options_copy(&o, sizeof o, options, "memo_backup_options", err);
 
@@ -161,10 +170,15 @@ memo_status memo_db_backup(memo_db *db, const char *path, const memo_backup_opti
         status = memo_db_check_call(db, path, "memo_db_backup", err);
     if (status == MEMO_OK && !*path)
         status = memo_fail(err, MEMO_ERR_USAGE, "memo_db_backup: the path is empty");
+    if (status == MEMO_OK)
+        status = memo_result_check(report, "memo_backup_report", err);
     if (status)
         return status;
     memo_db_wrap_progress(&progress, db, &o.progress, &o.progress_user);
-    return memo_store_backup(db->store, path, &o, report, err);
+    status = memo_store_backup(db->store, path, &o, &made, err);
+    if (status == MEMO_OK)
+        memo_result_write(report, &made, sizeof made);
+    return status;
 }
 
 /* ---- namespaces and models ----------------------------------------------------------------- */
@@ -253,7 +267,7 @@ memo_status memo_db_capacity(memo_db *db, size_t *n_tokens, memo_err *err)
     /* The empty text is special tokens and prompt: what every document carries beside its own. */
     const memo_text nothing = {"", 0};
     const memo_embed_options options = {.size = sizeof options, .role = MEMO_ROLE_DOCUMENT};
-    memo_embed_result result;
+    memo_embed_result result = {.size = sizeof result};
     memo_status status;
     float *vector;
 

@@ -61,6 +61,8 @@ memo_status memo_db_add(memo_db *db, const memo_write_options *options,
         status = memo_db_check_call(db, db, "memo_db_add", err);
     if (status == MEMO_OK && n && !records)
         status = memo_fail(err, MEMO_ERR_USAGE, "memo_db_add: records is NULL, n is %zu", n);
+    if (status == MEMO_OK && n)
+        status = memo_result_check(results, "memo_add_result", err);
     if (status || n == 0)
         return status;
     status = memo_db_need_space(db, "adding a record", err);
@@ -220,7 +222,7 @@ memo_status memo_db_edit(memo_db *db, const memo_write_options *options, const c
     memo_write_options o;
     memo_record_edit e;
     memo_db_progress progress;
-    memo_add_result done;
+    memo_add_result done = {.size = sizeof done};
     memo_db_tries tries = {0};
     memo_status status = memo_options_copy(&o, sizeof o, options, "memo_write_options", err);
 
@@ -230,21 +232,23 @@ memo_status memo_db_edit(memo_db *db, const memo_write_options *options, const c
         status = memo_db_check_call(db, edit, "memo_db_edit", err);
     if (status == MEMO_OK)
         status = memo_db_check_id(id, "memo_db_edit", err);
+    if (status == MEMO_OK)
+        status = memo_result_check(result, "memo_add_result", err);
     if (status)
         return status;
     memo_db_wrap_progress(&progress, db, &o.progress, &o.progress_user);
     do
         status = records_try_edit(db, &o, id, &e, &done, &tries.version, err);
     while (memo_db_try_again(&tries, status));
-    if (status == MEMO_OK && result)
-        *result = done;
+    if (status == MEMO_OK)
+        memo_result_write(result, &done, sizeof done);
     return status;
 }
 
 memo_status memo_db_embed_again(memo_db *db, const char *ns, const char *id, memo_err *err)
 {
     const memo_write_options options = {.size = sizeof options, .ns = ns};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     uint64_t version = 0;
 
     return records_try_edit(db, &options, id, NULL, &result, &version, err);

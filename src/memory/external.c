@@ -272,6 +272,8 @@ memo_status memo_db_embed(memo_db *db, const memo_embed_options *options, const 
 {
     memo_status status;
 
+    if (results && n)
+        results->size = sizeof *results;
     if (db->model)
         return memo_model_embed(db->model, options, texts, n, vectors, results, err);
     status = db->embedder_proved ? MEMO_OK : external_prove(db, err);

@@ -138,15 +138,15 @@ static memo_status history_do_restore(memo_db *db, history_restore *job, memo_ad
                                       memo_err *err)
 {
     memo_db_progress progress;
-    memo_add_result done;
+    memo_add_result done = {.size = sizeof done};
     memo_status status;
 
     memo_db_wrap_progress(&progress, db, &job->options.progress, &job->options.progress_user);
     do
         status = history_try_restore(db, job, &done, err);
     while (memo_db_try_again(&job->tries, status));
-    if (status == MEMO_OK && result)
-        *result = done;
+    if (status == MEMO_OK)
+        memo_result_write(result, &done, sizeof done);
     return status;
 }
 
@@ -163,6 +163,8 @@ memo_status memo_db_restore(memo_db *db, const memo_write_options *options, cons
         status = memo_db_check_id(id, "memo_db_restore", err);
     if (status == MEMO_OK && version == 0)
         status = memo_fail(err, MEMO_ERR_VALUE, "version 0: versions count from 1");
+    if (status == MEMO_OK)
+        status = memo_result_check(result, "memo_add_result", err);
     return status ? status : history_do_restore(db, &job, result, err);
 }
 

@@ -438,7 +438,6 @@ static memo_status reembed_each(reembed *w, reembed_fn fn, memo_err *err)
 static memo_status reembed_run(memo_db *db, const memo_set_model_options *options,
                                memo_set_model_report *report, reembed_fn fn, memo_err *err)
 {
-    memo_set_model_report unused;
     memo_db_progress progress;
     double started = memo_monotonic_ms();
     size_t dim = db->space.dim ? db->space.dim : 1;
@@ -451,8 +450,7 @@ static memo_status reembed_run(memo_db *db, const memo_set_model_options *option
         status = memo_options_copy(&w->o, sizeof w->o, options, "memo_set_model_options", err);
     if (status == MEMO_OK) {
         w->db = db;
-        w->report = report ? report : &unused;
-        memset(w->report, 0, sizeof *w->report);
+        w->report = report;
         memo_db_wrap_progress(&progress, db, &w->o.progress, &w->o.progress_user);
         status = reembed_each(w, fn, err);
         w->report->elapsed_ms = (int64_t)(memo_monotonic_ms() - started);
@@ -466,11 +464,18 @@ static memo_status reembed_run(memo_db *db, const memo_set_model_options *option
 memo_status memo_db_set_model(memo_db *db, const memo_set_model_options *options,
                               memo_set_model_report *report, memo_err *err)
 {
+    memo_set_model_report done = {0};
     memo_status status = memo_db_check_call(db, db, "memo_db_set_model", err);
 
     if (status == MEMO_OK)
+        status = memo_result_check(report, "memo_set_model_report", err);
+    if (status == MEMO_OK)
         status = memo_db_need_embedder(db, "setting a model", err);
-    return status ? status : reembed_run(db, options, report, reembed_ns, err);
+    if (status)
+        return status;
+    status = reembed_run(db, options, &done, reembed_ns, err);
+    memo_result_write(report, &done, sizeof done);
+    return status;
 }
 
 memo_status memo_db_rollback_model(memo_db *db, const memo_set_model_options *options,
@@ -479,11 +484,12 @@ memo_status memo_db_rollback_model(memo_db *db, const memo_set_model_options *op
     memo_set_model_report done = {0};
     memo_status status = memo_db_check_call(db, db, "memo_db_rollback_model", err);
 
+    if (status == MEMO_OK)
+        status = memo_result_check(report, "memo_set_model_report", err);
     if (status)
         return status;
     status = reembed_run(db, options, &done, reembed_back, err);
-    if (report)
-        *report = done;
+    memo_result_write(report, &done, sizeof done);
     if (status == MEMO_OK && done.n_namespaces == 0)
         status =
             memo_fail(err, MEMO_ERR_NOTFOUND, "no namespace has a previous model to go back to");

@@ -340,8 +340,10 @@ static memo_status embed_add_text(embed_job *job, size_t index, memo_err *err)
         seen = job->max_tokens;
         status = embed_put_seq(job, whole, first, room, err);
     }
-    job->results[index] =
-        (memo_embed_result){seen, total, seen < total, job->model->transformer.kernels->cpu};
+    job->results[index] = (memo_embed_result){.n_tokens_seen = seen,
+                                              .n_tokens_total = total,
+                                              .truncated = seen < total,
+                                              .cpu = job->model->transformer.kernels->cpu};
     return status;
 }
 
@@ -466,6 +468,8 @@ memo_status memo_model_embed(memo_model *model, const memo_embed_options *option
                          "embedding needs a model, texts and room for vectors");
     if ((status = memo_options_copy(&job.o, sizeof job.o, options, "memo_embed_options", err)))
         return status;
+    if (n_texts && (status = memo_result_check(results, "memo_embed_result", err)))
+        return status;
     job.dim = memo_transformer_dim(&model->transformer.config);
     job.deadline = memo_deadline_in(job.o.deadline_ms);
     memo_fp_default(&mode);
@@ -473,8 +477,8 @@ memo_status memo_model_embed(memo_model *model, const memo_embed_options *option
         (status = memo_model_check_weights(model, err)) || (status = embed_all(&job, err)))
         goto done;
     memcpy(vectors, job.staging, n_texts * job.dim * sizeof *vectors);
-    if (results)
-        memcpy(results, job.results, n_texts * sizeof *results);
+    for (size_t i = 0; i < n_texts; i++)
+        memo_result_write_at(results, i, &job.results[i], sizeof job.results[i]);
 done:
     if (job.o.failed)
         *job.o.failed = job.failed;

@@ -118,16 +118,19 @@ memo_status memo_model_plan(const memo_model *model, size_t longest_bytes, size_
                             unsigned n_threads, memo_plan *plan, memo_err *err)
 {
     memo_embed_sizes sizes = {0};
+    memo_plan found;
     memo_status status;
 
     if (!model || !plan)
         return memo_fail(err, MEMO_ERR_USAGE, "memo_model_plan: a needed argument is NULL");
-    status = memo_embed_plan(model, longest_bytes, n_texts, n_threads, 0, &sizes, err);
-
+    status = memo_result_check(plan, "memo_plan", err);
+    if (status == MEMO_OK)
+        status = memo_embed_plan(model, longest_bytes, n_texts, n_threads, 0, &sizes, err);
     if (status)
         return status;
-    plan->scratch_bytes = n_texts ? sizes.total_bytes : 0;
-    plan->mapped_bytes = model->file.n_bytes;
-    plan->n_threads = (unsigned)sizes.n_workers;
+    found = (memo_plan){.scratch_bytes = n_texts ? sizes.total_bytes : 0,
+                        .mapped_bytes = model->file.n_bytes,
+                        .n_threads = (unsigned)sizes.n_workers};
+    memo_result_write(plan, &found, sizeof found);
     return MEMO_OK;
 }

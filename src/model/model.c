@@ -157,17 +157,18 @@ size_t memo_model_n_special(const memo_model *model)
            memo_tokenizer_suffix(model->tokenizer, &ids);
 }
 
-void memo_model_get_info(const memo_model *model, memo_model_info *info)
+memo_status memo_model_get_info(const memo_model *model, memo_model_info *info, memo_err *err)
 {
     const memo_compiled *file;
+    memo_model_info found;
+    memo_status status;
 
-    if (info)
-        *info = (memo_model_info){
-            .name = "", .architecture = "", .recipe_json = "{}", .tool_version = ""};
     if (!model || !info)
-        return;
+        return memo_fail(err, MEMO_ERR_USAGE, "memo_model_get_info: a needed argument is NULL");
+    if ((status = memo_result_check(info, "memo_model_info", err)))
+        return status;
     file = &model->file;
-    *info = (memo_model_info){
+    found = (memo_model_info){
         .name = file->metadata_name,
         .architecture = file->recipe.architecture,
         .cls = file->cls,
@@ -182,32 +183,44 @@ void memo_model_get_info(const memo_model *model, memo_model_info *info)
         .report_json = file->report_json,
         .tool_version = file->tool,
     };
-    memcpy(info->fingerprint, file->fingerprint, sizeof info->fingerprint);
+    memcpy(found.fingerprint, file->fingerprint, sizeof found.fingerprint);
     if (file->source)
-        memcpy(info->source_hash, file->source, sizeof info->source_hash);
+        memcpy(found.source_hash, file->source, sizeof found.source_hash);
+    memo_result_write(info, &found, sizeof found);
+    return MEMO_OK;
 }
 
-int memo_model_get_weight(const memo_model *model, size_t index, memo_weight_info *info)
+memo_status memo_model_get_weight(const memo_model *model, size_t index, memo_weight_info *info,
+                                  memo_err *err)
 {
-    const memo_layout *layout = model ? &model->file.layout : NULL;
+    const memo_layout *layout;
+    size_t left = index;
+    memo_status status;
 
-    for (size_t i = 0; layout && info && i < layout->n_slots; i++) {
+    if (!model || !info)
+        return memo_fail(err, MEMO_ERR_USAGE, "memo_model_get_weight: a needed argument is NULL");
+    if ((status = memo_result_check(info, "memo_weight_info", err)))
+        return status;
+    layout = &model->file.layout;
+    for (size_t i = 0; i < layout->n_slots; i++) {
         const memo_slot *slot = &layout->slots[i];
-        if (!memo_slot_has_format(slot) || index--)
+        if (!memo_slot_has_format(slot) || left--)
             continue;
-        *info = (memo_weight_info){
+        memo_weight_info found = {
             .name = slot->name,
             .cls = slot->format.cls,
             .activations = slot->format.activations,
             .n_rows = slot->n_rows,
             .n_cols = slot->n_cols,
         };
-        memo_weight_format_put(&slot->format, info->format);
+        memo_weight_format_put(&slot->format, found.format);
         for (size_t k = 0; k < slot->n_stored; k++)
-            info->n_bytes += layout->stored[slot->first + k].n_bytes;
-        return 1;
+            found.n_bytes += layout->stored[slot->first + k].n_bytes;
+        memo_result_write(info, &found, sizeof found);
+        return MEMO_OK;
     }
-    return 0;
+    return memo_fail(err, MEMO_ERR_NOTFOUND, "there is no weight %zu, they are counted from 0",
+                     index);
 }
 
 const memo_tokenizer *memo_model_tokenizer(const memo_model *model)

@@ -161,7 +161,7 @@ static void alloc_print_vectors(FILE *f, const float *v, size_t n)
 static memo_status alloc_print_store(FILE *f, memo_db *db, memo_err *err)
 {
     static const char *const spaces[] = {"default", "work", "new"};
-    memo_db_stats s;
+    memo_db_stats s = {.size = sizeof s};
     memo_records *r;
     memo_hits *h;
     memo_status status = memo_db_get_stats(db, &s, err);

@@ -43,7 +43,7 @@ static memo_status alloc_run_fact(alloc_env *e, const alloc_scenario *s, memo_er
                              .evidence = &evidence,
                              .n_evidence = s->a != 0,
                              .functional = 1};
-    memo_fact_result r;
+    memo_fact_result r = {.size = sizeof r};
     memo_status status = memo_db_fact_add(e->db, NULL, &in, &r, err);
     seam_stop();
     if (!status)
@@ -59,7 +59,7 @@ static memo_status alloc_run_entity(alloc_env *e, const alloc_scenario *s, memo_
                                .metadata_json = "{\"room\": \"cellar\"}",
                                .aliases = aliases,
                                .n_aliases = 2};
-    memo_entity_result r;
+    memo_entity_result r = {.size = sizeof r};
     memo_status status = memo_db_entity_add(e->db, NULL, &in, &r, err);
     seam_stop();
     if (!status)

@@ -99,8 +99,8 @@ static memo_status alloc_run_compile(alloc_env *e, const alloc_scenario *s, memo
 
 static void alloc_print_info(FILE *f, const memo_model *model)
 {
-    memo_model_info i;
-    memo_model_get_info(model, &i);
+    memo_model_info i = {.size = sizeof i};
+    memo_model_get_info(model, &i, NULL);
     fprintf(f, "%s %s %s %zu %zu %zu %zu %zu %s\n", i.name, i.architecture, i.fingerprint, i.dim,
             i.max_tokens, i.n_special_tokens, i.n_layers, i.hidden_size, i.recipe_json);
 }
@@ -146,7 +146,7 @@ static memo_status alloc_run_open_memory(alloc_env *e, const alloc_scenario *s, 
 
 static memo_status alloc_run_verify(alloc_env *e, const alloc_scenario *s, memo_err *err)
 {
-    memo_verify_report r = {0};
+    memo_verify_report r = {.size = sizeof r};
     memo_status status = memo_model_verify(e->model, &r, err);
     (void)s;
     seam_stop();
@@ -198,7 +198,7 @@ static memo_status alloc_run_embed(alloc_env *e, const alloc_scenario *s, memo_e
                                           {s->text, strlen(s->text)},
                                           MEMO_TEXT("[MASK] about [SEP] nothing")};
     float vectors[ALLOC_TEXTS * ALLOC_MAX_DIM];
-    memo_embed_result results[ALLOC_TEXTS];
+    memo_embed_result results[ALLOC_TEXTS] = {{.size = sizeof *results}};
     char path[512];
     memo_model *model = NULL;
     memo_status status = MEMO_OK;
@@ -224,7 +224,7 @@ static memo_status alloc_run_embed(alloc_env *e, const alloc_scenario *s, memo_e
 
 static memo_status alloc_run_plan(alloc_env *e, const alloc_scenario *s, memo_err *err)
 {
-    memo_plan plan = {0};
+    memo_plan plan = {.size = sizeof plan};
     memo_status status = memo_model_plan(e->model, (size_t)s->a, (size_t)s->b, 1, &plan, err);
     seam_stop();
     fprintf(e->out, "%llu", (unsigned long long)plan.scratch_bytes);

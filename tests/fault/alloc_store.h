@@ -87,7 +87,7 @@ static memo_status alloc_run_add(alloc_env *e, const alloc_scenario *s, memo_err
     static const char *const tags[] = {"one", "two \"quoted\"", "a third that is a long tag"};
     const memo_write_options o = {.size = sizeof o, .ns = s->b == 2 ? "new" : NULL};
     memo_record_in in = alloc_record("new", s->text ? s->text : alloc_long_text);
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_status status;
     in.chunking = (memo_chunking)s->a;
     if (s->b == 1) {
@@ -115,7 +115,7 @@ enum { ALLOC_BATCH = 8 };
 static memo_status alloc_run_batch(alloc_env *e, const alloc_scenario *s, memo_err *err)
 {
     memo_record_in in[ALLOC_BATCH];
-    memo_add_result results[ALLOC_BATCH];
+    memo_add_result results[ALLOC_BATCH] = {{.size = sizeof *results}};
     char keys[ALLOC_BATCH][16];
     memo_status status;
     for (size_t i = 0; i < ALLOC_BATCH; i++) {
@@ -147,7 +147,7 @@ static memo_status alloc_run_edit(alloc_env *e, const alloc_scenario *s, memo_er
                                    .n_tags = s->a & 8 ? 2 : 0,
                                    .set_tags = (s->a & 8) != 0,
                                    .expires_ms = s->a & 16 ? &never : NULL};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_status status = memo_db_edit(e->db, NULL, s->text, &edit, &result, err);
     seam_stop();
     if (!status)
@@ -176,7 +176,7 @@ static memo_status alloc_run_forget(alloc_env *e, const alloc_scenario *s, memo_
 static memo_status alloc_run_import(alloc_env *e, const alloc_scenario *s, memo_err *err)
 {
     const memo_import_options o = {.size = sizeof o, .skip_bad = s->a, .chunk_tokens = 24};
-    memo_import_report r = {0};
+    memo_import_report r = {.size = sizeof r};
     char path[512];
     const char *paths[] = {path};
     memo_status status = MEMO_OK;
@@ -234,7 +234,7 @@ static memo_status alloc_run_list(alloc_env *e, const alloc_scenario *s, memo_er
 
 static memo_status alloc_run_stats(alloc_env *e, const alloc_scenario *s, memo_err *err)
 {
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     memo_status status = memo_db_get_stats(e->db, &stats, err);
     (void)s;
     seam_stop();

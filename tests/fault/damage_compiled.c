@@ -72,7 +72,7 @@ memo_status damage_embed(memo_model *model, float *vectors, memo_err *err)
 void damage_model_open(damage_model *m, memo_ctx *ctx, const char *name, const char *path)
 {
     memo_model *model = NULL;
-    memo_model_info info;
+    memo_model_info info = {.size = sizeof info};
     memo_err err = {0};
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -87,7 +87,7 @@ void damage_model_open(damage_model *m, memo_ctx *ctx, const char *name, const c
         compiled_die(path, "cannot be mapped");
     if (memo_model_open_memory(ctx, m->bytes, m->n_bytes, NULL, &model, &err))
         compiled_die(path, err.message);
-    memo_model_get_info(model, &info);
+    memo_model_get_info(model, &info, NULL);
     m->dim = info.dim;
     if (info.dim > DAMAGE_MAX_DIM || damage_embed(model, m->vectors, &err) ||
         memo_model_verify(model, NULL, &err))

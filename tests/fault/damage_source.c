@@ -155,15 +155,15 @@ static int source_use(const damage_source *s, memo_model *model, memo_class cls,
                       char why[FAULT_WHY_BYTES])
 {
     float vectors[DAMAGE_MAX_TEXTS * DAMAGE_MAX_DIM];
-    memo_model_info info;
-    memo_source_check check;
+    memo_model_info info = {.size = sizeof info};
+    memo_source_check check = {.size = sizeof check};
     memo_err err = {0};
     memo_status status = memo_model_verify(model, NULL, &err);
     if (status)
         return fault_fail(why, "verify: %s: %.300s", memo_status_name(status), err.message);
     if (memo_model_check_source(model, work, &check, &err) || !check.matches)
         return fault_fail(why, "does not match the source it was made from: %.300s", err.message);
-    memo_model_get_info(model, &info);
+    memo_model_get_info(model, &info, NULL);
     if (info.dim > DAMAGE_MAX_DIM)
         return fault_fail(why, "dimension %zu", info.dim);
     if ((status = damage_embed(model, vectors, &err)) != MEMO_OK)

@@ -299,7 +299,7 @@ static memo_status deed_import(fault_session *s, const fault_deed *deed, memo_er
     const char *const paths[] = {path};
     const memo_import_options o = {
         .size = sizeof o, .prune = deed->step.version, .key_field = "id"};
-    memo_import_report report;
+    memo_import_report report = {.size = sizeof report};
     deed_files_path(s->world, path);
     return memo_db_import(s->db, paths, 1, &o, &report, err);
 }

@@ -33,7 +33,7 @@ static uint64_t look_hash(const char *bytes, size_t n)
 
 static void look_stats(picture_look *l)
 {
-    memo_db_stats s;
+    memo_db_stats s = {.size = sizeof s};
     memo_err err = {0};
     if (look_good(l, "statistics", memo_db_get_stats(l->db, &s, &err), &err))
         memo_buf_printf(l->out,

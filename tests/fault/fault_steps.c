@@ -279,7 +279,7 @@ static memo_status step_forget(fault_session *s, const fault_step *step, memo_er
 static memo_status step_import(fault_session *s, const fault_step *step, memo_err *err)
 {
     const memo_import_options options = {.size = sizeof options, .ns = fault_ns(step->ns)};
-    memo_import_report report;
+    memo_import_report report = {.size = sizeof report};
     char path[400];
     const char *paths[1] = {path};
     steps_import_path(s->world, step, path);
@@ -300,7 +300,7 @@ static memo_status step_search(fault_session *s, const fault_step *step, memo_er
 
 static memo_status step_reader(fault_session *s, memo_err *err)
 {
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     memo_status status = MEMO_OK;
     if (!s->reader)
         status = steps_open(s, MEMO_OPEN_READ_ONLY, &s->reader, err);

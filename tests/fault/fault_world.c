@@ -27,14 +27,14 @@ void fault_world_init(fault_world *world, uint64_t seed)
 {
     memo_ctx_options options = {
         .size = sizeof options, .n_threads = 1, .clock_ms = world_clock, .clock_user = world};
-    memo_model_info info;
+    memo_model_info info = {.size = sizeof info};
     memo_err err = {0};
     *world = (fault_world){.seed = seed, .now_ms = WORLD_NOW};
     fault_folder_make(world->dir);
     world_need(memo_ctx_new(&options, &world->ctx, &err), &err);
     world->model = tiny_model_open(world->ctx, world->dir, 1, &err);
     snprintf(world->source, sizeof world->source, "%s/tiny-1", world->dir);
-    memo_model_get_info(world->model, &info);
+    memo_model_get_info(world->model, &info, NULL);
     world->dim = info.dim;
 }
 
@@ -111,7 +111,7 @@ const float *fault_vector(fault_world *world, int ns, int key, int version)
     float **slot = &world->vectors[ns][key][version];
     const memo_embed_options options = {.size = sizeof options, .role = MEMO_ROLE_DOCUMENT};
     char input[64 + 1 + FAULT_TEXT_BYTES];
-    memo_embed_result result;
+    memo_embed_result result = {.size = sizeof result};
     memo_err err = {0};
     size_t at;
     if (*slot)

@@ -85,7 +85,7 @@ static void picture_put_links(memo_buf *b, const memo_record *r)
 
 static void picture_stats(picture_work *w)
 {
-    memo_db_stats s;
+    memo_db_stats s = {.size = sizeof s};
     flip_section *section = picture_begin(w, "statistics");
     memo_status status = memo_db_get_stats(w->db, &s, NULL);
     if (!status)

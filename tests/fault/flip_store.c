@@ -125,7 +125,7 @@ static void store_add_wide(fault_session *s)
     store_need(memo_store_set_ns_space(store, ns.id, id, &err), &err);
     for (unsigned i = 0; i < 4; i++) {
         char key[16], text[64];
-        memo_add_result result;
+        memo_add_result result = {.size = sizeof result};
         memo_store_chunk chunk = {.n_tokens = 3, .vector = vector};
         memo_store_put put = {.key = key, .space = id, .chunks = &chunk, .n_chunks = 1};
         snprintf(key, sizeof key, "wide-%u", i);
@@ -169,7 +169,7 @@ static void store_add_facts(fault_session *s)
                                    .metadata_json = "{\"room\":\"cellar\"}",
                                    .aliases = aliases,
                                    .n_aliases = 2};
-    memo_fact_result result;
+    memo_fact_result result = {.size = sizeof result};
     memo_hits *hits = NULL;
     memo_err err = {0};
     store_need(memo_db_entity_add(s->db, NULL, &boiler, NULL, &err), &err);
@@ -215,7 +215,7 @@ static void store_add_settings(fault_session *s)
     const memo_record_edit edit = {.size = sizeof edit, .parent = "k001", .supersedes = "k002"};
     static char texts[PAIRS][64];
     memo_pair pairs[2 * PAIRS];
-    memo_calibration made;
+    memo_calibration made = {.size = sizeof made};
     const memo_calibrate_options o = {.size = sizeof o, .pairs = pairs, .n_pairs = 2 * PAIRS};
     memo_err err = {0};
     for (int i = 0; i < PAIRS; i++)

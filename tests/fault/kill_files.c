@@ -156,13 +156,13 @@ static int compile_check(const kill_job *job, const char *folder, const fault_pr
     const memo_model_options options = {.size = sizeof options, .verify_all = 1};
     char path[400], name[32];
     memo_model *model = NULL;
-    memo_model_info info;
+    memo_model_info info = {.size = sizeof info};
     memo_err err = {0};
     snprintf(path, sizeof path, "%s/m.safetensors", folder);
     if (memo_model_open(job->world->ctx, path, &options, &model, &err))
         return fault_fail(why, "the compiled model: %s: %s", memo_status_name(err.status),
                           err.message);
-    memo_model_get_info(model, &info);
+    memo_model_get_info(model, &info, NULL);
     snprintf(name, sizeof name, "%s", info.name);
     memo_model_close(model);
     if (strcmp(name, "new") != 0 && (strcmp(name, "old") != 0 || progress->n_acked))

@@ -190,7 +190,7 @@ static int reembed_go_on(const kill_job *job, const char *folder, int must_be_sw
                          char why[FAULT_WHY_BYTES])
 {
     const memo_set_model_options o = {.size = sizeof o};
-    memo_set_model_report report = {0};
+    memo_set_model_report report = {.size = sizeof report};
     reembed_found found = {0}, end = {0};
     reembed_next next;
     memo_err err = {0};

@@ -61,7 +61,7 @@ memo_status power_put(memo_store *store, int64_t ns, unsigned key, unsigned vers
                           .space = 1,
                           .chunks = &chunk,
                           .n_chunks = 1};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     snprintf(name, sizeof name, "k%02u", key);
     snprintf(metadata, sizeof metadata, "{\"v\":%u}", version);
     power_vector(key, version, vector);

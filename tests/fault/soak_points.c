@@ -130,7 +130,7 @@ static void soak_call(soak *s, size_t n)
 {
     memo_embed_options o = {.size = sizeof o, .n_threads = s->n_threads};
     memo_err err = {0};
-    memo_plan plan;
+    memo_plan plan = {.size = sizeof plan};
     size_t longest = 0;
 
     for (size_t i = 0; i < n; i++)
@@ -220,7 +220,8 @@ static void soak_open(soak *s, const char *path)
 
     if (memo_ctx_new(&o, &s->ctx, &err) || memo_model_open(s->ctx, path, &all, &s->model, &err))
         soak_die(path, err.message);
-    memo_model_get_info(s->model, &s->info);
+    s->info.size = sizeof s->info;
+    memo_model_get_info(s->model, &s->info, NULL);
     s->vectors = calloc(SOAK_BATCH, s->info.dim * sizeof *s->vectors);
     s->known = calloc(s->info.dim, sizeof *s->known);
     if (!s->vectors || !s->known)

@@ -66,7 +66,7 @@ static int adds_once(adds_work *a, unsigned writer, uint64_t number)
     char keys[ADDS_PARTS][32], texts[ADDS_PARTS][STRESS_TEXT_BYTES], name[24];
     const char *tags[] = {name};
     memo_record_in records[ADDS_PARTS];
-    memo_add_result results[ADDS_PARTS];
+    memo_add_result results[ADDS_PARTS] = {{.size = sizeof *results}};
     memo_err err = {0};
     unsigned n = adds_parts(number);
     snprintf(name, sizeof name, "w%ub%" PRIu64, writer, number);
@@ -208,7 +208,7 @@ static int adds_search(adds_work *a, const adds_choice *c)
 
 static int adds_count(adds_work *a)
 {
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     memo_err err = {0};
     uint64_t n_acked = 0;
     for (unsigned w = 0; w < a->world->n_writers; w++)

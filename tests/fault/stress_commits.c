@@ -146,7 +146,7 @@ static int commit_put(commit_work *w, uint64_t batch, unsigned part, int occupie
     char key[48], tag[24], text[STRESS_TEXT_BYTES];
     const char *tags[] = {tag};
     memo_store_chunk chunk = {.n_tokens = 3, .vector = vector};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_err err = {0};
     memo_status status = MEMO_OK;
     int found = 0;

@@ -247,6 +247,7 @@ static int check_vectors(golden_set *g)
     memo_embed_options o = {.size = sizeof o, .role = MEMO_ROLE_NONE};
     memo_err err = {0};
 
+    results->size = sizeof *results;
     g->vectors = need(calloc(g->n, g->info.dim * sizeof *g->vectors));
     int ok = golden_check(memo_model_embed(g->model, &o, texts, g->n, g->vectors, results, &err) ==
                               MEMO_OK,
@@ -514,7 +515,8 @@ static void run_set(memo_ctx *ctx, const char *suite, const char *folder, const 
     if (!golden_check(memo_model_open(ctx, path, NULL, &g.model, &err) == MEMO_OK, suite, "%s",
                       err.message))
         return;
-    memo_model_get_info(g.model, &g.info);
+    g.info.size = sizeof g.info;
+    memo_model_get_info(g.model, &g.info, NULL);
     if (golden_check(read_rows(&g) && npy_read(npy_path, &g.want) && g.want.n_dims == 2 &&
                          g.want.shape[0] == g.n && g.want.shape[1] == g.info.dim,
                      suite, "%s: no rows with vectors of %zu dimensions", folder, g.info.dim)) {

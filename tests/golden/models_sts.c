@@ -46,14 +46,14 @@ typedef struct sts_result {
 static int sts_run(memo_ctx *ctx, const char *path, const sts_table *table, sts_result *out)
 {
     memo_model *model = NULL;
-    memo_model_info info;
+    memo_model_info info = {.size = sizeof info};
     memo_err err = {0};
     size_t n = table->n;
 
     if (!golden_check(memo_model_open(ctx, path, NULL, &model, &err) == MEMO_OK, "sts", "%s",
                       err.message))
         return 0;
-    memo_model_get_info(model, &info);
+    memo_model_get_info(model, &info, NULL);
     *out = (sts_result){.cls = info.cls, .file_bytes = info.file_bytes, .dim = info.dim};
     out->vectors = need(calloc(2 * n + 1, info.dim * sizeof *out->vectors));
     double *cosines = need(calloc(n + 1, sizeof *cosines));

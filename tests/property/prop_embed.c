@@ -85,7 +85,8 @@ static int open_level(prop_level *l, const char *path, memo_cpu cpu, size_t n_te
     assert_memo_ok(status, err);
     l->cpu = memo_ctx_cpu(l->ctx);
     assert_memo_ok(memo_model_open(l->ctx, path, &o, &l->model, &err), err);
-    memo_model_get_info(l->model, &l->info);
+    l->info.size = sizeof l->info;
+    memo_model_get_info(l->model, &l->info, NULL);
     l->want = calloc(n_texts, l->info.dim * sizeof *l->want);
     l->got = calloc(n_texts, l->info.dim * sizeof *l->got);
     for (size_t i = 0; i < n_texts; i++)

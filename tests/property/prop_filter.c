@@ -123,7 +123,7 @@ static void put_random(memo_store *store, size_t i)
     float vector[UTIL_DIM] = {1};
     memo_store_chunk chunk = {0, 1, 1, vector};
     memo_store_put put = {.text = {"t", 1}, .space = 1, .chunks = &chunk, .n_chunks = 1};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     int trust = (int)below(3) - 1, tier = (int)below(3), pinned = (int)below(2);
     memset(r, 0, sizeof *r);
     snprintf(key, sizeof key, "k%02zu", i);

@@ -138,7 +138,7 @@ static void threads_open(threads_world *w, const threads_thread *thread, memo_rn
     const threads_model *known = &w->models[memo_rng_below(rng, w->n_models)];
     memo_ctx *own = NULL;
     memo_model *model = NULL;
-    memo_verify_report report;
+    memo_verify_report report = {.size = sizeof report};
     memo_err err = {0};
 
     if (memo_rng_below(rng, 4) == 0 && memo_ctx_new(&three, &own, &err))

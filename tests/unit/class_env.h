@@ -88,9 +88,9 @@ static const char *const all_formats[] = {
 static inline size_t count_class(class_env *e, const char *path, memo_class cls)
 {
     memo_model *model = open_out(e, path);
-    memo_weight_info weight;
+    memo_weight_info weight = {.size = sizeof weight};
     size_t n = 0;
-    for (size_t i = 0; memo_model_get_weight(model, i, &weight); i++)
+    for (size_t i = 0; memo_model_get_weight(model, i, &weight, NULL) == MEMO_OK; i++)
         n += weight.cls == cls && strcmp(weight.name, "embeddings.word") != 0;
     memo_model_close(model);
     return n;

@@ -27,7 +27,7 @@ static inline void put_numbered(memo_store *store, unsigned i, unsigned version)
                           .space = 1,
                           .chunks = chunks,
                           .n_chunks = 2};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     half = (size_t)(strstr(text, "Its") - text);
     chunks[0] = (memo_store_chunk){0, half, 5, vectors[0]};
     chunks[1] = (memo_store_chunk){half, n, 5, vectors[1]};

@@ -100,8 +100,7 @@ static inline memo_record_in db_record(const char *key, const char *text)
 
 static inline memo_add_result db_put(db_env *e, memo_record_in in)
 {
-    memo_add_result result;
-    memset(&result, 0, sizeof result);
+    memo_add_result result = {.size = sizeof result};
     assert_memo_ok(memo_db_add(e->db, NULL, &in, 1, &result, &e->err), e->err);
     return result;
 }

@@ -15,8 +15,7 @@ static inline memo_entity_result entity(db_env *e, const char *name, const char 
                                .kind = kind,
                                .aliases = &alias,
                                .n_aliases = alias != NULL};
-    memo_entity_result result;
-    memset(&result, 0, sizeof result);
+    memo_entity_result result = {.size = sizeof result};
     assert_memo_ok(memo_db_entity_add(e->db, NULL, &in, &result, &e->err), e->err);
     return result;
 }
@@ -36,8 +35,7 @@ static inline memo_fact_in valued(const char *subject, const char *relation, con
 
 static inline memo_fact_result fact(db_env *e, memo_fact_in in)
 {
-    memo_fact_result result;
-    memset(&result, 0, sizeof result);
+    memo_fact_result result = {.size = sizeof result};
     assert_memo_ok(memo_db_fact_add(e->db, NULL, &in, &result, &e->err), e->err);
     return result;
 }

@@ -45,7 +45,7 @@ __attribute__((unused)) static void oracle_put(memo_store *store, unsigned i, un
     memo_store_chunk chunks[2] = {{0, half, 5, vectors[0]}, {half, n, 5, vectors[1]}};
     memo_store_put put = {
         .key = key, .text = {text, n}, .title = title, .space = 1, .chunks = chunks, .n_chunks = 2};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     snprintf(key, sizeof key, "key-%u", i);
     snprintf(title, sizeof title, "Title %u", i);
     util_vector(2 * i, UTIL_DIM, vectors[0]);

@@ -125,7 +125,7 @@ __attribute__((unused)) static memo_status util_put(memo_store *store, int64_t n
 __attribute__((unused)) static memo_add_result util_add(memo_store *store, const char *key,
                                                         const char *text, unsigned number)
 {
-    memo_add_result result = {0};
+    memo_add_result result = {.size = sizeof result};
     memo_store_ns ns;
     util_ok(memo_store_begin_write(store, err));
     util_ok(memo_store_make_ns(store, "default", &ns, err));

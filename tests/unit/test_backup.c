@@ -59,7 +59,7 @@ static void test_backup_is_a_store_of_its_own(void **state)
 {
     util_env *env = *state;
     memo_store *store = util_open(env, MEMO_OPEN_CREATE), *copy;
-    memo_backup_report report;
+    memo_backup_report report = {.size = sizeof report};
     memo_arena arena = {0};
     memo_record record;
     util_env other = *env;
@@ -514,7 +514,7 @@ static void run_writer(util_env *env, unsigned writer, volatile unsigned *n_done
     if (memo_store_open(env->ctx, env->path, &options, &store, NULL))
         _exit(1);
     while (!*stop) {
-        memo_add_result result;
+        memo_add_result result = {.size = sizeof result};
         memo_err err = {0};
         memo_status status = memo_store_begin_write(store, &err);
         for (unsigned i = 0; !status && i < BATCH; i++) {

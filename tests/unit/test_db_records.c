@@ -11,7 +11,7 @@ static memo_records *get(db_env *e, const char *id)
 
 static memo_db_stats stats(db_env *e)
 {
-    memo_db_stats s;
+    memo_db_stats s = {.size = sizeof s};
     assert_memo_ok(memo_db_get_stats(e->db, &s, &e->err), e->err);
     return s;
 }
@@ -23,7 +23,7 @@ static void test_db_keeps_all_fields(void **state)
     db_env *e = *state;
     const char *const tags[] = {"home", "gift"};
     memo_record_in in = db_record("k1", "the key is under the pot");
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_records *r;
     in.title = "spare key";
     in.metadata_json = "{\"b\": 1, \"a\": [true, null]}";
@@ -123,7 +123,7 @@ static void test_db_handles_one_key_twice_in_a_batch(void **state)
 {
     db_env *e = *state;
     memo_record_in in[3] = {db_record("k", "one"), db_record("k", "two"), db_record("k", "two")};
-    memo_add_result out[3];
+    memo_add_result out[3] = {{.size = sizeof *out}};
     memo_records *r;
     db_add(e, "k", "two");
     assert_memo_ok(memo_db_add(e->db, NULL, in, 3, out, &e->err), e->err);
@@ -205,7 +205,7 @@ static void test_db_cuts_long_texts(void **state)
     db_env *e = *state;
     char text[4000] = "";
     memo_record_in in;
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     for (int i = 0; i < 60; i++)
         sprintf(text + strlen(text), "the note %d is about the garden. ", i);
     in = db_record("k", text);
@@ -252,7 +252,7 @@ static void test_limits_120_store_of_another_model(void **state)
     memo_write_options options = {.size = sizeof options, .ns = "second"};
     memo_record_in in = db_record("k2", "another");
     memo_hits *hits = NULL;
-    memo_model_info info;
+    memo_model_info info = {.size = sizeof info};
     db_add(e, "k", "the spare key");
     db_reopen(e, other);
     assert_memo_status(memo_db_add(e->db, NULL, &in, 1, NULL, &e->err), MEMO_ERR_MISMATCH, e->err);
@@ -260,7 +260,7 @@ static void test_limits_120_store_of_another_model(void **state)
     assert_contains(e->err.message, "same 32 dimensions, different weights");
     assert_contains(e->err.message, "nothing was written");
     assert_contains(e->err.hint, "--ns");
-    memo_model_get_info(other, &info);
+    memo_model_get_info(other, &info, NULL);
     assert_true(
         strncmp(strstr(e->err.message, "this model is tiny.f32@") + 23, info.fingerprint, 8) == 0);
     assert_memo_status(memo_db_search(e->db, MEMO_STR("key"), NULL, &hits, &e->err),
@@ -282,7 +282,7 @@ static void test_db_without_model_reads_and_edits(void **state)
     const char *const tags[] = {"t"};
     memo_text text = MEMO_TEXT("new text");
     memo_record_edit edit = {.size = sizeof edit, .set_tags = 1, .tags = tags, .n_tags = 1};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_records *r;
     db_add(e, "k", "the spare key");
     db_reopen(e, NULL);
@@ -308,7 +308,7 @@ static void test_db_edits_what_is_given(void **state)
     memo_text text = MEMO_TEXT("the boiler");
     memo_record_in in = db_record("k", "the key");
     memo_record_edit edit = {.size = sizeof edit};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_records *r;
     in.title = "title";
     in.metadata_json = "{\"a\":1,\"b\":2}";

@@ -190,11 +190,11 @@ static void test_limits_203_null_handles_and_results(void **state)
 {
     db_env *e = *state;
     memo_err err = {0};
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     memo_records *records = NULL;
     memo_hits *hits = NULL;
     memo_findings *findings = NULL;
-    memo_import_report report;
+    memo_import_report report = {.size = sizeof report};
     memo_record_in in = db_record("k", "tea");
     memo_record_edit edit = {.size = sizeof edit};
     memo_forget_options forget = {.size = sizeof forget, .where = "key = 'k'"};

@@ -15,7 +15,7 @@ static int sink_write(void *user, const char *bytes, size_t n)
 {
     export_sink *sink = user;
     if (sink->reenter) {
-        memo_db_stats s;
+        memo_db_stats s = {.size = sizeof s};
         memo_err err = {0};
         assert_int_equal(memo_db_get_stats(sink->reenter, &s, &err), MEMO_ERR_BUSY);
     }
@@ -30,7 +30,7 @@ static int sink_write(void *user, const char *bytes, size_t n)
 
 static void sink_export(db_env *e, export_sink *sink, memo_export_options o, uint64_t n_records)
 {
-    memo_export_report report;
+    memo_export_report report = {.size = sizeof report};
     o.size = sizeof o;
     free(sink->bytes);
     *sink = (export_sink){0};
@@ -94,7 +94,7 @@ static void test_export_comes_back_equal(void **state)
 {
     db_env *e = *state;
     export_sink first = {0}, second = {0};
-    memo_import_report report;
+    memo_import_report report = {.size = sizeof report};
     memo_records *r = NULL;
     for (int vectors = 0; vectors < 2; vectors++) {
         db_teardown(state);
@@ -125,7 +125,7 @@ static void test_export_versions_open_again(void **state)
 {
     db_env *e = *state;
     export_sink sink = {0};
-    memo_import_report report;
+    memo_import_report report = {.size = sizeof report};
     db_add(e, "a", "as it was");
     db_add(e, "a", "as it is");
     sink_export(e, &sink, (memo_export_options){.versions = 1}, 1);
@@ -144,7 +144,7 @@ static void test_export_meets_its_own_records(void **state)
 {
     db_env *e = *state;
     export_sink sink = {0};
-    memo_import_report report;
+    memo_import_report report = {.size = sizeof report};
     for (int vectors = 0; vectors < 2; vectors++) {
         db_teardown(state);
         db_setup(state);
@@ -170,7 +170,7 @@ static void test_limits_202_vectors_of_another_model(void **state)
 {
     db_env *e = *state;
     export_sink sink = {0};
-    memo_import_report report;
+    memo_import_report report = {.size = sizeof report};
     char *at;
     db_add(e, "k", "the pot");
     sink_export(e, &sink, (memo_export_options){.vectors = 1}, 1);
@@ -207,7 +207,7 @@ static void test_exported_lines_are_checked(void **state)
     };
     db_env *e = *state;
     export_sink sink = {0};
-    memo_import_report report;
+    memo_import_report report = {.size = sizeof report};
     fill(e);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         sink_export(e, &sink, (memo_export_options){.vectors = 1, .where = "tags = 'one'"}, 1);
@@ -223,7 +223,7 @@ static void test_export_stops_and_refuses(void **state)
 {
     db_env *e = *state;
     export_sink sink = {.refuse = 1};
-    memo_export_report report;
+    memo_export_report report = {.size = sizeof report};
     memo_export_options o = {.size = sizeof o};
     sink_export(e, &(export_sink){0}, o, 0); /* a new store is empty, no failure */
     fill(e);

@@ -57,7 +57,7 @@ static void test_external_scores_are_cosines(void **state)
     db_env *e = *state;
     const memo_vector in[] = {floats(a, DIM), floats(b, DIM), floats(c, DIM)};
     const memo_vector wanted = floats(query, DIM);
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_hits *hits;
     use_ada(e);
     assert_memo_ok(add_vector(e, "a", "the spare key", &in[0], &result), e->err);
@@ -187,7 +187,7 @@ static void test_external_same_key_with_another_vector_is_a_change(void **state)
     db_env *e = *state;
     const memo_vector first = floats(a, DIM), second = floats(b, DIM);
     memo_record_in in = db_record("k", "the spare key");
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     use_ada(e);
     assert_memo_ok(add_vector(e, "k", "the spare key", &first, &result), e->err);
     assert_memo_ok(add_vector(e, "k", "the spare key", &first, &result), e->err);
@@ -214,7 +214,7 @@ static void test_limits_180_vectors_that_cannot_be(void **state)
     db_env *e = *state;
     memo_vector v[2] = {floats(good, DIM), floats(bad, DIM)};
     memo_record_in in[2] = {db_record("a", "the spare key"), db_record("b", "the boiler")};
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     use_ada(e);
     for (int i = 0; i < 2; i++) {
         in[i].vectors = &v[i];
@@ -334,7 +334,7 @@ static memo_status fake_embed(void *user, const memo_text *texts, size_t n, memo
                               float *out, memo_err *err)
 {
     fake *f = user;
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     (void)role;
     f->n_calls++;
     if (f->db)
@@ -396,7 +396,7 @@ static void test_external_embedder_that_fails(void **state)
     db_env *e = *state;
     fake f = {0};
     memo_record_in in = db_record("a", "the spare key");
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     use_fake(e, &f);
     f.fails = MEMO_ERR_OFFLINE;
     assert_memo_status(memo_db_add(e->db, NULL, &in, 1, NULL, &e->err), MEMO_ERR_OFFLINE, e->err);
@@ -420,7 +420,7 @@ static void test_external_another_embedder_is_noticed(void **state)
     memo_record_in in = db_record("b", "the boiler");
     const memo_search_options o = {.size = sizeof o};
     memo_hits *hits = NULL;
-    memo_db_stats before, after;
+    memo_db_stats before = {.size = sizeof before}, after = {.size = sizeof after};
     use_fake(e, &f);
     db_add(e, "a", "the spare key");
     assert_memo_ok(memo_db_get_stats(e->db, &before, &e->err), e->err);
@@ -450,7 +450,7 @@ static void test_external_two_first_embedders(void **state)
                                        .embed = fake_embed,
                                        .embed_user = &other};
     memo_record_in in = db_record("b", "the boiler");
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     memo_db *second;
     use_fake(e, &f);
     second = open_space(e, &space, MEMO_OPEN_CREATE);

@@ -99,7 +99,8 @@ static void test_fact_functional_with_a_long_past(void **state)
 static void test_fact_replaced_keeps_the_old_one_in_history(void **state)
 {
     db_env *e = *state;
-    memo_fact_result old = fact(e, valued("Anna", "birthday", "3 May")), result;
+    memo_fact_result old = fact(e, valued("Anna", "birthday", "3 May")),
+                     result = {.size = sizeof result};
     memo_fact_in in = {.size = sizeof in, .value = "4 May"};
     memo_facts *facts = NULL;
     e->now_ms++;
@@ -127,7 +128,7 @@ static void test_fact_replaced_stays_as_it_was_but_for_what_is_named(void **stat
     const memo_evidence_in evidence = {.record = "note"};
     memo_fact_in in = triple("Anna", "works_at", "Initech"),
                  change = {.size = sizeof change, .object = "Globex"};
-    memo_fact_result result;
+    memo_fact_result result = {.size = sizeof result};
     memo_facts *facts;
     db_add(e, "note", "Anna works at Initech");
     in.valid_from_ms = 10 * DAY;

@@ -96,7 +96,7 @@ static void test_entity_aliases_come_and_go(void **state)
 {
     db_env *e = *state;
     const char *add[] = {"Anni", "Annchen"}, *gone[] = {"ANNI"}, *name[] = {"anna"};
-    memo_entity_result result;
+    memo_entity_result result = {.size = sizeof result};
     memo_entities *found = NULL;
     memo_alias_change change = {.size = sizeof change, .entity = "Anna", .add = add, .n_add = 2};
     entity(e, "Anna", NULL, NULL);
@@ -490,9 +490,9 @@ static void test_alias_into_another_namespace_is_damage(void **state)
 static void test_counter_counts_entities_and_facts(void **state)
 {
     db_env *e = *state;
-    memo_db_stats before, after;
+    memo_db_stats before = {.size = sizeof before}, after = {.size = sizeof after};
     uint64_t n;
-    memo_fact_result result;
+    memo_fact_result result = {.size = sizeof result};
     assert_memo_ok(memo_db_get_stats(e->db, &before, &e->err), e->err);
     result = fact(e, triple("Anna", "knows", "Bert"));
     assert_memo_ok(memo_db_get_stats(e->db, &after, &e->err), e->err);
@@ -515,7 +515,7 @@ static memo_status sweep_facts(void *user, memo_err *err)
         .size = sizeof who, .name = "Anna", .aliases = &alias, .n_aliases = 1};
     const memo_fact_query all = {.size = sizeof all, .subject = "anna"};
     memo_fact_in in = valued("Anna", "likes", "tea");
-    memo_fact_result result;
+    memo_fact_result result = {.size = sizeof result};
     memo_facts *facts = NULL;
     memo_entities *found = NULL;
     memo_arena arena = {0};

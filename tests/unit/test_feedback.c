@@ -270,7 +270,7 @@ static void test_search_is_not_kept_when_it_is_off(void **state)
     assert_string_equal(id, "");
     flush(e);
     assert_int_equal(count(e, "SELECT count(*) FROM searches"), 0);
-    memset(&log, 0, sizeof log);
+    log = (memo_search_log){.size = sizeof log};
     assert_memo_ok(memo_db_get_search_log(e->db, &log, &e->err), e->err);
     assert_int_equal(log.off, 1);
     assert_int_equal(log.max_searches, 100000);

@@ -180,7 +180,7 @@ static void add_rich(memo_store *store, const char *key, const char *title, cons
                           .chunks = &chunk,
                           .n_chunks = 1,
                           .space = 1};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     util_ok(memo_store_put_record(store, 1, &put, &result, err));
 }
 

@@ -170,7 +170,7 @@ static void golden_check_words(golden *g, const char *ns, const char *query, siz
 static void golden_check_all(golden *g)
 {
     memo_findings *f = NULL;
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     assert_int_equal(golden_check_records(g), 5);
     golden_check_history(g);
     assert_int_equal(golden_matches(g, NULL, "tags = 'house'"), 1);

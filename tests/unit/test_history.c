@@ -247,7 +247,7 @@ static void test_history_of_what_is_forgotten(void **state)
 static void test_restore_makes_a_version_like_an_old_one(void **state)
 {
     db_env *e = *state;
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_records *r;
     memo_hits *hits = NULL;
     const memo_search_options lexical = {.size = sizeof lexical, .mode = MEMO_SEARCH_LEXICAL};

@@ -58,6 +58,7 @@ static memo_status import(db_env *e, const char *name, memo_import_options o, im
     o.progress = watch;
     o.progress_user = i;
     memset(&e->err, 0, sizeof e->err);
+    i->report.size = sizeof i->report;
     return memo_db_import(e->db, paths, 1, &o, &i->report, &e->err);
 }
 
@@ -75,7 +76,7 @@ static void expect_counts(const import_env *i, int n_new, int n_changed, int n_u
 
 static uint64_t n_records(db_env *e)
 {
-    memo_db_stats s;
+    memo_db_stats s = {.size = sizeof s};
     assert_memo_ok(memo_db_get_stats(e->db, &s, &e->err), e->err);
     return s.n_records;
 }
@@ -245,7 +246,7 @@ static void test_import_goes_on_after_an_unreadable_file(void **state)
     db_env *e = *state;
     char gone[600];
     const char *const paths[] = {folder};
-    memo_import_report report;
+    memo_import_report report = {.size = sizeof report};
     memo_import_options o = {
         .size = sizeof o, .skip_bad = 1, .progress = remove_one, .progress_user = gone};
     fresh_folder(e);
@@ -325,7 +326,7 @@ static void date_file(db_env *e, const char *name, int64_t plus_ms)
 static void import_edit(db_env *e, const char *name, memo_record_edit edit)
 {
     char key[600];
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     snprintf(key, sizeof key, "%s%s%s", name[0] == '@' ? "" : folder, name[0] == '@' ? "" : "/",
              name + (name[0] == '@'));
     edit.size = sizeof edit;

@@ -98,7 +98,7 @@ static void test_import_json_array(void **state)
         "[\n  {\"id\": \"a\", \"text\": \"tea\", \"tags\": [\"x\"], \"n\": 1},\n"
         "  {\"id\": \"b\", \"text\": \"pot\"}\n]\n";
     db_env *e = *state;
-    memo_import_report r;
+    memo_import_report r = {.size = sizeof r};
     memo_records *got = NULL;
     assert_memo_ok(array_import(e, "x.json", two, (memo_import_options){0}, &r), e->err);
     assert_int_equal(r.n_new, 2);

@@ -48,6 +48,7 @@ static memo_status formats_import(db_env *e, const char *name, memo_import_optio
     o.on_bad = formats_note_bad;
     o.on_bad_user = f;
     memset(&e->err, 0, sizeof e->err);
+    f->report.size = sizeof f->report;
     return memo_db_import(e->db, paths, 1, &o, &f->report, &e->err);
 }
 
@@ -658,7 +659,7 @@ static void test_import_dry_run_counts(void **state)
 {
     db_env *e = *state;
     formats_env f;
-    memo_db_stats before, after;
+    memo_db_stats before = {.size = sizeof before}, after = {.size = sizeof after};
     const memo_import_options dry = {.dry_run = 1};
     formats_folder(e);
     formats_put("a.txt", "the key");

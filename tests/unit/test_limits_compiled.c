@@ -147,7 +147,7 @@ static void test_limits_108_cut_before_it_is_mapped(void **state)
 
 static memo_source_check check_source(compiled_env *e)
 {
-    memo_source_check check;
+    memo_source_check check = {.size = sizeof check};
     memo_err err = {0};
     assert_memo_ok(memo_model_check_source(e->model, e->source, &check, &err), err);
     assert_int_equal(strlen(check.found), 64);
@@ -217,7 +217,7 @@ static void test_limits_109_source_of_a_model_with_options(void **state)
     const memo_compile_options o = {
         .size = sizeof o, .overwrite = 1, .pooling = MEMO_POOLING_CLS, .max_tokens = 20};
     memo_model *model = NULL;
-    memo_source_check check;
+    memo_source_check check = {.size = sizeof check};
     memo_err err = {0};
 
     tiny_model_put(e->source, "1_Pooling/config.json",
@@ -286,8 +286,8 @@ static void test_limits_109_source_not_recorded(void **state)
     compiled_env *e = *state;
     model_bytes m = read_model(e);
     memo_model *model = NULL;
-    memo_source_check check;
-    memo_model_info info;
+    memo_source_check check = {.size = sizeof check};
+    memo_model_info info = {.size = sizeof info};
     memo_err err = {0};
 
     unsigned char *key = memmem(m.bytes, header_end(m), MEMO_KEY_SOURCE, strlen(MEMO_KEY_SOURCE));
@@ -295,7 +295,7 @@ static void test_limits_109_source_not_recorded(void **state)
     key[strlen(MEMO_KEY_SOURCE) - 1] = 'E'; /* a field that earlier versions did not write */
     sign_header(m);
     assert_memo_ok(memo_model_open_memory(e->ctx, m.bytes, m.n, NULL, &model, &err), err);
-    memo_model_get_info(model, &info);
+    memo_model_get_info(model, &info, NULL);
     assert_string_equal(info.source_hash, "");
     assert_memo_ok(memo_model_check_source(model, e->source, &check, &err), err);
     assert_string_equal(check.recorded, "");

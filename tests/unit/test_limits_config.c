@@ -414,7 +414,7 @@ static void test_limits_101_normalize_default(void **state)
 {
     config_env *e = *state;
     memo_model *model = NULL;
-    memo_model_info info;
+    memo_model_info info = {.size = sizeof info};
     memo_err err = {0};
     memo_compile_options o = {.size = sizeof o, .overwrite = 1};
     char out[512];
@@ -422,7 +422,7 @@ static void test_limits_101_normalize_default(void **state)
     memo_test_path(out, e->dir, "model");
     assert_memo_ok(memo_model_compile(e->ctx, e->source, out, &o, NULL, &err), err);
     assert_memo_ok(memo_model_open(e->ctx, out, NULL, &model, &err), err);
-    memo_model_get_info(model, &info); /* what `model show` prints */
+    memo_model_get_info(model, &info, NULL); /* what `model show` prints */
     assert_contains(info.recipe_json, "\"normalize\":{\"value\":true,\"origin\":\"default\"}");
     memo_model_close(model);
 }

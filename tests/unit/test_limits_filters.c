@@ -64,7 +64,7 @@ static void expect_refused(db_env *e, const char *where, memo_status status, con
 
 static uint64_t n_records(db_env *e)
 {
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     assert_memo_ok(memo_db_get_stats(e->db, &stats, &e->err), e->err);
     return stats.n_records;
 }

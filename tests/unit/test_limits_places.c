@@ -88,7 +88,7 @@ static int places_use(db_env *e)
     memo_shred_report *report = NULL;
     memo_findings *findings = NULL;
     memo_hits *hits = NULL;
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     char copy[720];
     snprintf(copy, sizeof copy, "%s.copy", e->path);
     const memo_status got[] = {

@@ -375,7 +375,7 @@ static void test_limits_123_full_disk(void **state)
 {
     util_env *env = *state;
     limits_disk full = {MEMO_VFS_WRITE, "-wal", SQLITE_FULL, 0};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     size_t n;
     memo_store *store;
     free(limits_filled(env, &n));
@@ -401,7 +401,7 @@ static void test_limits_124_sync_that_fails_once(void **state)
 {
     util_env *env = *state;
     limits_disk disk = {MEMO_VFS_SYNC, "-wal", SQLITE_IOERR_FSYNC, 1};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_store *store;
     size_t n;
     free(limits_filled(env, &n));
@@ -451,7 +451,7 @@ static pid_t limits_writer(util_env *env)
     pid = fork();
     if (pid == 0) {
         memo_store *store = util_open(env, MEMO_OPEN_EXISTING);
-        memo_add_result result;
+        memo_add_result result = {.size = sizeof result};
         if (memo_store_begin_write(store, NULL) ||
             util_put(store, 1, "half", "never committed", 500, &result, NULL))
             _exit(1);
@@ -509,7 +509,7 @@ static void test_limits_128_clock_that_jumps(void **state)
     static const int64_t clock[] = {INT64_C(1750000000000), 0, -1, INT64_C(1600000000000), 1};
     util_env *env = *state;
     memo_store *store = util_open(env, MEMO_OPEN_CREATE);
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     for (unsigned i = 0; i < 5; i++) {
         char key[8];
         env->now_ms = clock[i];

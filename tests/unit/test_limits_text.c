@@ -29,7 +29,7 @@ static memo_embed_result embed_text(db_env *e, const char *text, size_t n,
                                     const memo_embed_options *o, float *out)
 {
     const memo_text t = {text, n};
-    memo_embed_result result = {0};
+    memo_embed_result result = {.size = sizeof result};
     double length = 0;
     assert_memo_ok(memo_model_embed(e->model, o, &t, 1, out, &result, &e->err), e->err);
     for (int i = 0; i < TINY_HIDDEN; i++)
@@ -66,7 +66,7 @@ static memo_status import_file(db_env *e, const char *name, const char *bytes, s
 
 static uint64_t n_records(db_env *e)
 {
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     assert_memo_ok(memo_db_get_stats(e->db, &stats, &e->err), e->err);
     return stats.n_records;
 }
@@ -510,7 +510,7 @@ static void test_limits_179_query_without_its_prompt(void **state)
     const memo_embed_options query = {.size = sizeof query, .role = MEMO_ROLE_QUERY};
     const memo_embed_options none = {.size = sizeof none, .role = MEMO_ROLE_NONE};
     memo_model *plain = e->model, *prompted = NULL;
-    memo_model_info info;
+    memo_model_info info = {.size = sizeof info};
     float a[TINY_HIDDEN], b[TINY_HIDDEN];
     char source[300], out[300];
     snprintf(source, sizeof source, "%s/prompted", e->dir);
@@ -521,7 +521,7 @@ static void test_limits_179_query_without_its_prompt(void **state)
                    "{\"prompts\":{\"query\":\"the key: \"}}");
     assert_memo_ok(memo_model_compile(e->ctx, source, out, &options, NULL, &e->err), e->err);
     assert_memo_ok(memo_model_open(e->ctx, out, NULL, &prompted, &e->err), e->err);
-    memo_model_get_info(prompted, &info);
+    memo_model_get_info(prompted, &info, NULL);
     assert_contains(info.recipe_json, "\"prompt_query\":{\"value\":\"the key: \",\"origin\":"
                                       "\"config_sentence_transformers.json\"}");
     assert_contains(info.recipe_json,
@@ -569,8 +569,8 @@ static void run_export(db_env *e, const char *path)
     const memo_export_options with = {.size = sizeof with, .vectors = 1};
     const memo_fact_in fact = {
         .size = sizeof fact, .subject = "a", .relation = "r", .value = "v", .confidence = 0.25};
-    memo_import_report report;
-    memo_fact_result result;
+    memo_import_report report = {.size = sizeof report};
+    memo_fact_result result = {.size = sizeof result};
     FILE *f = fopen(path, "wb");
     assert_non_null(f);
     assert_memo_ok(memo_db_fact_add(e->db, NULL, &fact, &result, &e->err), e->err);
@@ -590,7 +590,7 @@ static void run_numbers(db_env *e, char *report, size_t n)
     memo_records *r = NULL;
     memo_hits *hits = NULL;
     memo_model *model = NULL;
-    memo_model_info info;
+    memo_model_info info = {.size = sizeof info};
     char source[300], out[300], fingerprint[65];
     const memo_list_options list = {.size = sizeof list,
                                     .where = "meta.n = 0.5 and meta.n < 0.75 and created > 1.5"};
@@ -598,7 +598,7 @@ static void run_numbers(db_env *e, char *report, size_t n)
     snprintf(out, sizeof out, "%s/locale.safetensors", e->dir);
     assert_memo_ok(memo_model_compile(e->ctx, source, out, &options, NULL, &e->err), e->err);
     assert_memo_ok(memo_model_open(e->ctx, out, NULL, &model, &e->err), e->err);
-    memo_model_get_info(model, &info);
+    memo_model_get_info(model, &info, NULL);
     memcpy(fingerprint, info.fingerprint, sizeof fingerprint);
     in.metadata_json = "{\"n\":0.5,\"e\":1.25e-3}";
     db_put(e, in);
@@ -642,7 +642,7 @@ static void test_limits_196_bad_files_take_no_memory(void **state)
     static char bad[2 << 20];
     db_env *e = *state;
     const memo_import_options o = {.size = sizeof o, .skip_bad = 1};
-    memo_import_report report;
+    memo_import_report report = {.size = sizeof report};
     char folder[400], name[40];
     const char *const paths[] = {folder};
     limits_gauge g;

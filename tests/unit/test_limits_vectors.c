@@ -70,7 +70,7 @@ static void bent_close(db_env *e, memo_model *model)
 
 static uint64_t n_records(db_env *e)
 {
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     assert_memo_ok(memo_db_get_stats(e->db, &stats, &e->err), e->err);
     return stats.n_records;
 }
@@ -180,7 +180,7 @@ static void refuse_in_store(memo_store *store, size_t at, float value, const cha
         {.begin = 2, .end = 4, .n_tokens = 1, .vector = vectors[1]}};
     const memo_store_put put = {
         .key = "bad", .text = {"text", 4}, .space = 1, .chunks = chunks, .n_chunks = 2};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     util_vector(1, UTIL_DIM, vectors[0]);
     util_vector(2, UTIL_DIM, vectors[1]);
     for (size_t i = 0; i < UTIL_DIM; i++)

@@ -169,7 +169,7 @@ static void test_links_follow_the_text(void **state)
     char other[27];
     const memo_text changed = MEMO_STR("something else altogether");
     const memo_record_edit edit = {.size = sizeof edit, .text = &changed};
-    memo_link_report report;
+    memo_link_report report = {.size = sizeof report};
     db_add(e, "a", key_text);
     db_add(e, "b", key_text);
     db_add(e, "c", key_text);
@@ -193,7 +193,7 @@ static void test_links_go_with_a_record(void **state)
     db_env *e = *state;
     const char *id = "a";
     const memo_forget_options forget = {.size = sizeof forget, .ids = &id, .n_ids = 1};
-    memo_link_report report;
+    memo_link_report report = {.size = sizeof report};
     char other[27];
     db_add(e, "a", key_text);
     db_add(e, "b", key_text);
@@ -245,7 +245,7 @@ static void test_links_of_many_vectors_wait(void **state)
     const memo_external_space space = {.size = sizeof space, .name = "x", .dim = 4};
     const memo_db_options options = {.size = sizeof options, .external = &space};
     memo_link_settings settings = {.size = sizeof settings};
-    memo_link_report report;
+    memo_link_report report = {.size = sizeof report};
     memo_db *db = NULL;
     memo_db_close(e->db);
     e->db = NULL;
@@ -290,7 +290,7 @@ static void test_links_can_be_cancelled_between_groups(void **state)
     const memo_link_options options = {
         .size = sizeof options, .progress = links_stop, .progress_user = &seen};
     const memo_write_options off = {.size = sizeof off, .links = MEMO_LINKS_OFF};
-    memo_link_report report;
+    memo_link_report report = {.size = sizeof report};
     for (int i = 0; i < 300; i++) {
         char key[16], text[32];
         snprintf(key, sizeof key, "k%d", i);
@@ -326,7 +326,7 @@ static void test_links_survive_lost_sketches(void **state)
     db_env *e = *state;
     const memo_repair_options options = {.size = sizeof options};
     memo_repair_report *repaired = NULL;
-    memo_link_report report;
+    memo_link_report report = {.size = sizeof report};
     int n = 0;
     db_add(e, "a", key_text);
     db_add(e, "b", boiler_text);
@@ -504,7 +504,7 @@ static memo_status links_do_all(db_env *e, int round, memo_err *err)
 {
     char key[32];
     memo_links *links = NULL;
-    memo_link_report report;
+    memo_link_report report = {.size = sizeof report};
     const memo_link_settings settings = {.size = sizeof settings, .mode = MEMO_LINKS_NEAR};
     memo_link_settings stored = {.size = sizeof stored};
     const memo_write_options off = {.size = sizeof off, .links = MEMO_LINKS_OFF};

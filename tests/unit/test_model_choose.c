@@ -129,9 +129,9 @@ static void test_choose_compress_equals_compile(void **state)
             fail_msg("%s: compressed it is another model", all_formats[f]);
         assert_int_equal(direct->file_bytes, by_way->file_bytes);
         memo_model *model = open_out(e, e->other);
-        memo_model_info info;
-        memo_source_check check;
-        memo_model_get_info(model, &info);
+        memo_model_info info = {.size = sizeof info};
+        memo_source_check check = {.size = sizeof check};
+        memo_model_get_info(model, &info, NULL);
         assert_string_equal(info.name, "source");
         assert_memo_ok(memo_model_check_source(model, e->source, &check, &err), err);
         assert_int_equal(check.matches, 1);
@@ -375,7 +375,7 @@ static void test_choose_auto_with_options_and_rules(void **state)
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         memo_compile_options o = cases[i].options;
-        memo_weight_info weight;
+        memo_weight_info weight = {.size = sizeof weight};
         memo_err err = {0};
         o.size = sizeof o;
         o.overwrite = o.auto_class = 1;
@@ -386,7 +386,7 @@ static void test_choose_auto_with_options_and_rules(void **state)
         o.calibrate = cases[i].calibrate ? write_texts(e, texts, sizeof texts - 1) : NULL;
         assert_memo_ok(memo_model_compile(e->ctx, e->source, e->out, &o, NULL, &err), err);
         memo_model *model = open_out(e, e->out);
-        for (size_t k = 0; memo_model_get_weight(model, k, &weight); k++)
+        for (size_t k = 0; memo_model_get_weight(model, k, &weight, NULL) == MEMO_OK; k++)
             if (cases[i].format && strcmp(weight.name, "layer.000.ffn.up.weight") == 0)
                 assert_string_equal(weight.format, cases[i].format);
         assert_memo_ok(memo_model_verify(model, NULL, &err), err);

@@ -131,13 +131,13 @@ static void test_classes_errors_and_fingerprints(void **state)
 
     for (size_t f = 0; f < ALL_FORMATS; f++) {
         memo_compile_options o = one_format(e, &all_formats[f]);
-        memo_model_info info;
+        memo_model_info info = {.size = sizeof info};
         memo_err err = {0};
         assert_memo_ok(memo_model_compile(e->ctx, e->source, f ? e->out : e->other, &o, NULL, &err),
                        err);
         memo_model *model = open_out(e, f ? e->out : e->other);
         exact = f ? exact : model;
-        memo_model_get_info(model, &info);
+        memo_model_get_info(model, &info, NULL);
         memcpy(prints[f], info.fingerprint, 65);
         for (size_t i = 0; i < f; i++)
             if (!strcmp(prints[i], prints[f]) && /* one group of inputs is one scale for a row */
@@ -194,7 +194,7 @@ static void test_classes_mixed_by_pattern(void **state)
     };
     class_env *e = *state;
     memo_compile_options o = defaults();
-    memo_weight_info weight;
+    memo_weight_info weight = {.size = sizeof weight};
     memo_text text = MEMO_TEXT("the cat sat on the mat");
     float vector[40];
     size_t n = 0;
@@ -205,7 +205,7 @@ static void test_classes_mixed_by_pattern(void **state)
     o.n_set = 4;
     assert_memo_ok(memo_model_compile(e->ctx, e->source, e->out, &o, NULL, &err), err);
     memo_model *model = open_out(e, e->out);
-    for (; memo_model_get_weight(model, n, &weight); n++) {
+    for (; memo_model_get_weight(model, n, &weight, NULL) == MEMO_OK; n++) {
         assert_true(n < sizeof wanted / sizeof *wanted);
         if (strcmp(weight.format, wanted[n]) != 0)
             fail_msg("%s is %s, wanted %s", weight.name, weight.format, wanted[n]);
@@ -228,7 +228,7 @@ static void test_classes_dims_and_layers(void **state)
 {
     class_env *e = *state;
     memo_compile_options o = defaults();
-    memo_model_info info;
+    memo_model_info info = {.size = sizeof info};
     float whole[40], part[40], mean[40];
     double norm = 0;
     memo_err err = {0};
@@ -240,7 +240,7 @@ static void test_classes_dims_and_layers(void **state)
     o.dims = 16;
     assert_memo_ok(memo_model_compile(e->ctx, e->source, e->out, &o, NULL, &err), err);
     model = open_out(e, e->out);
-    memo_model_get_info(model, &info);
+    memo_model_get_info(model, &info, NULL);
     assert_int_equal(info.dim, 16);
     assert_int_equal(info.hidden_size, 40);
     assert_contains(info.recipe_json, "\"dims\":{\"value\":16,\"origin\":\"option\"}");

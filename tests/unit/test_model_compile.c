@@ -81,8 +81,8 @@ static void test_model_compile_reports(void **state)
     memo_compile_options o = defaults();
     memo_compile_report *report = NULL;
     memo_model *model = NULL;
-    memo_verify_report verified;
-    memo_model_info info;
+    memo_verify_report verified = {.size = sizeof verified};
+    memo_model_info info = {.size = sizeof info};
     memo_err err = {0};
     struct stat st;
 
@@ -101,7 +101,7 @@ static void test_model_compile_reports(void **state)
     assert_contains(report->warnings[0], "vocab.txt");
 
     assert_memo_ok(memo_model_open(e->ctx, e->out, NULL, &model, &err), err);
-    memo_model_get_info(model, &info);
+    memo_model_get_info(model, &info, NULL);
     assert_string_equal(info.name, "source"); /* the folder's */
     assert_string_equal(info.architecture, "bert");
     assert_string_equal(info.fingerprint, report->fingerprint);

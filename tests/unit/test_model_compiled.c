@@ -209,7 +209,7 @@ static void test_limits_104_damage_found_at_first_use(void **state)
         assert_memo_status(memo_model_embed(model, NULL, &text, 1, vector, NULL, &err),
                            MEMO_ERR_CORRUPT, err);
         assert_true(names_section(err.message, at, header_end(e)));
-        memo_verify_report report;
+        memo_verify_report report = {.size = sizeof report};
         assert_memo_status(memo_model_verify(model, &report, &err), MEMO_ERR_CORRUPT, err);
         memo_model_close(model);
         e->work[at] ^= 4;
@@ -530,7 +530,7 @@ static void test_model_compiled_verify_recomputes_fingerprint(void **state)
 {
     bytes_env *e = *state;
     memo_safetensors *st = NULL;
-    memo_verify_report report = {0};
+    memo_verify_report report = {.size = sizeof report};
     memo_model *model = NULL;
     memo_err err = {0};
     float value;

@@ -69,7 +69,7 @@ static memo_embed_result embed_with(embed_env *e, const memo_embed_options *o, c
                                     float vector[DIM])
 {
     memo_text t = {text, strlen(text)};
-    memo_embed_result result;
+    memo_embed_result result = {.size = sizeof result};
     memo_err err = {0};
     assert_memo_ok(memo_model_embed(e->model, o, &t, 1, vector, &result, &err), err);
     return result;
@@ -141,7 +141,7 @@ static void test_model_embed_overlong(void **state)
 {
     embed_env *e = *state;
     memo_embed_options o = plain();
-    memo_embed_result r;
+    memo_embed_result r = {.size = sizeof r};
     float a[DIM], b[DIM];
     char text[8192], part[4096];
     memo_err err = {0};
@@ -486,7 +486,7 @@ static void check_plan(embed_env *e, size_t n_texts, size_t n_bytes, unsigned n_
     float *vectors = calloc(n_texts, DIM * sizeof *vectors);
     char *text = malloc(n_bytes + 1);
     memo_embed_options o = plain();
-    memo_plan plan;
+    memo_plan plan = {.size = sizeof plan};
     memo_err err = {0};
 
     for (size_t i = 0; i < n_bytes; i++) /* one token a byte: the worst */
@@ -524,7 +524,7 @@ static void test_model_embed_memory_limit(void **state)
     embed_env *e = *state;
     memo_text *texts = calloc(10000, sizeof *texts);
     float *vectors = calloc(10000, DIM * sizeof *vectors);
-    memo_plan plan;
+    memo_plan plan = {.size = sizeof plan};
     memo_err err = {0};
 
     for (size_t i = 0; i < 10000; i++)

@@ -114,7 +114,7 @@ static void expect_like_new(db_env *e, memo_model *model)
 
 static memo_set_model_report set_model(db_env *e, memo_set_model_options o)
 {
-    memo_set_model_report report;
+    memo_set_model_report report = {.size = sizeof report};
     o.size = sizeof o;
     assert_memo_ok(memo_db_set_model(e->db, &o, &report, &e->err), e->err);
     return report;
@@ -144,7 +144,7 @@ static void test_set_model_finds_like_a_new_store(void **state)
     reembed_env *r = *state;
     db_env *e = *state;
     memo_spaces *spaces = NULL;
-    memo_set_model_report report;
+    memo_set_model_report report = {.size = sizeof report};
     memo_ns_info ns;
     add_many(e, 0, N_MANY);
     db_reopen(e, r->second);
@@ -214,7 +214,7 @@ static void test_set_model_beside_others(void **state)
     during d = {.e = e};
     const memo_search_options o = {.size = sizeof o, .mode = MEMO_SEARCH_DENSE};
     memo_record_in in = db_record("late", "the key");
-    memo_set_model_report report;
+    memo_set_model_report report = {.size = sizeof report};
     memo_hits *hits = NULL;
     add_many(e, 0, N_MANY);
     d.other = db_open_mode(e, e->model, MEMO_OPEN_EXISTING);
@@ -239,7 +239,7 @@ static void test_set_model_goes_on_where_it_was(void **state)
     db_env *e = *state;
     during d = {.e = e, .cancel_at = 129};
     memo_set_model_options o = {.size = sizeof o, .progress = during_progress, .progress_user = &d};
-    memo_set_model_report report;
+    memo_set_model_report report = {.size = sizeof report};
     memo_spaces *spaces = NULL;
     memo_findings *findings = NULL;
     memo_ns_info ns;
@@ -324,8 +324,8 @@ static void test_set_model_cuts_what_is_too_long(void **state)
     reembed_env *r = *state;
     db_env *e = *state;
     memo_record_in asked = db_record("asked", text), whole = db_record("whole", text);
-    memo_set_model_report report;
-    memo_add_result before;
+    memo_set_model_report report = {.size = sizeof report};
+    memo_add_result before = {.size = sizeof before};
     memo_records *got = NULL;
     memo_hits *hits;
     db_add(e, "short", "the garden");
@@ -404,7 +404,7 @@ static void test_rollback_model(void **state)
     reembed_env *r = *state;
     db_env *e = *state;
     const memo_set_model_options o = {.size = sizeof o}, all = {.size = sizeof all, .all = 1};
-    memo_set_model_report report;
+    memo_set_model_report report = {.size = sizeof report};
     add_many(e, 0, 200);
     assert_memo_status(memo_db_rollback_model(e->db, &o, &report, &e->err), MEMO_ERR_NOTFOUND,
                        e->err);
@@ -457,7 +457,7 @@ static void test_set_model_to_an_embedder_that_refuses_a_text(void **state)
     const memo_external_space space = {
         .size = sizeof space, .name = "picky", .dim = 2, .embed = picky_embed};
     const memo_db_options options = {.size = sizeof options, .external = &space};
-    memo_set_model_report report;
+    memo_set_model_report report = {.size = sizeof report};
     memo_hits *hits;
     add_many(e, 0, 200);
     memo_db_close(e->db);
@@ -520,7 +520,7 @@ static void test_set_model_of_every_namespace(void **state)
     static const char *const names[] = {"work", "home", "empty"};
     reembed_env *r = *state;
     db_env *e = *state;
-    memo_set_model_report report;
+    memo_set_model_report report = {.size = sizeof report};
     memo_spaces *spaces = NULL;
     for (int i = 0; i < 2; i++) {
         const memo_write_options o = {.size = sizeof o, .ns = names[i]};
@@ -605,7 +605,7 @@ static void test_rollback_model_survives_lack_of_memory(void **state)
     int done = 0, n_refused = 0;
     for (uint64_t at = 1; !done; at += 1 + at / 40) {
         memo_err err = {0};
-        memo_set_model_report report;
+        memo_set_model_report report = {.size = sizeof report};
         int64_t live;
         memo_status status;
         memo_db_close(e->db);

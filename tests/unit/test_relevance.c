@@ -81,7 +81,7 @@ static void test_calibrate_gives_probabilities(void **state)
 {
     static char texts[N_PAIRS][64];
     memo_pair pairs[N_PAIRS];
-    memo_calibration c = {0};
+    memo_calibration c = {.size = sizeof c};
     db_env *e = *state;
     memo_hits *hits;
     db_add(e, "key", "the spare key is under the flower pot");
@@ -113,7 +113,7 @@ static void test_search_says_that_nothing_is_relevant(void **state)
 {
     static char texts[N_PAIRS][64];
     memo_pair pairs[N_PAIRS];
-    memo_calibration c = {0};
+    memo_calibration c = {.size = sizeof c};
     db_env *e = *state;
     memo_hits *hits;
     db_add(e, "zebra", "zzzz qqqq 77");
@@ -162,9 +162,9 @@ static void test_search_knows_a_published_model(void **state)
 static void test_calibrate_with_the_stores_own_texts(void **state)
 {
     db_env *e = *state;
-    memo_calibration c = {0};
+    memo_calibration c = {.size = sizeof c};
     char text[200], title[64];
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     for (int i = 0; i < 30; i++) {
         memo_record_in in;
         snprintf(title, sizeof title, "garden %c%c%c note %d", 'a' + i % 26, 'a' + i % 7,
@@ -186,7 +186,7 @@ static void test_calibrate_refuses_what_says_nothing(void **state)
 {
     static char texts[N_PAIRS][64];
     memo_pair pairs[N_PAIRS];
-    memo_calibration c = {.slope = 7};
+    memo_calibration c = {.size = sizeof c, .slope = 7};
     db_env *e = *state;
     make_pairs(pairs, texts);
     assert_memo_status(calibrate(e, pairs, N_PAIRS, &c), MEMO_ERR_NOTFOUND, e->err);
@@ -372,7 +372,7 @@ static void test_relevance_survives_lack_of_memory(void **state)
         for (uint64_t n = 1; status; n++) {
             memo_hits *hits = NULL;
             memo_context *context = NULL;
-            memo_calibration c;
+            memo_calibration c = {.size = sizeof c};
             memo_context_options pack = {.size = sizeof pack, .budget_tokens = 60};
             memo_alloc_fail_at(n, 0);
             status = what == 0 ? calibrate(e, pairs, N_PAIRS, &c)

@@ -166,14 +166,14 @@ static void test_report_is_no_part_of_the_fingerprint(void **state)
 {
     const report_env *e = *state;
     memo_compile_options o = classed(MEMO_CLASS_INT8);
-    memo_model_info with, without;
+    memo_model_info with = {.size = sizeof with}, without = {.size = sizeof without};
 
     compile(e, &o, e->out);
     o.no_report = 1;
     compile(e, &o, e->other);
     memo_model *a = open_model(e->ctx, e->out, 0), *b = open_model(e->ctx, e->other, 0);
-    memo_model_get_info(a, &with);
-    memo_model_get_info(b, &without);
+    memo_model_get_info(a, &with, NULL);
+    memo_model_get_info(b, &without, NULL);
     assert_string_equal(with.fingerprint, without.fingerprint);
     assert_non_null(with.report_json);
     assert_null(without.report_json);
@@ -240,13 +240,13 @@ static void test_report_is_the_same_on_each_level(void **state)
         memo_ctx_options options = {.size = sizeof options, .n_threads = 1, .cpu = levels[i]};
         memo_ctx *ctx = NULL;
         memo_err err = {0};
-        memo_model_info info;
+        memo_model_info info = {.size = sizeof info};
         if (memo_ctx_new(&options, &ctx, &err))
             continue;
         if (memo_ctx_cpu(ctx) == levels[i]) {
             assert_memo_ok(memo_model_compile(ctx, e->source, e->out, &o, NULL, &err), err);
             memo_model *model = open_model(ctx, e->out, 0);
-            memo_model_get_info(model, &info);
+            memo_model_get_info(model, &info, NULL);
             if (first)
                 assert_string_equal(first, info.report_json);
             else
@@ -375,11 +375,11 @@ static void test_report_hostile_texts(void **state)
     };
     const report_env *e = *state;
     memo_compile_options o = classed(MEMO_CLASS_INT8);
-    memo_model_info info;
+    memo_model_info info = {.size = sizeof info};
 
     compile(e, &o, e->out);
     memo_model *model = open_model(e->ctx, e->out, 0);
-    memo_model_get_info(model, &info);
+    memo_model_get_info(model, &info, NULL);
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         char text[16384];
         memo_fidelity_report *report = NULL;

@@ -85,7 +85,7 @@ static void test_shred_leaves_nothing(void **state)
     db_env *e = *state;
     memo_shred_report *r;
     memo_findings *f = NULL;
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     shred_fill(e);
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
         assert_true(shred_stands(e, gone[i]));
@@ -116,7 +116,7 @@ static void test_shred_of_what_was_forgotten_before(void **state)
     const char *ids[] = {"s"};
     const memo_forget_options o = {.size = sizeof o, .ids = ids, .n_ids = 1};
     memo_fact_in in = {.size = sizeof in, .subject = "Anna", .relation = "likes"};
-    memo_fact_result result;
+    memo_fact_result result = {.size = sizeof result};
     memo_search_options by_words = {.size = sizeof by_words, .mode = MEMO_SEARCH_LEXICAL};
     memo_shred_report *r;
     memo_hits *hits = NULL;

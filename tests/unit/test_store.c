@@ -27,7 +27,7 @@ static void test_store_record_comes_back_as_it_went_in(void **state)
                           .chunks = chunks,
                           .n_chunks = 2};
     memo_store_ns ns;
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_arena arena = {0};
     memo_record r;
     memo_chunking chunking;
@@ -76,7 +76,7 @@ static void test_store_upsert_keeps_history_and_counts(void **state)
     util_env *env = *state;
     memo_store *store = util_open(env, MEMO_OPEN_CREATE);
     memo_add_result first = util_add(store, "k", "alpha one", 1), again, changed;
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     memo_store_hit *hits;
     memo_arena arena = {0};
     memo_store_scope scope = {.ns = 1};
@@ -120,7 +120,7 @@ static void test_store_edit_checks_version_and_keeps_chunks(void **state)
                           .text = {"some text", 9},
                           .metadata = "{\"a\":2}",
                           .keep_chunks = 1};
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     util_ok(memo_store_begin_write(store, err));
     util_ok(memo_store_put_record(store, 1, &put, &result, err));
     util_ok(memo_store_commit(store, err));
@@ -149,7 +149,7 @@ static void test_store_forget_leaves_a_tombstone_only(void **state)
     util_env *env = *state;
     memo_store *store = util_open(env, MEMO_OPEN_CREATE);
     memo_add_result r = util_add(store, "k", "secret gardenia", 1);
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     memo_arena arena = {0};
     memo_store_hit *hits;
     memo_store_scope scope = {.ns = 1};
@@ -236,7 +236,7 @@ static void test_store_scan_gives_every_vector_once(void **state)
     enum { N = 1500 };
     static scan_seen seen;
     memo_store_ns ns;
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_store_scope scope = {0};
     memo_filter *filter;
     float want[UTIL_DIM];
@@ -287,7 +287,7 @@ static void test_store_expired_records_are_hidden(void **state)
     memo_store_scope scope = {.ns = 1, .now_ms = env->now_ms};
     static scan_seen seen;
     memo_arena arena = {0};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_store_hit *hits;
     memo_record record;
     uint64_t n_records, n_chunks;
@@ -358,7 +358,7 @@ static void test_store_list_pages_over_any_time(void **state)
     memo_store_put put = {.text = {"x", 1}, .space = 1, .chunks = &chunk, .n_chunks = 1};
     memo_store_scope scope = {.ns = 1};
     memo_store_list_options options = {.limit = 1, .oldest_first = 1};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_records page;
     memo_arena arena = {0};
     memo_store_ns ns;
@@ -398,7 +398,7 @@ static void test_store_tags_have_a_limit(void **state)
                           .tags = tags,
                           .n_tags = MOST};
     memo_arena arena = {0};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_record record;
     memo_store_ns ns;
     memo_store *store = util_open(env, MEMO_OPEN_CREATE);
@@ -433,7 +433,7 @@ static void test_store_fulltext_finds_words_titles_and_folds_accents(void **stat
                           .space = 1};
     memo_store_scope scope = {.ns = 1};
     memo_arena arena = {0};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_store_hit *hits;
     memo_store_chunk_row *rows;
     memo_buf match = {0};
@@ -506,7 +506,7 @@ static void test_store_large_dimensions(void **state)
     memo_store_put put = {.text = {"huge", 4}, .chunks = &chunk, .n_chunks = 1};
     memo_store_scope scope = {.ns = 1};
     static scan_seen seen;
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_store_ns ns;
     int64_t id;
     util_vector(5, dim, vector);
@@ -538,7 +538,7 @@ static void test_store_bad_fields_are_refused(void **state)
     memo_store_chunk chunk = {0, 4, 1, vector};
     memo_store_put good = {.text = {"good", 4}, .space = 1, .chunks = &chunk, .n_chunks = 1}, put;
     const char *bad_tag[] = {"\xff"};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_store_ns ns;
     char *metadata;
     util_add(store, "y", "x", 1);
@@ -589,8 +589,8 @@ static void test_store_rollback_leaves_nothing(void **state)
 {
     util_env *env = *state;
     memo_store *store = util_open(env, MEMO_OPEN_CREATE), *other;
-    memo_add_result result;
-    memo_db_stats stats;
+    memo_add_result result = {.size = sizeof result};
+    memo_db_stats stats = {.size = sizeof stats};
     util_add(store, "a", "kept", 1);
     util_ok(memo_store_begin_write(store, err));
     util_ok(util_put(store, 1, "b", "dropped", 2, &result, err));
@@ -615,7 +615,7 @@ static void test_store_rollback_leaves_nothing(void **state)
 static void test_store_change_that_is_undone_stays_undone(void **state)
 {
     util_env *env = *state;
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_store *store = util_open(env, MEMO_OPEN_CREATE);
     util_add(store, "a", "one", 1);
     util_ok(memo_store_begin_write(store, err));

@@ -42,7 +42,7 @@ static void test_edges_more_chunks_than_are_whole(void **state)
                           .space = 1,
                           .chunks = chunks,
                           .n_chunks = 1};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_stmt st;
     db_add(e, "first", "makes the space");
     for (int i = 0; i < 32; i++)

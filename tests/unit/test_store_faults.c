@@ -53,7 +53,7 @@ static unsigned add_some(util_env *env)
     for (unsigned i = 0; i < 5; i++) {
         char key[8], text[64];
         memo_store_ns ns;
-        memo_add_result result;
+        memo_add_result result = {.size = sizeof result};
         memo_store_space space = {.fingerprint = "f", .dim = UTIL_DIM, .kind = MEMO_SPACE_MODEL};
         int64_t id;
         memo_status status = memo_store_begin_write(store, &err);
@@ -177,7 +177,7 @@ static void test_faults_failed_sync_poisons_the_handle(void **state)
     util_env *env = *state;
     disk_plan plan = {.op = MEMO_VFS_SYNC, .fail_at = 1, .rc = SQLITE_IOERR_FSYNC};
     memo_store *store = util_open(env, MEMO_OPEN_CREATE);
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     util_add(store, "0", "the text of record 0", 0);
     util_ok(memo_store_begin_write(store, err));
     util_ok(util_put(store, 1, "1", "the text of record 1", 1, &result, err));
@@ -217,7 +217,7 @@ static void test_faults_full_disk_recovers(void **state)
     util_env *env = *state;
     disk_plan plan = {.op = MEMO_VFS_WRITE, .fail_at = 1, .rc = SQLITE_FULL, .sticky = 1};
     memo_store *store = util_open(env, MEMO_OPEN_CREATE);
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     util_add(store, "0", "the text of record 0", 0);
     util_ok(memo_store_begin_write(store, err));
     util_ok(util_put(store, 1, "1", "the text of record 1", 1, &result, err));
@@ -383,8 +383,8 @@ static memo_status use_everything(util_env *env, memo_store *store, memo_arena *
     memo_store_chunk_row *rows;
     memo_records page;
     memo_record record;
-    memo_add_result result;
-    memo_db_stats stats;
+    memo_add_result result = {.size = sizeof result};
+    memo_db_stats stats = {.size = sizeof stats};
     uint64_t n_records, n_chunks;
     int64_t chunk = 1;
     size_t n = 0;
@@ -492,7 +492,7 @@ static void test_faults_rollback_without_memory(void **state)
 {
     util_env *env = *state;
     memo_store *store = util_open(env, MEMO_OPEN_CREATE);
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     util_add(store, "0", "the text of record 0", 0);
     util_ok(memo_store_begin_write(store, err));
     util_ok(util_put(store, 1, "1", "the text of record 1", 1, &result, err));

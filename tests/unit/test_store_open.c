@@ -302,7 +302,7 @@ static void test_open_refuses_the_log_of_another_store(void **state)
 static void test_open_after_a_crash_finds_every_commit(void **state)
 {
     util_env *env = *state;
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     memo_store *store;
     int exit_status;
     pid_t pid = fork();
@@ -338,7 +338,7 @@ static void test_open_log_stays_bounded(void **state)
 {
     util_env *env = *state;
     memo_store *store = util_open(env, MEMO_OPEN_CREATE);
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     char *text = malloc(200001);
     uint64_t most = 0;
     memset(text, 'x', 200000);
@@ -486,7 +486,7 @@ static void test_open_handle_is_refused_after_fork(void **state)
     if (pid == 0) {
         memo_err why = {0};
         memo_store_scope scope = {.ns = 1};
-        memo_db_stats stats;
+        memo_db_stats stats = {.size = sizeof stats};
         memo_arena arena = {0};
         memo_record record;
         uint64_t n;
@@ -505,7 +505,7 @@ static void test_open_handle_is_refused_after_fork(void **state)
     waitpid(pid, &exit_status, 0);
     assert_int_equal(exit_status, 0);
     {
-        memo_add_result result;
+        memo_add_result result = {.size = sizeof result};
         util_ok(util_put(store, 1, "b", "two", 2, &result, err));
     }
     util_fails(MEMO_ERR_BUSY, "held", open_mode(env, MEMO_OPEN_EXISTING, err));
@@ -522,7 +522,7 @@ static void test_open_order_is_the_sequence_not_the_clock(void **state)
 {
     util_env *env = *state;
     memo_store *store = util_open(env, MEMO_OPEN_CREATE);
-    memo_db_stats before, after;
+    memo_db_stats before = {.size = sizeof before}, after = {.size = sizeof after};
     util_add(store, "a", "one", 1);
     util_ok(memo_store_get_stats(store, &before, err));
     env->now_ms = 0;

@@ -24,7 +24,7 @@ static int add_once(util_env *env, const char *key, int keep_open, memo_store **
     memo_store_space space = {.fingerprint = "f", .dim = UTIL_DIM, .kind = MEMO_SPACE_MODEL};
     memo_store *store = *kept;
     memo_store_ns ns;
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_err err = {0};
     int64_t id;
     memo_status status = MEMO_OK;

@@ -107,7 +107,7 @@ static void write_over(memo_store *store)
     memo_store_put put = {
         .key = "k2", .text = {text, sizeof text - 1}, .space = 1, .chunks = &chunk, .n_chunks = 1};
     memo_filter *filter = filter_of("text contains 'two'");
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     uint64_t n;
     util_vector(1, UTIL_DIM, vector);
     util_ok(memo_store_compare(store, 1, &put, &result, err));
@@ -206,7 +206,7 @@ static const char *const vector_changes[] = {
 
 static memo_add_result add_again(memo_store *store)
 {
-    memo_add_result result = {0};
+    memo_add_result result = {.size = sizeof result};
     util_ok(memo_store_begin_write(store, err));
     util_ok(util_put(store, 1, "k2", "two has ITEM-2 and common", 1, &result, err));
     util_ok(memo_store_commit(store, err));
@@ -314,7 +314,7 @@ static void put_long_text(memo_store *store)
     char *text = malloc(n);
     memo_store_put put = {
         .key = "long", .text = {text, n}, .space = 1, .chunks = chunks, .n_chunks = LONG_CHUNKS};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_store_ns ns;
     assert_non_null(text);
     memset(text, ' ', n);

@@ -242,7 +242,7 @@ static void test_damage_counters_at_their_end_are_refused(void **state)
     memo_store_close(store);
     good = util_slurp(env->path, &n);
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-        memo_add_result result;
+        memo_add_result result = {.size = sizeof result};
         memo_err why = {0};
         memo_status status;
         util_spill(env->path, good, n);

@@ -34,7 +34,7 @@ static char *transfer_export(db_env *e, memo_db *db)
 static memo_status transfer_import(db_env *e, memo_db *db, const char *name, memo_import_options o,
                                    memo_import_report *report)
 {
-    memo_import_report unused;
+    memo_import_report unused = {.size = sizeof unused};
     char path[512];
     const char *const paths[] = {memo_test_path(path, e->dir, name)};
     o.size = sizeof o;
@@ -141,7 +141,7 @@ static void test_transfer_lines_and_stores_come_back_the_same(void **state)
     before = transfer_export(e, e->db);
     for (size_t i = 0; i < 2; i++) {
         memo_db *other = transfer_other(e);
-        memo_import_report first, second;
+        memo_import_report first = {.size = sizeof first}, second = {.size = sizeof second};
         e->now_ms += 1000000; /* no time of the import is in it */
         assert_memo_ok(transfer_import(e, other, names[i], (memo_import_options){0}, &first),
                        e->err);
@@ -177,7 +177,7 @@ static void test_transfer_completes_facts(void **state)
     memo_db *other;
     memo_fact_query query = {.size = sizeof query};
     memo_facts *facts = NULL;
-    memo_import_report report;
+    memo_import_report report = {.size = sizeof report};
     char *bytes;
     transfer_fact(e, (memo_fact_in){.subject = "Anna", .relation = "eats", .value = "peanuts"});
     transfer_save(e, "before.ndjson");
@@ -205,7 +205,7 @@ static void test_transfer_completes_facts(void **state)
 
 static void transfer_refused(db_env *e, memo_db *other, memo_status status, const char *what)
 {
-    memo_db_stats before, after;
+    memo_db_stats before = {.size = sizeof before}, after = {.size = sizeof after};
     assert_memo_ok(memo_db_get_stats(other, &before, &e->err), e->err);
     assert_memo_status(transfer_import(e, other, "copy.memo", (memo_import_options){0}, NULL),
                        status, e->err);
@@ -334,7 +334,7 @@ static void test_limits_200_packed_files(void **state)
     plain_packer packer = {0};
     memo_unpacker unpacker;
     memo_import_options o = packed_options(&unpacker, &packer);
-    memo_import_report report;
+    memo_import_report report = {.size = sizeof report};
     packed_put(e, "l.ndjson.zst");
     assert_memo_status(transfer_import(e, e->db, "l.ndjson.zst", (memo_import_options){0}, NULL),
                        MEMO_ERR_UNSUPPORTED, e->err);
@@ -373,7 +373,7 @@ typedef struct wanted_env {
 static int wanted_one(void *user, const memo_import_file *file)
 {
     wanted_env *w = user;
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     memo_err err = {0};
     w->n_asked++;
     assert_true(file->n_bytes == 3 && file->inode && file->modified_ns > 0);
@@ -386,7 +386,7 @@ static void test_transfer_leaves_out_what_is_not_wanted(void **state)
     db_env *e = *state;
     wanted_env w = {.db = e->db, .name = "b.txt"};
     const memo_import_options o = {.wanted = wanted_one, .wanted_user = &w, .prune = 1};
-    memo_import_report report;
+    memo_import_report report = {.size = sizeof report};
     char folder[512], path[600];
     memo_test_path(folder, e->dir, "wanted");
     assert_int_equal(mkdir(folder, 0700), 0);
@@ -417,7 +417,7 @@ typedef struct transfer_sweep {
 static memo_status transfer_sweep_import(void *user, memo_err *err)
 {
     const transfer_sweep *s = user;
-    memo_import_report report;
+    memo_import_report report = {.size = sizeof report};
     memo_status status = transfer_import(s->e, s->db, s->name, s->options, &report);
     *err = s->e->err;
     return status;

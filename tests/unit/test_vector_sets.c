@@ -44,7 +44,7 @@ static void put_some(memo_store *store, memo_rng *rng, const int64_t *spaces, si
     float vectors[3][UTIL_DIM];
     memo_store_chunk chunks[3];
     char key[16];
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     size_t n_chunks = 1 + memo_rng_below(rng, 3);
     for (size_t i = 0; i < n_chunks; i++) {
         util_vector((unsigned)memo_rng_below(rng, 1000), UTIL_DIM, vectors[i]);

@@ -133,7 +133,7 @@ static memo_status add_record(cli_app *app, const memo_buf *text, const memo_buf
         .source = cli_args_text(args, OPT_SOURCE),
     };
     memo_write_options options = add_write_options(app);
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     add_marks marks;
     add_read_marks(args, &marks);
     in.trust = marks.trust_given;
@@ -207,7 +207,7 @@ static memo_status edit_record(cli_app *app, const memo_buf *text, const memo_bu
         .supersedes = cli_args_text(args, OPT_SUPERSEDES),
     };
     memo_write_options options = add_write_options(app);
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     add_marks marks;
     memo_status status = cli_args_list(args, OPT_TAG, &tags, &edit.n_tags, err);
     edit.tags = tags;

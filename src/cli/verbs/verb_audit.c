@@ -117,7 +117,7 @@ static memo_status audit_link(cli_app *app, memo_err *err)
 {
     const memo_link_options options = {
         .size = sizeof options, .progress = cli_progress_call, .progress_user = &app->progress};
-    memo_link_report report = {0};
+    memo_link_report report = {.size = sizeof report};
     memo_status status = memo_db_link(app->db, &options, &report, err);
     cli_progress_clear(&app->progress);
     if (status == MEMO_OK)

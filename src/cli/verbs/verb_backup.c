@@ -48,7 +48,7 @@ static memo_status backup_check_names(cli_app *app, const char *path, memo_err *
 memo_status cli_verb_backup(cli_app *app, memo_err *err)
 {
     const char *path = app->args.words[0];
-    memo_backup_report report;
+    memo_backup_report report = {.size = sizeof report};
     memo_backup_options options = {.size = sizeof options,
                                    .overwrite = cli_args_has(&app->args, OPT_FORCE),
                                    .progress = cli_progress_call,

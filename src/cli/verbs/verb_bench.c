@@ -286,6 +286,7 @@ static memo_status bench_room(bench_run *run, size_t batch, memo_err *err)
     run->samples = memo_calloc(BENCH_SAMPLES, sizeof *run->samples);
     if (!run->vectors || !run->results || !run->samples)
         return memo_fail_nomem(err, "vectors", batch * run->info.dim * sizeof *run->vectors);
+    run->results->size = sizeof *run->results;
     return MEMO_OK;
 }
 
@@ -348,7 +349,8 @@ static memo_status bench_load(bench_run *run, const char **path, memo_err *err)
     run->open_ms = memo_monotonic_ms() - start;
     if (status)
         return status;
-    memo_model_get_info(run->app->model, &run->info);
+    run->info.size = sizeof run->info;
+    memo_model_get_info(run->app->model, &run->info, NULL);
     float *vector = memo_calloc(run->info.dim, sizeof *vector);
     if (!vector)
         return memo_fail_nomem(err, "a vector", run->info.dim * sizeof *vector);

@@ -155,7 +155,7 @@ static void cache_look_into(cache_state *c, cache_item *item)
     const memo_model_options options = cli_app_model_options(c->app);
     const char *cache = c->app->settings.values[OPT_CACHE_DIR].text;
     memo_model *model = NULL;
-    memo_model_info info;
+    memo_model_info info = {.size = sizeof info};
     memo_buf source = {0};
     memo_err why = {0};
     memo_status status = memo_model_open(c->app->ctx, item->path, &options, &model, &why);
@@ -164,7 +164,7 @@ static void cache_look_into(cache_state *c, cache_item *item)
         snprintf(item->bad, sizeof item->bad, "%.159s", why.message);
         return;
     }
-    memo_model_get_info(model, &info);
+    memo_model_get_info(model, &info, NULL);
     snprintf(item->name, sizeof item->name, "%.79s", info.name);
     snprintf(item->cls, sizeof item->cls, "%.7s", memo_class_name(info.cls));
     memcpy(item->fingerprint, info.fingerprint, sizeof item->fingerprint);

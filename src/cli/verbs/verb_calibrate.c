@@ -93,7 +93,7 @@ memo_status cli_verb_calibrate(cli_app *app, memo_err *err)
                                       .progress = cli_progress_call,
                                       .progress_user = &app->progress};
     calibrate_pairs pairs = {0};
-    memo_calibration calibration;
+    memo_calibration calibration = {.size = sizeof calibration};
     memo_status status = cli_app_store_exists(app, err);
     if (status == MEMO_OK && path)
         status = calibrate_read(app, path, &pairs, err);

@@ -16,16 +16,16 @@ static memo_status compress_announce(cli_app *app, const char *from, const char 
 {
     enum { MARGIN = 128 << 10, BUFFERS = 32 << 20 };
     memo_model *model = NULL;
-    memo_model_info info;
-    memo_weight_info weight;
+    memo_model_info info = {.size = sizeof info};
+    memo_weight_info weight = {.size = sizeof weight};
     cli_compile_values values = {0};
     uint64_t stored = 0;
     memo_status status = memo_model_open(app->ctx, from, NULL, &model, err);
 
     if (status)
         return status;
-    memo_model_get_info(model, &info);
-    for (size_t i = 0; memo_model_get_weight(model, i, &weight); i++) {
+    memo_model_get_info(model, &info, NULL);
+    for (size_t i = 0; memo_model_get_weight(model, i, &weight, NULL) == MEMO_OK; i++) {
         uint64_t n = (uint64_t)weight.n_rows * weight.n_cols;
         stored += weight.n_bytes;
         if (strcmp(weight.name, "embeddings.word") == 0)

@@ -114,8 +114,8 @@ static void doctor_model(doctor_state *state)
 {
     cli_app *app = state->app;
     memo_err why = {0};
-    memo_model_info info;
-    memo_verify_report report = {0};
+    memo_model_info info = {.size = sizeof info};
+    memo_verify_report report = {.size = sizeof report};
     char message[400];
     memo_status status = cli_app_model(app, NULL, &why);
     if (status == MEMO_ERR_NOTFOUND && app->settings.values[OPT_MODEL].origin == CLI_FROM_DEFAULT) {
@@ -130,7 +130,7 @@ static void doctor_model(doctor_state *state)
         app->model = NULL;
         return;
     }
-    memo_model_get_info(app->model, &info);
+    memo_model_get_info(app->model, &info, NULL);
     snprintf(message, sizeof message,
              "%.100s %.16s, %" PRIu64 " blocks whole, self-test of %zu texts passed (difference "
              "%.2g)",
@@ -149,7 +149,7 @@ static void doctor_put_count(memo_buf *out, uint64_t n, const char *name)
 
 static void doctor_stats(doctor_state *state)
 {
-    memo_db_stats stats;
+    memo_db_stats stats = {.size = sizeof stats};
     memo_err why = {0};
     memo_buf message = {0};
     memo_status status = memo_db_get_stats(state->app->db, &stats, &why);

@@ -203,6 +203,7 @@ static memo_status embed_run_batch(const embed_source *source, embed_batch *batc
         .progress_user = &watch,
         .failed = &failed,
     };
+    batch->results->size = sizeof *batch->results;
     memo_status status = memo_model_embed(app->model, &options, batch->texts, batch->n,
                                           batch->vectors, batch->results, err);
     char hint[sizeof err->hint];
@@ -314,7 +315,7 @@ static memo_status embed_out_end(cli_app *app, memo_replace *file, memo_status s
 memo_status cli_verb_embed(cli_app *app, memo_err *err)
 {
     embed_source source;
-    memo_model_info info = {0};
+    memo_model_info info = {.size = sizeof info};
     memo_replace file = {.fd = -1};
     embed_batch *batch = memo_calloc(1, sizeof *batch);
     memo_status status = embed_source_open(&source, app, err);
@@ -329,7 +330,7 @@ memo_status cli_verb_embed(cli_app *app, memo_err *err)
         status = cli_lines_count(&source.lines, &source.n_texts, err);
     if (status)
         goto done;
-    memo_model_get_info(app->model, &info);
+    memo_model_get_info(app->model, &info, NULL);
     batch->dim = info.dim;
     batch->vectors = memo_calloc(EMBED_BATCH_TEXTS * info.dim, sizeof *batch->vectors);
     if (!batch->vectors)

@@ -30,7 +30,7 @@ static void entity_put_result(cli_app *app, const memo_entity_result *result)
 memo_status cli_verb_entity_add(cli_app *app, memo_err *err)
 {
     memo_entity_in in = {.size = sizeof in, .kind = cli_args_text(&app->args, OPT_KIND)};
-    memo_entity_result result;
+    memo_entity_result result = {.size = sizeof result};
     memo_buf name = {0}, metadata = {0};
     const char **pairs = NULL;
     size_t n_pairs = 0;
@@ -63,7 +63,7 @@ memo_status cli_verb_entity_add(cli_app *app, memo_err *err)
 memo_status cli_verb_entity_alias(cli_app *app, memo_err *err)
 {
     memo_alias_change change = {.size = sizeof change, .entity = app->args.words[0]};
-    memo_entity_result result;
+    memo_entity_result result = {.size = sizeof result};
     const char **add = NULL, **gone = NULL;
     memo_status status = cli_args_list(&app->args, OPT_ADD_ALIAS, &add, &change.n_add, err);
     if (status == MEMO_OK)

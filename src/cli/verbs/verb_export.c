@@ -147,7 +147,7 @@ memo_status cli_verb_export(cli_app *app, memo_err *err)
 {
     const char *path = app->args.words[0];
     export_sink sink = {.app = app, .to_file = strcmp(path, "-") != 0};
-    memo_export_report report;
+    memo_export_report report = {.size = sizeof report};
     memo_export_options options = {.size = sizeof options,
                                    .ns = cli_app_ns(app),
                                    .where = cli_args_text(&app->args, OPT_WHERE),

@@ -141,7 +141,7 @@ memo_status cli_verb_fact_add(cli_app *app, memo_err *err)
     memo_fact_in in = {.subject = args->words[0],
                        .relation = args->words[1],
                        .object = args->n_words > 2 ? args->words[2] : NULL};
-    memo_fact_result result;
+    memo_fact_result result = {.size = sizeof result};
     memo_evidence_in *evidence = NULL;
     memo_status status = fact_read_in(app, &in, &evidence, err);
     if (status == MEMO_OK)
@@ -158,7 +158,7 @@ memo_status cli_verb_fact_replace(cli_app *app, memo_err *err)
 {
     const cli_args *args = &app->args;
     memo_fact_in in = {.object = args->n_words > 1 ? args->words[1] : NULL};
-    memo_fact_result result;
+    memo_fact_result result = {.size = sizeof result};
     memo_evidence_in *evidence = NULL;
     memo_status status = fact_read_in(app, &in, &evidence, err);
     if (status == MEMO_OK)

@@ -222,7 +222,7 @@ memo_status cli_verb_restore(cli_app *app, memo_err *err)
                                         .ns = cli_app_ns(app),
                                         .progress = cli_progress_call,
                                         .progress_user = &app->progress};
-    memo_add_result result;
+    memo_add_result result = {.size = sizeof result};
     memo_buf *out = &app->out.buf;
     memo_status status;
     if (!cli_args_has(&app->args, OPT_VERSION)) {

@@ -129,7 +129,7 @@ static memo_status import_round(cli_app *app, cli_watch *watch, const memo_impor
                                 int *forgets, memo_import_report *report, memo_err *err)
 {
     memo_import_options o = *options;
-    memo_import_report removed = {0};
+    memo_import_report removed = {.size = sizeof removed};
     const char *const *paths;
     size_t n_paths;
     memo_status status;
@@ -172,7 +172,7 @@ static memo_status import_watch(cli_app *app, memo_import_options *options, memo
     options->skip_bad = 1;
     options->on_bad = import_on_bad;
     while (status == MEMO_OK) {
-        memo_import_report report = {0};
+        memo_import_report report = {.size = sizeof report};
         memo_err why = {0};
         status = import_round(app, watch, options, &forgets, &report, &why);
         if (n_rounds++ == 0 || !import_did_nothing(&report))
@@ -198,7 +198,7 @@ static memo_status import_watch(cli_app *app, memo_import_options *options, memo
 
 static memo_status import_once(cli_app *app, const memo_import_options *options, memo_err *err)
 {
-    memo_import_report report = {0};
+    memo_import_report report = {.size = sizeof report};
     memo_status status = memo_db_import(app->db, (const char *const *)app->args.words,
                                         app->args.n_words, options, &report, err);
     import_put(app, &report);

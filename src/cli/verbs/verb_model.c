@@ -121,7 +121,7 @@ static memo_status model_put_recipe(memo_buf *out, const char *recipe_json, memo
 static memo_status model_compare_source(cli_app *app, memo_err *err)
 {
     const char *folder = cli_args_text(&app->args, OPT_SOURCE_FOLDER);
-    memo_source_check check;
+    memo_source_check check = {.size = sizeof check};
     if (!folder)
         return MEMO_OK;
     memo_status status = memo_model_check_source(app->model, folder, &check, err);
@@ -140,10 +140,10 @@ static memo_status model_compare_source(cli_app *app, memo_err *err)
 /* Matrices and token embeddings: class, grain, activations, extents, bytes with their scales. */
 static void model_put_weights(memo_buf *out, const memo_model *model)
 {
-    memo_weight_info weight;
+    memo_weight_info weight = {.size = sizeof weight};
 
     memo_buf_puts(out, "weights\n");
-    for (size_t i = 0; memo_model_get_weight(model, i, &weight); i++) {
+    for (size_t i = 0; memo_model_get_weight(model, i, &weight, NULL) == MEMO_OK; i++) {
         memo_buf_printf(out, "  %-13s [%zu, %zu]  ", weight.format, weight.n_rows, weight.n_cols);
         cli_put_grouped(out, weight.n_bytes);
         memo_buf_printf(out, " bytes  %s\n", weight.name);
@@ -154,11 +154,11 @@ static void model_put_json_weights(memo_buf *out, const memo_model *model)
 {
     static const char *const activations[] = {"dynamic", "none",
                                               "static"}; /* as the enum has them */
-    memo_weight_info weight;
+    memo_weight_info weight = {.size = sizeof weight};
 
     cli_json_key(out, "weights");
     cli_json_open(out, '[');
-    for (size_t i = 0; memo_model_get_weight(model, i, &weight); i++) {
+    for (size_t i = 0; memo_model_get_weight(model, i, &weight, NULL) == MEMO_OK; i++) {
         int integer = weight.cls != MEMO_CLASS_F32 && weight.cls != MEMO_CLASS_F16 &&
                       weight.cls != MEMO_CLASS_BF16;
         cli_json_open(out, '{');
@@ -249,7 +249,7 @@ static void model_put_json(memo_buf *out, const memo_model *model, const memo_mo
 memo_status cli_verb_model_show(cli_app *app, memo_err *err)
 {
     const char *path;
-    memo_model_info info;
+    memo_model_info info = {.size = sizeof info};
     memo_tensor_list *list = NULL;
     memo_status status = cli_app_named_model(app, &path, err);
     if (status == MEMO_OK)
@@ -258,7 +258,7 @@ memo_status cli_verb_model_show(cli_app *app, memo_err *err)
         status = memo_model_inspect(app->ctx, path, &list, err);
     if (status)
         return status;
-    memo_model_get_info(app->model, &info);
+    memo_model_get_info(app->model, &info, NULL);
     if (app->out.format == CLI_FORMAT_TEXT)
         status = model_put_text(&app->out.buf, app->model, &info, list, err);
     else

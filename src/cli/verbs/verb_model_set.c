@@ -99,7 +99,7 @@ static memo_status model_set_end(cli_app *app, memo_status status, const memo_se
 memo_status cli_verb_model_set(cli_app *app, memo_err *err)
 {
     const memo_set_model_options options = model_set_options(app);
-    memo_set_model_report report = {0};
+    memo_set_model_report report = {.size = sizeof report};
     const char *path;
     memo_status status = model_set_check(app, err);
 
@@ -122,10 +122,10 @@ static memo_status rollback_check_named(const cli_app *app, const char *path, me
 {
     char previous[MEMO_FINGERPRINT_BYTES];
     const char *ns = cli_app_ns(app) ? cli_app_ns(app) : "default";
-    memo_model_info info;
+    memo_model_info info = {.size = sizeof info};
     memo_status status = memo_db_get_model(app->db, ns, 1, previous, err);
 
-    memo_model_get_info(app->model, &info);
+    memo_model_get_info(app->model, &info, NULL);
     if (status || !*previous || strcmp(previous, info.fingerprint) == 0)
         return status;
     memo_fail(err, MEMO_ERR_MISMATCH,
@@ -140,7 +140,7 @@ static memo_status rollback_check_named(const cli_app *app, const char *path, me
 memo_status cli_verb_model_rollback(cli_app *app, memo_err *err)
 {
     const memo_set_model_options options = model_set_options(app);
-    memo_set_model_report report = {0};
+    memo_set_model_report report = {.size = sizeof report};
     const char *path = NULL;
     int is_named = app->args.n_words || cli_args_has(&app->args, OPT_MODEL);
     memo_status status = model_set_check(app, err);

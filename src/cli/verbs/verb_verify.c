@@ -133,9 +133,9 @@ static memo_pooling verify_pooling(const memo_model_info *info)
 
 static memo_status verify_compile(cli_app *app, const char *folder, const char *path, memo_err *err)
 {
-    memo_model_info info;
+    memo_model_info info = {.size = sizeof info};
 
-    memo_model_get_info(app->model, &info);
+    memo_model_get_info(app->model, &info, NULL);
     memo_compile_options options = {
         .size = sizeof options,
         .cls = MEMO_CLASS_F32,
@@ -152,7 +152,7 @@ static memo_status verify_open_folder(cli_app *app, verify_run *run, memo_err *e
 {
     const char *tmpdir = getenv("TMPDIR"), *base = tmpdir && tmpdir[0] ? tmpdir : "/tmp";
     char *folder = memo_path_join(base, "memolith-XXXXXX"), *path = NULL;
-    memo_source_check check;
+    memo_source_check check = {.size = sizeof check};
     memo_status status = MEMO_OK;
 
     if (!folder) {
@@ -300,6 +300,7 @@ memo_status cli_verb_model_verify(cli_app *app, memo_err *err)
     verify_run run = {
         .against_path = cli_args_text(&app->args, OPT_AGAINST),
         .golden_path = cli_args_text(&app->args, OPT_GOLDEN),
+        .whole = {.size = sizeof run.whole},
     };
     memo_status status = verify_read_gates(app, &run, err);
 

@@ -366,7 +366,7 @@ static memo_status context_copy(const context_work *w, context_owner *owner, mem
 static memo_status context_check(context_work *w, memo_err *err)
 {
     const memo_context_options *o = &w->options;
-    memo_model_info info;
+    memo_model_info info = {.size = sizeof info};
     if (o->budget_tokens == 0)
         return memo_fail(err, MEMO_ERR_VALUE, "a context of 0 tokens; at least 1 is needed");
     if ((unsigned)o->format > MEMO_CONTEXT_JSON)
@@ -376,7 +376,7 @@ static memo_status context_check(context_work *w, memo_err *err)
         return memo_fail(err, MEMO_ERR_USAGE,
                          "a context is counted in tokens: the store was opened without a model, "
                          "and no tokenizer is given");
-    memo_model_get_info(w->tokenizer, &info);
+    memo_model_get_info(w->tokenizer, &info, NULL);
     w->tokenizer_print = memo_xxh64(info.fingerprint, strlen(info.fingerprint), 0);
     return MEMO_OK;
 }

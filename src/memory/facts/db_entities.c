@@ -174,6 +174,8 @@ memo_status memo_db_entity_add(memo_db *db, const char *ns, const memo_entity_in
     if (status == MEMO_OK)
         status = memo_db_check_call(db, entity, "memo_db_entity_add", err);
     if (status == MEMO_OK)
+        status = memo_result_check(result, "memo_entity_result", err);
+    if (status == MEMO_OK)
         status = entities_check(&in, err);
     if (status == MEMO_OK)
         status = memo_facts_begin(db, ns, 1, &ns_id, err);
@@ -182,8 +184,8 @@ memo_status memo_db_entity_add(memo_db *db, const char *ns, const memo_entity_in
     status = entities_add(db, ns_id, &in, &arena, &done, err);
     status = memo_facts_end(db, status, err);
     memo_arena_fini(&arena);
-    if (status == MEMO_OK && result)
-        *result = done;
+    if (status == MEMO_OK)
+        memo_result_write(result, &done, sizeof done);
     return status;
 }
 
@@ -247,6 +249,8 @@ memo_status memo_db_entity_alias(memo_db *db, const char *ns, const memo_alias_c
 
     if (status == MEMO_OK)
         status = memo_db_check_call(db, change, "memo_db_entity_alias", err);
+    if (status == MEMO_OK)
+        status = memo_result_check(result, "memo_entity_result", err);
     if (status == MEMO_OK && ((c.n_add && !c.add) || (c.n_remove && !c.remove)))
         status = memo_fail(err, MEMO_ERR_USAGE, "memo_db_entity_alias: an array is NULL");
     if (status == MEMO_OK)
@@ -256,8 +260,8 @@ memo_status memo_db_entity_alias(memo_db *db, const char *ns, const memo_alias_c
     status = entities_change(db, ns_id, &c, &arena, &done, err);
     status = memo_facts_end(db, status, err);
     memo_arena_fini(&arena);
-    if (status == MEMO_OK && result)
-        *result = done;
+    if (status == MEMO_OK)
+        memo_result_write(result, &done, sizeof done);
     return status;
 }
 

@@ -337,6 +337,8 @@ memo_status memo_db_fact_add(memo_db *db, const char *ns, const memo_fact_in *fa
     if (status == MEMO_OK)
         status = memo_db_check_call(db, fact, "memo_db_fact_add", err);
     if (status == MEMO_OK)
+        status = memo_result_check(result, "memo_fact_result", err);
+    if (status == MEMO_OK)
         status = facts_check(&in, err);
     if (status == MEMO_OK)
         status = memo_facts_begin(db, ns, 1, &w.row.ns, err);
@@ -344,8 +346,8 @@ memo_status memo_db_fact_add(memo_db *db, const char *ns, const memo_fact_in *fa
         return status;
     status = memo_facts_end(db, facts_add(&w, err), err);
     memo_arena_fini(&arena);
-    if (status == MEMO_OK && result)
-        *result = w.result;
+    if (status == MEMO_OK)
+        memo_result_write(result, &w.result, sizeof w.result);
     return status;
 }
 
@@ -485,6 +487,8 @@ memo_status memo_db_fact_replace(memo_db *db, const char *ns, const char *id,
     if (status == MEMO_OK)
         status = memo_db_check_call(db, fact, "memo_db_fact_replace", err);
     if (status == MEMO_OK)
+        status = memo_result_check(result, "memo_fact_result", err);
+    if (status == MEMO_OK)
         status = memo_db_check_id(id, "memo_db_fact_replace", err);
     if (status == MEMO_OK)
         status = facts_check_reason(reason, err);
@@ -494,7 +498,7 @@ memo_status memo_db_fact_replace(memo_db *db, const char *ns, const char *id,
         return status;
     status = memo_facts_end(db, facts_replace(&w, id, &in, reason, err), err);
     memo_arena_fini(&arena);
-    if (status == MEMO_OK && result)
-        *result = w.result;
+    if (status == MEMO_OK)
+        memo_result_write(result, &w.result, sizeof w.result);
     return status;
 }

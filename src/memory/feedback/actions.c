@@ -99,7 +99,7 @@ static memo_status actions_set_expiry(memo_db *db, int64_t ns, const memo_record
                           .expires_ms = expires_ms,
                           .source = old->source,
                           .keep_chunks = 1};
-    memo_add_result result = {{0}, MEMO_OUTCOME_UNCHANGED, 0, 0, 0};
+    memo_add_result result = {.outcome = MEMO_OUTCOME_UNCHANGED};
     memo_status status = memo_store_get_chunking(db->store, ns, old->id, &put.chunking,
                                                  &put.chunk_tokens, &put.chunk_overlap, err);
 

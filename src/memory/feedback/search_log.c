@@ -85,9 +85,16 @@ static memo_status log_read_settings(memo_db *db, memo_search_log *log, memo_err
 
 memo_status memo_db_get_search_log(memo_db *db, memo_search_log *log, memo_err *err)
 {
+    memo_search_log found;
     memo_status status = memo_db_check_call(db, log, "memo_db_get_search_log", err);
 
-    return status ? status : log_read_settings(db, log, err);
+    if (status == MEMO_OK)
+        status = memo_result_check(log, "memo_search_log", err);
+    if (status == MEMO_OK)
+        status = log_read_settings(db, &found, err);
+    if (status == MEMO_OK)
+        memo_result_write(log, &found, sizeof found);
+    return status;
 }
 
 memo_status memo_db_set_search_log(memo_db *db, const memo_search_log *log, memo_err *err)

@@ -276,14 +276,14 @@ static memo_status export_run(memo_export_work *w, memo_err *err)
 memo_status memo_db_export(memo_db *db, const memo_export_options *options, memo_write_fn write,
                            void *user, memo_export_report *report, memo_err *err)
 {
-    memo_export_report unused;
+    memo_export_report done = {0};
     memo_db_progress progress;
     double started = memo_monotonic_ms();
-    memo_export_work w = {.db = db, .write = write, .user = user};
+    memo_export_work w = {.db = db, .write = write, .user = user, .report = &done};
     memo_status status = memo_db_check_call(db, db, "memo_db_export", err);
 
-    w.report = report ? report : &unused;
-    memset(w.report, 0, sizeof *w.report);
+    if (status == MEMO_OK)
+        status = memo_result_check(report, "memo_export_report", err);
     if (status == MEMO_OK && !write)
         status = memo_fail(err, MEMO_ERR_USAGE, "memo_db_export: write is NULL");
     if (status == MEMO_OK)
@@ -293,7 +293,8 @@ memo_status memo_db_export(memo_db *db, const memo_export_options *options, memo
         return status;
     memo_db_wrap_progress(&progress, db, &w.options.progress, &w.options.progress_user);
     status = export_run(&w, err);
-    w.report->elapsed_ms = (int64_t)(memo_monotonic_ms() - started);
+    done.elapsed_ms = (int64_t)(memo_monotonic_ms() - started);
+    memo_result_write(report, &done, sizeof done);
     memo_filter_free(w.filter);
     memo_arena_fini(&w.arena);
     memo_arena_fini(&w.space_arena);

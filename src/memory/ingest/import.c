@@ -124,8 +124,10 @@ static memo_status import_commit(memo_import_work *w, size_t begin, size_t end, 
                              .links = w->options.links};
     const size_t middle = begin + (end - begin) / 2;
     memo_err why = {0};
-    memo_status status = memo_ingest_run(w->db, &job, &why);
+    memo_status status;
 
+    w->results[begin].size = sizeof w->results[begin];
+    status = memo_ingest_run(w->db, &job, &why);
     if (status == MEMO_OK) {
         import_count(w, begin, end);
         return MEMO_OK;
@@ -480,23 +482,15 @@ static memo_status import_all(memo_import_work *w, memo_err *err)
     return status == MEMO_OK ? memo_import_flush(w, err) : status;
 }
 
-memo_status memo_db_import(memo_db *db, const char *const *paths, size_t n_paths,
-                           const memo_import_options *options, memo_import_report *report,
-                           memo_err *err)
+static memo_status import_run(memo_db *db, const char *const *paths, size_t n_paths,
+                              const memo_import_options *options, memo_import_report *report,
+                              memo_err *err)
 {
-    memo_import_report unused;
     memo_import_work *w;
     memo_db_progress progress;
     double started = memo_monotonic_ms();
-    memo_status status;
 
-    report = report ? report : &unused;
-    memset(report, 0, sizeof *report);
-    if ((status = memo_db_check_call(db, db, "memo_db_import", err)))
-        return status;
-    if (n_paths && !paths)
-        return memo_fail(err, MEMO_ERR_USAGE, "memo_db_import: paths is NULL");
-    status = memo_db_need_space(db, "importing", err);
+    memo_status status = memo_db_need_space(db, "importing", err);
     if (status)
         return status;
     w = memo_calloc(1, sizeof *w);
@@ -527,5 +521,23 @@ memo_status memo_db_import(memo_db *db, const char *const *paths, size_t n_paths
     memo_arena_fini(&w->arena);
     memo_arena_fini(&w->paths);
     memo_free(w);
+    return status;
+}
+
+memo_status memo_db_import(memo_db *db, const char *const *paths, size_t n_paths,
+                           const memo_import_options *options, memo_import_report *report,
+                           memo_err *err)
+{
+    memo_import_report done = {0};
+    memo_status status = memo_db_check_call(db, db, "memo_db_import", err);
+
+    if (status == MEMO_OK && n_paths && !paths)
+        status = memo_fail(err, MEMO_ERR_USAGE, "memo_db_import: paths is NULL");
+    if (status == MEMO_OK)
+        status = memo_result_check(report, "memo_import_report", err);
+    if (status)
+        return status;
+    status = import_run(db, paths, n_paths, options, &done, err);
+    memo_result_write(report, &done, sizeof done);
     return status;
 }

@@ -687,7 +687,7 @@ memo_status memo_ingest_run(memo_db *db, const memo_ingest *job, memo_err *err)
     if (status == MEMO_OK && n_left && !job->compare_only)
         status = ingest_write(&w, err);
     for (size_t i = 0; i < job->n && status == MEMO_OK && job->results; i++)
-        job->results[i] = w.items[i].result;
+        memo_result_write_at(job->results, i, &w.items[i].result, sizeof w.items[i].result);
     memo_likeness_fini(&w.likeness);
     memo_free(w.vectors);
     memo_arena_fini(&w.arena);

@@ -46,9 +46,16 @@ static memo_status likeness_settings(memo_db *db, memo_link_settings *out, memo_
 
 memo_status memo_db_get_links(memo_db *db, memo_link_settings *settings, memo_err *err)
 {
+    memo_link_settings found;
     memo_status status = memo_db_check_call(db, settings, "memo_db_get_links", err);
 
-    return status ? status : likeness_settings(db, settings, err);
+    if (status == MEMO_OK)
+        status = memo_result_check(settings, "memo_link_settings", err);
+    if (status == MEMO_OK)
+        status = likeness_settings(db, &found, err);
+    if (status == MEMO_OK)
+        memo_result_write(settings, &found, sizeof found);
+    return status;
 }
 
 memo_status memo_db_set_links(memo_db *db, const memo_link_settings *settings, memo_err *err)
@@ -271,6 +278,8 @@ memo_status memo_db_link(memo_db *db, const memo_link_options *options, memo_lin
 
     if (status == MEMO_OK)
         status = memo_db_check_call(db, db, "memo_db_link", err);
+    if (status == MEMO_OK)
+        status = memo_result_check(report, "memo_link_report", err);
     if (status == MEMO_OK && memo_store_read_only(db->store))
         status = memo_fail(err, MEMO_ERR_USAGE, "linking records needs a store opened for writing");
     if (status)
@@ -286,8 +295,7 @@ memo_status memo_db_link(memo_db *db, const memo_link_options *options, memo_lin
                                         w.report.n_compared, w.n_total, NULL, err);
     }
     memo_likeness_fini(&w.likeness);
-    if (report)
-        *report = w.report;
+    memo_result_write(report, &w.report, sizeof w.report);
     return status;
 }
 

@@ -136,7 +136,7 @@ static memo_status mcp_key(const char *entity, const char *observation, memo_are
 static memo_status mcp_put_entity(mcp_pass *p, const memo_mcp_line *line, memo_err *err)
 {
     const memo_entity_in in = {.size = sizeof in, .name = line->entity, .kind = line->kind};
-    memo_entity_result result = {.outcome = MEMO_OUTCOME_UNCHANGED};
+    memo_entity_result result = {.size = sizeof result, .outcome = MEMO_OUTCOME_UNCHANGED};
     memo_status status = MEMO_OK;
 
     if (!p->w->options.dry_run)
@@ -166,7 +166,7 @@ static memo_status mcp_make_record(mcp_pass *p, const memo_mcp_line *line, const
 
 static memo_status mcp_put_fact(mcp_pass *p, const memo_fact_in *fact, memo_err *err)
 {
-    memo_fact_result result = {.outcome = MEMO_OUTCOME_UNCHANGED};
+    memo_fact_result result = {.size = sizeof result, .outcome = MEMO_OUTCOME_UNCHANGED};
     memo_status status = memo_db_fact_add(p->w->db, p->w->options.ns, fact, &result, err);
 
     p->w->report->n_facts += status == MEMO_OK && result.outcome != MEMO_OUTCOME_UNCHANGED;

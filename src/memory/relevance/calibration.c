@@ -247,6 +247,8 @@ memo_status memo_db_calibrate(memo_db *db, const memo_calibrate_options *options
     if (status == MEMO_OK)
         status = memo_db_check_call(db, calibration, "memo_db_calibrate", err);
     if (status == MEMO_OK)
+        status = memo_result_check(calibration, "memo_calibration", err);
+    if (status == MEMO_OK)
         status = calibrate_open(&w, err);
     if (status)
         return status;
@@ -264,7 +266,7 @@ memo_status memo_db_calibrate(memo_db *db, const memo_calibrate_options *options
     if (status == MEMO_OK)
         status = calibrate_keep(&w, &c, err);
     if (status == MEMO_OK)
-        *calibration = c;
+        memo_result_write(calibration, &c, sizeof c);
     memo_arena_fini(&w.arena);
     return status;
 }

@@ -79,13 +79,15 @@ memo_status memo_model_check_source(const memo_model *model, const char *folder,
         return memo_fail(err, MEMO_ERR_USAGE, "memo_model_check_source: a needed argument is NULL");
     if (!folder || !*folder)
         return memo_fail(err, MEMO_ERR_USAGE, "a source is named by its folder");
+    if ((status = memo_result_check(check, "memo_source_check", err)))
+        return status;
     source_hash_options(&model->file.recipe, &options);
     if (!(status = memo_source_open(&source, folder, &options, err)) &&
         !(status = memo_source_digest(&source, made.found, err))) {
         if (model->file.source)
             memcpy(made.recorded, model->file.source, sizeof made.recorded);
         made.matches = !strcmp(made.recorded, made.found);
-        *check = made;
+        memo_result_write(check, &made, sizeof made);
     }
     memo_source_close(&source);
     return status;

@@ -181,10 +181,12 @@ memo_status memo_model_verify(memo_model *model, memo_verify_report *report, mem
 
     if (!model)
         return memo_fail(err, MEMO_ERR_USAGE, "memo_model_verify: the model is NULL");
+    if ((status = memo_result_check(report, "memo_verify_report", err)))
+        return status;
     memo_fp_default(&mode);
     status = verify_run(model, &made, err);
     memo_fp_restore(&mode);
-    if (report && (status == MEMO_OK || status == MEMO_ERR_CORRUPT || status == MEMO_ERR_VERIFY))
-        *report = made;
+    if (status == MEMO_OK || status == MEMO_ERR_CORRUPT || status == MEMO_ERR_VERIFY)
+        memo_result_write(report, &made, sizeof made);
     return status;
 }
