@@ -86,7 +86,7 @@ typedef struct memo_import_report {
     uint64_t n_files, n_new, n_changed, n_unchanged, n_skipped, n_failed;
     uint64_t n_chunks, n_tokens;
     int64_t elapsed_ms;
-    uint64_t n_removed; /* by prune */
+    uint64_t n_removed; /* by prune, and observations that an MCP file has no more */
     uint64_t n_entities,
         n_facts;         /* of MCP files and exports: new ones, and facts with new evidence */
     uint64_t n_versions; /* of exports: new ones */
@@ -130,7 +130,9 @@ typedef struct memo_import_report {
  *
  * MCP: an observation becomes a record with the entity's name as its title, and a fact "observation" of
  * the entity with that record as evidence; a relation becomes a fact. Of these only observations are
- * counted as records.
+ * counted as records. One that the same file had before and has no more is forgotten (n_removed), and its fact
+ * with it; not when a line of the file is bad or none is an entity, not when it is pinned or was edited here.
+ * Entities and relations stay.
  *
  * A packed file of many records is unpacked while it is read, in bounded memory. All are read through
  * before the first write: when one of them cannot be unpacked to its end, nothing is imported

@@ -52,6 +52,15 @@ $ printf '{"type":"entity","name":"Anna","entityType":"person","observations":["
 > 1 new (1 file, 1 chunk, 9 tokens) in <time> s
 > and 2 new entities, 2 new facts
 
+## the memory of an MCP server: what it says no more is forgotten
+$ printf '{"type":"entity","name":"Anna","entityType":"person","observations":["likes tea","has a cat"]}\n' > m.jsonl; memolith import m.jsonl -o quiet; printf '{"type":"entity","name":"Anna","entityType":"person","observations":["likes coffee","has a cat"]}\n' > m.jsonl; memolith import m.jsonl --dry-run; memolith import m.jsonl
+> 1 new, 1 unchanged, 1 removed (1 file, 0 chunks, 0 tokens) in <time> s
+> 1 new, 1 unchanged, 1 removed (1 file, 1 chunk, 14 tokens) in <time> s
+> and 0 new entities, 1 new fact
+$ memolith fact query --about Anna -o json | grep -o '"value":"[^"]*"'
+> "value":"has a cat"
+> "value":"likes coffee"
+
 ## Markdown: front matter, the heading, the time of the file
 $ printf -- '---\ntags: [a, b]\nstatus: draft\ndate: 2025-07-01\n---\n# The boat\n\nis red\n' > n.md; memolith import n.md; memolith get "$PWD/n.md" -o json | grep -o '"text":.*"source"'
 > 1 new (1 file, 1 chunk, 10 tokens) in <time> s

@@ -470,6 +470,70 @@ static void test_import_mcp_memory(void **state)
     assert_int_equal(f.report.n_entities + f.report.n_facts, 0);
 }
 
+static void mcp_put(const char *observations)
+{
+    char line[400];
+    snprintf(line, sizeof line,
+             "{\"type\":\"entity\",\"name\":\"Zoe\",\"entityType\":\"x\",\"observations\":[%s]}\n",
+             observations);
+    formats_put("zoe.jsonl", line);
+}
+
+static void mcp_expect_facts(db_env *e, int wanted)
+{
+    memo_facts *facts = NULL;
+    memo_fact_query query = {.size = sizeof query, .subject = "Zoe"};
+    assert_memo_ok(memo_db_fact_query(e->db, &query, &facts, &e->err), e->err);
+    assert_int_equal(facts->n, wanted);
+    memo_facts_free(facts);
+}
+
+/* What the file says no more is forgotten, with its fact; what somebody has pinned or edited stays, and so
+ * does all of it where the file cannot be believed. */
+static void test_import_mcp_forgets_what_is_gone(void **state)
+{
+    static const memo_text other = {"seven, edited", 13};
+    static const int pinned = 1;
+    const memo_record_edit pin = {.size = sizeof pin, .pinned = &pinned};
+    const memo_record_edit edit = {.size = sizeof edit, .text = &other};
+    const memo_import_options none = {0}, dry = {.dry_run = 1}, skip = {.skip_bad = 1};
+    memo_list_options list = {.size = sizeof list, .where = "text = 'six'"};
+    db_env *e = *state;
+    formats_env f;
+    memo_records *r;
+    formats_folder(e);
+    mcp_put("\"one\",\"two\",\"six\",\"seven\"");
+    assert_memo_ok(formats_import(e, "zoe.jsonl", dry, &f), e->err);
+    assert_memo_ok(formats_import(e, "zoe.jsonl", none, &f), e->err);
+    formats_expect(&f, 4, 0, 0, 0, 0);
+    assert_memo_ok(memo_db_list(e->db, &list, &r, &e->err), e->err);
+    assert_memo_ok(memo_db_edit(e->db, NULL, r->records->id, &pin, NULL, &e->err), e->err);
+    memo_records_free(r);
+    list.where = "text = 'seven'";
+    assert_memo_ok(memo_db_list(e->db, &list, &r, &e->err), e->err);
+    assert_memo_ok(memo_db_edit(e->db, NULL, r->records->id, &edit, NULL, &e->err), e->err);
+    memo_records_free(r);
+    mcp_put("\"one\",\"three\"");
+    assert_memo_ok(formats_import(e, "zoe.jsonl", dry, &f), e->err);
+    formats_expect(&f, 1, 0, 1, 1, 0);
+    assert_memo_ok(formats_import(e, "zoe.jsonl", none, &f), e->err);
+    formats_expect(&f, 1, 0, 1, 1, 0); /* not "six", not "seven, edited" */
+    mcp_expect_facts(e, 4);
+    assert_memo_ok(formats_import(e, "zoe.jsonl", none, &f), e->err);
+    formats_expect(&f, 0, 0, 2, 0, 0);
+    mcp_put("7");
+    assert_memo_ok(formats_import(e, "zoe.jsonl", skip, &f), e->err);
+    formats_expect(&f, 0, 0, 0, 0, 1);
+    formats_put("zoe.jsonl", "{\"type\":\"relation\",\"from\":\"Zoe\",\"to\":\"Bob\","
+                             "\"relationType\":\"knows\"}\n");
+    assert_memo_ok(formats_import(e, "zoe.jsonl", none, &f), e->err);
+    formats_expect(&f, 0, 0, 0, 0, 0);
+    mcp_put("");
+    assert_memo_ok(formats_import(e, "zoe.jsonl", none, &f), e->err);
+    formats_expect(&f, 0, 0, 0, 2, 0);
+    mcp_expect_facts(e, 3); /* of what stayed, and the relation */
+}
+
 /* What the caller names is known by how it begins; a table of tabs by its name. */
 static void test_import_knows_files_by_their_beginning(void **state)
 {
@@ -719,6 +783,7 @@ int main(void)
         cmocka_unit_test(test_mime_unknown_words_take_linear_time),
         cmocka_unit_test(test_mail_survives_what_is_broken),
         db_test(test_import_mcp_memory),
+        db_test(test_import_mcp_forgets_what_is_gone),
         db_test(test_import_knows_files_by_their_beginning),
         db_test(test_import_mcp_names_bad_lines),
         db_test(test_import_takes_all_but_what_a_group_refuses),

@@ -146,7 +146,7 @@ static memo_status import_round(cli_app *app, cli_watch *watch, const memo_impor
     o.prune = 1;
     o.wanted = cli_watch_wants_none;
     status = memo_db_import(app->db, paths, n_paths, &o, &removed, err);
-    report->n_removed = removed.n_removed;
+    report->n_removed += removed.n_removed;
     report->n_kept = removed.n_kept;
     report->elapsed_ms += removed.elapsed_ms;
     *forgets = status != MEMO_OK || removed.n_kept > 0 ||

@@ -4,6 +4,7 @@
 #ifndef MEMO_MEMORY_IMPORT_H
 #define MEMO_MEMORY_IMPORT_H
 
+#include "base/buf.h"
 #include "memory/db.h"
 #include "memory/ingest/exported.h"
 #include "memory/ingest/walk.h"
@@ -100,6 +101,9 @@ memo_status memo_import_tell(memo_import_work *w, memo_err *err);
 /* Another store: whether it may be imported, before anything is written; import it. (import_store.c) */
 memo_status memo_import_check_store(memo_import_work *w, const char *path, memo_err *err);
 memo_status memo_import_store(memo_import_work *w, const char *path, memo_err *err);
+
+/* A text of a filter: quoted. (import_prune.c) */
+void memo_import_put_quoted(memo_buf *out, const char *text);
 
 /* Forget what prune is asked to. (import_prune.c) */
 memo_status memo_import_prune(memo_import_work *w, const char *const *paths, size_t n_paths,

@@ -135,6 +135,14 @@ static memo_status prune_judge(memo_import_work *w, const prune_root *root,
     return MEMO_OK;
 }
 
+void memo_import_put_quoted(memo_buf *out, const char *text)
+{
+    memo_buf_putc(out, '\'');
+    for (const char *s = text; *s; s++)
+        memo_buf_puts(out, *s == '\'' ? "''" : (char[]){*s, 0});
+    memo_buf_putc(out, '\'');
+}
+
 /* Records whose source lies below the root and is gone. */
 static memo_status prune_find(memo_import_work *w, const prune_root *root, prune_list *list,
                               memo_err *err)
@@ -145,10 +153,8 @@ static memo_status prune_find(memo_import_work *w, const prune_root *root, prune
     memo_buf where = {0};
     memo_status status = MEMO_OK;
 
-    memo_buf_puts(&where, "source prefix '");
-    for (const char *s = root->prefix; *s; s++)
-        memo_buf_puts(&where, *s == '\'' ? "''" : (char[]){*s, 0});
-    memo_buf_puts(&where, "'");
+    memo_buf_puts(&where, "source prefix ");
+    memo_import_put_quoted(&where, root->prefix);
     if (where.failed)
         return memo_fail_nomem(err, "filter", strlen(root->prefix));
     options.where = where.data;
@@ -218,7 +224,7 @@ memo_status memo_import_prune(memo_import_work *w, const char *const *paths, siz
     options.n_ids = list.n;
     if (status == MEMO_OK && list.n)
         status = memo_db_forget(w->db, &options, &n_forgotten, NULL, err);
-    w->report->n_removed = n_forgotten;
+    w->report->n_removed += n_forgotten;
     w->report->n_kept = list.n_kept;
     memo_free(list.ids);
     memo_arena_fini(&list.arena);

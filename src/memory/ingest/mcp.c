@@ -116,12 +116,13 @@ typedef struct mcp_pass {
     memo_arena arena;          /* of the line */
     memo_buf bad;              /* numbers (uint64_t) of the lines that the first pass reported */
     size_t bad_at;             /* of the one that comes next in the second pass */
+    memo_buf keys;             /* of the observations that the first pass has read */
+    int has_entity;            /* a file that says nothing at all is not believed */
     uint64_t *counted;         /* instead of all this, count steps; or NULL */
 } mcp_pass;
 
-/* The key of an observation: the same one of the same entity is the same record. */
-static memo_status mcp_key(const char *entity, const char *observation, memo_arena *arena,
-                           const char **key, memo_err *err)
+memo_status memo_mcp_key(const char *entity, const char *observation, memo_arena *arena,
+                         const char **key, memo_err *err)
 {
     size_t n = strlen(entity), m = strlen(observation);
     char *joined = memo_arena_alloc(arena, n + 1 + m + 1);
@@ -160,7 +161,7 @@ static memo_status mcp_make_record(mcp_pass *p, const memo_mcp_line *line, const
                                .chunk_overlap = w->options.chunk_overlap};
     if (!record->text.bytes || !record->title)
         return memo_fail_nomem(err, "observation", strlen(text));
-    memo_status status = mcp_key(line->entity, text, &w->arena, &record->key, err);
+    memo_status status = memo_mcp_key(line->entity, text, &w->arena, &record->key, err);
     return status ? status : memo_ingest_check(record, err);
 }
 
@@ -195,7 +196,8 @@ static memo_status mcp_put_facts(mcp_pass *p, const memo_mcp_line *line, memo_er
                                    .value = line->observations[i],
                                    .evidence = &evidence,
                                    .n_evidence = 1};
-        status = mcp_key(line->entity, line->observations[i], &p->arena, &evidence.record, err);
+        status =
+            memo_mcp_key(line->entity, line->observations[i], &p->arena, &evidence.record, err);
         if (status == MEMO_OK)
             status = mcp_put_fact(p, &fact, err);
     }
@@ -212,12 +214,16 @@ static memo_status mcp_put_records(mcp_pass *p, const memo_mcp_line *line, uint6
     if (*bad || !line->entity)
         return MEMO_OK;
     p->w->done++;
+    p->has_entity = 1;
     for (size_t i = 0; i < line->n; i++) {
         memo_record_in record;
         memo_status status;
         *bad = mcp_make_record(p, line, line->observations[i], &record, why);
         if (*bad)
             return MEMO_OK;
+        memo_buf_append(&p->keys, record.key, MEMO_MCP_KEY_BYTES);
+        if (p->keys.failed)
+            return memo_fail_nomem(err, "keys of observations", p->keys.n);
         status = memo_import_take(p->w, &record, NULL, origin, err);
         if (status)
             return status;
@@ -334,6 +340,7 @@ memo_status memo_mcp_count(memo_import_work *w, const char *path, uint64_t *n, m
 memo_status memo_mcp_import(memo_import_work *w, const memo_walk_file *file, memo_err *err)
 {
     mcp_pass pass = {.w = w, .path = file->path, .source = file->real};
+    const uint64_t n_failed = w->report->n_failed;
     memo_status status = mcp_run(&pass, err);
 
     if (status == MEMO_OK)
@@ -341,6 +348,10 @@ memo_status memo_mcp_import(memo_import_work *w, const memo_walk_file *file, mem
     pass.facts = 1;
     if (status == MEMO_OK && !w->options.dry_run)
         status = mcp_run(&pass, err);
+    /* With a bad line it is not known what the file says. */
+    if (status == MEMO_OK && pass.has_entity && pass.bad.n == 0 && w->report->n_failed == n_failed)
+        status = memo_mcp_forget_stale(w, file->real, &pass.keys, err);
+    memo_buf_fini(&pass.keys);
     memo_buf_fini(&pass.bad);
     return status;
 }
