@@ -22,7 +22,8 @@
  *   tags        every tag of every record, for filters: derived from records.tags
  *   fts_parts   full-text index of runs of three characters, contentless, only over chunks that have
  *               letters of scripts written without spaces (rows/parts.h): rowid is the chunk's
- *   vector_sets how many vectors each space has, and the sum of their checksums: derived
+ *   tallies     how many vectors each space has, and the sum of their checksums; row 0 has in `list` the
+ *               newest rows of sketches (rows/sketches.c): derived. What every add changes is one page
  *   sketches    hashes of a record's text by which near-duplicates are found: derived
  *   unlinked    records that have not been compared with the others yet: each record has a sketch,
  *               or is here
@@ -134,8 +135,8 @@ static const char *const schema_create_2[] = {
     "CREATE TABLE tags(ns INTEGER NOT NULL, tag TEXT NOT NULL, rid INTEGER NOT NULL,"
     " PRIMARY KEY(ns, tag, rid)) STRICT, WITHOUT ROWID",
     "CREATE VIRTUAL TABLE fts_parts USING fts5(title, body, content='', tokenize='ascii')",
-    "CREATE TABLE vector_sets(space INTEGER PRIMARY KEY, n INTEGER NOT NULL,"
-    " sum INTEGER NOT NULL) STRICT",
+    "CREATE TABLE tallies(what INTEGER PRIMARY KEY, n INTEGER NOT NULL, sum INTEGER NOT NULL,"
+    " list BLOB) STRICT",
     "CREATE TABLE sketches(hash INTEGER NOT NULL, rid INTEGER NOT NULL, PRIMARY KEY(hash, rid))"
     " STRICT, WITHOUT ROWID",
     "CREATE INDEX sketches_by_record ON sketches(rid)",

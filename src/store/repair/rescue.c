@@ -276,8 +276,8 @@ static memo_status rescue_take_unknown(rescue *r, const memo_carved *row, const 
                                        memo_err *err)
 {
     memo_table table = memo_table_unknown;
-    if (strcmp(shape, "NB") == 0 || strcmp(shape, "NII") == 0 ||
-        strcmp(shape, "N") == 0) /* ... vector_sets and unlinked */
+    if (strcmp(shape, "NB") == 0 || strcmp(shape, "NIIN") == 0 || strcmp(shape, "NIIB") == 0 ||
+        strcmp(shape, "N") == 0) /* ... tallies and unlinked */
         return MEMO_OK;
     if (strcmp(shape, "TTTIT") == 0 || strcmp(shape, "TTTIN") == 0) {
         rescue_take_schema(r, row);

@@ -8,13 +8,16 @@
 
 /* ---- what a transaction changes ------------------------------------------------------------ */
 
+/* A row of a space below 1 is damage: it is of no space, and counted nowhere. */
 static memo_status vectors_write_change(memo_sql *sql, const memo_set_change *change, memo_err *err)
 {
     int64_t n = 0, sum = 0;
     int row;
     memo_status status;
-    memo_stmt st =
-        memo_stmt_keep(sql, "SELECT n, sum FROM vector_sets WHERE space = ?", "count its vectors");
+    memo_stmt st;
+    if (change->space < 1)
+        return MEMO_OK;
+    st = memo_stmt_keep(sql, "SELECT n, sum FROM tallies WHERE what = ?", "count its vectors");
     memo_stmt_int(&st, change->space);
     status = memo_stmt_step(&st, &row, err);
     if (!status && row) {
@@ -24,7 +27,7 @@ static memo_status vectors_write_change(memo_sql *sql, const memo_set_change *ch
     memo_stmt_done(&st);
     if (status)
         return status;
-    st = memo_stmt_keep(sql, "INSERT OR REPLACE INTO vector_sets(space, n, sum) VALUES(?, ?, ?)",
+    st = memo_stmt_keep(sql, "INSERT OR REPLACE INTO tallies(what, n, sum) VALUES(?, ?, ?)",
                         "count its vectors");
     memo_stmt_int(&st, change->space);
     memo_stmt_int(&st, (int64_t)((uint64_t)n + change->n));
@@ -141,7 +144,8 @@ static memo_status vectors_count_one(vectors_sets *all, int64_t space, int64_t s
 static memo_status vectors_count(memo_sql *sql, vectors_sets *all, memo_err *err)
 {
     int row;
-    memo_stmt st = memo_stmt_once(sql, "SELECT space, checksum FROM vectors", "count its vectors");
+    memo_stmt st = memo_stmt_once(sql, "SELECT space, checksum FROM vectors WHERE space > 0",
+                                  "count its vectors");
     memo_status status;
     while (!(status = memo_stmt_step(&st, &row, err)) && row)
         if ((status =
@@ -156,7 +160,7 @@ memo_status memo_vector_sets_make(memo_sql *sql, memo_err *err)
     vectors_sets all = {0};
     memo_status status = vectors_count(sql, &all, err);
     if (!status)
-        status = memo_sql_exec(sql, "DELETE FROM vector_sets", "count its vectors", err);
+        status = memo_sql_exec(sql, "DELETE FROM tallies WHERE what > 0", "count its vectors", err);
     for (size_t i = 0; i < all.n && !status; i++)
         status = vectors_write_change(sql, &all.sets[i], err);
     memo_free(all.sets);
@@ -173,7 +177,8 @@ memo_status memo_vector_sets_check(memo_sql *sql, int *same, memo_err *err)
     memo_status status = vectors_count(sql, &all, err);
     if (status)
         goto done;
-    st = memo_stmt_once(sql, "SELECT space, n, sum FROM vector_sets WHERE n <> 0 OR sum <> 0",
+    st = memo_stmt_once(sql,
+                        "SELECT what, n, sum FROM tallies WHERE what > 0 AND (n <> 0 OR sum <> 0)",
                         "count its vectors");
     while (!(status = memo_stmt_step(&st, &row, err)) && row) {
         size_t i = 0;
@@ -213,7 +218,7 @@ memo_status memo_store_get_set(memo_store *store, int64_t space, memo_store_set 
         return status;
     st = memo_stmt_keep(&store->sql,
                         "SELECT m.change_seq, m.n_commits, coalesce(v.n, 0), coalesce(v.sum, 0)"
-                        " FROM meta m LEFT JOIN vector_sets v ON v.space = ?",
+                        " FROM meta m LEFT JOIN tallies v ON v.what = ?",
                         "count its vectors");
     memo_stmt_int(&st, space);
     status = memo_stmt_step(&st, &row, err);
@@ -330,8 +335,8 @@ memo_status memo_store_each_set(memo_store *store, memo_store_set_fn fn, void *u
     if (status)
         return status;
     st = memo_stmt_keep(&store->sql,
-                        "SELECT v.space, s.dim, v.n FROM vector_sets v"
-                        " JOIN spaces s ON s.id = v.space WHERE v.n > 0 ORDER BY v.space",
+                        "SELECT v.what, s.dim, v.n FROM tallies v"
+                        " JOIN spaces s ON s.id = v.what WHERE v.n > 0 ORDER BY v.what",
                         "count its vectors");
     while (!(status = memo_stmt_step(&st, &row, err)) && row)
         if (fn(user, memo_stmt_col_int(&st, 0), memo_stmt_col_int(&st, 1),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* store/rows/vectors.h -- rows of vectors, and how many of which there are in each space.
  *
- * Table `vector_sets` has a row a space: the number of its vectors, and the sum of their row checksums
+ * Table `tallies` has a row a space: the number of its vectors, and the sum of their row checksums
  * modulo 2^64. Who keeps copies of vectors elsewhere proves by it, without reading them all, that they
  * are still the store's: the same number and sum are the same rows. It is derived, and kept by whoever
  * writes or removes vectors: through the calls below. Where it is wrong copies are not used. */

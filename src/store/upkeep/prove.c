@@ -11,6 +11,7 @@
 #include "store/facts/fact_rows.h"
 #include "store/repair/repair.h"
 #include "store/rows/cells.h"
+#include "store/rows/sketches.h"
 #include "store/store_inner.h"
 #include "store/upkeep/shred.h"
 
@@ -35,7 +36,6 @@ static const struct {
     {"chunks", "SELECT count(*) FROM chunks WHERE rid = ?1"},
     {"vectors", "SELECT count(*) FROM vectors WHERE rid = ?1"},
     {"tags", "SELECT count(*) FROM tags WHERE rid = ?1"},
-    {"sketches", "SELECT count(*) FROM sketches WHERE rid = ?1"},
     {"unlinked", "SELECT count(*) FROM unlinked WHERE rid = ?1"},
     {"links", "SELECT count(*) FROM links WHERE rid = ?1 OR other = ?1"},
     {"evidence", "SELECT count(*) FROM evidence WHERE rid = ?1"},
@@ -99,6 +99,15 @@ static void prove_tell_state(const memo_repair *say, const char *id, int64_t sta
                         id, state == MEMO_TOMBSTONE_SHREDDING ? " to the end" : "");
 }
 
+static void prove_tell_rows(const memo_repair *say, const char *id, int64_t n, const char *what,
+                            uint64_t *n_found)
+{
+    if (n)
+        memo_repair_say(say, MEMO_FINDING_BAD, "gone", "memolith forget ID --shred",
+                        "%.40s: %" PRId64 " rows of it in %s", id, n, what);
+    *n_found += n != 0;
+}
+
 static memo_status prove_look_everywhere(memo_store *store, int64_t rid, const char *id,
                                          const memo_repair *say, uint64_t *n_found, memo_err *err)
 {
@@ -106,11 +115,13 @@ static memo_status prove_look_everywhere(memo_store *store, int64_t rid, const c
     memo_status status = MEMO_OK;
     for (size_t i = 0; !status && rid && i < sizeof prove_places / sizeof *prove_places; i++) {
         status = prove_count(store, prove_places[i].query, rid, NULL, &n, err);
-        if (!status && n)
-            memo_repair_say(say, MEMO_FINDING_BAD, "gone", "memolith forget ID --shred",
-                            "%.40s: %" PRId64 " rows of it in %s", id, n, prove_places[i].what);
-        *n_found += n != 0;
+        if (!status)
+            prove_tell_rows(say, id, n, prove_places[i].what, n_found);
     }
+    if (!status && rid)
+        status = memo_sketches_of(&store->sql, rid, &n, err);
+    if (!status && rid)
+        prove_tell_rows(say, id, n, "sketches", n_found);
     if (!status)
         status = prove_count(store,
                              "SELECT (SELECT count(*) FROM quarantine WHERE id = ?1)"
