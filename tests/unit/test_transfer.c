@@ -327,6 +327,35 @@ static void packed_put(db_env *e, const char *name)
                          4 + strlen(PACKED_LINES));
 }
 
+static size_t transfer_count(const char *text, const char *word)
+{
+    size_t n = 0;
+    while ((text = strstr(text, word))) {
+        n++;
+        text++;
+    }
+    return n;
+}
+
+/* Two pages of 200 and one more. */
+static void test_transfer_exports_every_entity_and_fact_once(void **state)
+{
+    db_env *e = *state;
+    char name[32], *text;
+    for (int i = 0; i < 401; i++) {
+        snprintf(name, sizeof name, "subject %03d", i);
+        transfer_fact(e, (memo_fact_in){.subject = name, .relation = "is", .value = "there"});
+    }
+    text = transfer_export(e, e->db);
+    for (int i = 0; i < 401; i++) {
+        snprintf(name, sizeof name, "\"subject %03d\"", i);
+        assert_int_equal(transfer_count(text, name), 1);
+    }
+    assert_int_equal(transfer_count(text, "\"type\":\"entity\""), 401);
+    assert_int_equal(transfer_count(text, "\"type\":\"fact\""), 401);
+    free(text);
+}
+
 static void test_limits_200_packed_files(void **state)
 {
     static const memo_status failures[] = {MEMO_ERR_CORRUPT, MEMO_ERR_LIMIT, MEMO_ERR_UNSUPPORTED};
@@ -463,6 +492,7 @@ int main(void)
         db_test(test_transfer_completes_facts),
         db_test(test_limits_201_store_of_a_newer_program),
         db_test(test_limits_201_flipped_bits_of_a_store),
+        db_test(test_transfer_exports_every_entity_and_fact_once),
         db_test(test_limits_200_packed_files),
         db_test(test_transfer_leaves_out_what_is_not_wanted),
         db_test(test_transfer_without_memory),

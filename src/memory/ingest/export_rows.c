@@ -26,10 +26,31 @@ static void export_begin_row(memo_buf *out, const char *type, const char *id)
                     type, id);
 }
 
-static memo_status export_tell(memo_export_work *w, memo_err *err)
+/* Where the next page begins; `more` is zero after the last. */
+typedef struct export_cursor {
+    int64_t after;
+    int more;
+} export_cursor;
+
+/* Write the page after the cursor, and move it; what it reads is in w->arena. */
+typedef memo_status (*export_page_fn)(memo_export_work *w, export_cursor *cursor,
+                                      memo_store_damage *damage, memo_err *err);
+
+static memo_status export_pages(memo_export_work *w, export_page_fn write, memo_err *err)
 {
-    return memo_progress_call(w->options.progress, w->options.progress_user, "export", w->done,
-                              w->total, NULL, err);
+    export_cursor cursor = {0, 1};
+    memo_status status = MEMO_OK;
+
+    while (cursor.more && status == MEMO_OK) {
+        memo_store_damage damage = {.arena = &w->arena};
+        status = write(w, &cursor, &damage, err);
+        w->report->n_damaged += damage.n;
+        if (status == MEMO_OK)
+            status = memo_progress_call(w->options.progress, w->options.progress_user, "export",
+                                        w->done, w->total, NULL, err);
+        memo_arena_fini(&w->arena);
+    }
+    return status;
 }
 
 /* ---- versions ------------------------------------------------------------------------------ */
@@ -115,26 +136,17 @@ static memo_status export_entity(memo_export_work *w, const memo_entity_row *row
     return memo_export_end_line(w, err);
 }
 
-static memo_status export_entities(memo_export_work *w, memo_err *err)
+static memo_status export_entity_page(memo_export_work *w, export_cursor *cursor,
+                                      memo_store_damage *damage, memo_err *err)
 {
-    memo_entity_scope scope = {.ns = w->ns.id};
-    memo_status status = MEMO_OK;
-    int more = 1;
+    const memo_entity_scope scope = {.ns = w->ns.id, .after = cursor->after};
+    memo_entity_page page = {.arena = &w->arena, .damage = damage, .limit = EXPORT_ROWS};
+    memo_status status = memo_store_list_entities(w->db->store, &scope, &page, err);
 
-    while (more && status == MEMO_OK) {
-        memo_store_damage damage = {.arena = &w->arena};
-        memo_entity_page page = {.arena = &w->arena, .damage = &damage, .limit = EXPORT_ROWS};
-        status = memo_store_list_entities(w->db->store, &scope, &page, err);
-        for (size_t i = 0; i < page.n && status == MEMO_OK; i++)
-            status = export_entity(w, &page.rows[i], &damage, err);
-        if (page.n)
-            scope.after = page.rows[page.n - 1].eid;
-        more = page.more && page.n;
-        w->report->n_damaged += damage.n;
-        if (status == MEMO_OK)
-            status = export_tell(w, err);
-        memo_arena_fini(&w->arena);
-    }
+    for (size_t i = 0; i < page.n && status == MEMO_OK; i++)
+        status = export_entity(w, &page.rows[i], damage, err);
+    cursor->after = page.n ? page.rows[page.n - 1].eid : 0;
+    cursor->more = page.more;
     return status;
 }
 
@@ -227,25 +239,22 @@ static memo_status export_fact(memo_export_work *w, const memo_fact_row *row,
     return status ? status : memo_export_end_line(w, err);
 }
 
+static memo_status export_fact_page(memo_export_work *w, export_cursor *cursor,
+                                    memo_store_damage *damage, memo_err *err)
+{
+    const memo_fact_scope scope = {.ns = w->ns.id, .after = cursor->after, .retracted = 1};
+    memo_fact_page page = {.arena = &w->arena, .damage = damage, .limit = EXPORT_ROWS};
+    memo_status status = memo_store_list_facts(w->db->store, &scope, &page, err);
+
+    for (size_t i = 0; i < page.n && status == MEMO_OK; i++)
+        status = export_fact(w, &page.rows[i], damage, err);
+    cursor->after = page.n ? page.rows[page.n - 1].fid : 0;
+    cursor->more = page.more;
+    return status;
+}
+
 memo_status memo_export_facts(memo_export_work *w, memo_err *err)
 {
-    memo_fact_scope scope = {.ns = w->ns.id, .retracted = 1};
-    memo_status status = export_entities(w, err);
-    int more = 1;
-
-    while (more && status == MEMO_OK) {
-        memo_store_damage damage = {.arena = &w->arena};
-        memo_fact_page page = {.arena = &w->arena, .damage = &damage, .limit = EXPORT_ROWS};
-        status = memo_store_list_facts(w->db->store, &scope, &page, err);
-        for (size_t i = 0; i < page.n && status == MEMO_OK; i++)
-            status = export_fact(w, &page.rows[i], &damage, err);
-        if (page.n)
-            scope.after = page.rows[page.n - 1].fid;
-        more = page.more && page.n;
-        w->report->n_damaged += damage.n;
-        if (status == MEMO_OK)
-            status = export_tell(w, err);
-        memo_arena_fini(&w->arena);
-    }
-    return status;
+    memo_status status = export_pages(w, export_entity_page, err);
+    return status ? status : export_pages(w, export_fact_page, err);
 }
