@@ -154,10 +154,7 @@ static memo_status reembed_fill(reembed *w, memo_err *err)
 /* End the transaction that is open: commit it, or undo it after a failure. */
 static memo_status reembed_end(reembed *w, memo_status status, uint64_t n_before, memo_err *err)
 {
-    if (status == MEMO_OK)
-        status = memo_store_commit(w->db->store, err);
-    else
-        memo_store_rollback(w->db->store);
+    status = memo_store_end_write(w->db->store, status, err);
     if (status)
         w->report->n_embedded = n_before;
     return status;

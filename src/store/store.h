@@ -83,6 +83,9 @@ memo_status memo_store_begin_relaxed(memo_store *store, int64_t wait_ms, memo_er
  * because what reached the disk is then unknown until the file is opened again. */
 memo_status memo_store_commit(memo_store *store, memo_err *err);
 void memo_store_rollback(memo_store *store); /* nothing open: nothing happens */
+/* The end of what began with memo_store_begin_write(): commit when all went well, else roll back and
+ * return the `status` that says why. */
+memo_status memo_store_end_write(memo_store *store, memo_status status, memo_err *err);
 
 memo_status memo_store_begin_read(memo_store *store, memo_err *err);
 void memo_store_end_read(memo_store *store);

@@ -183,6 +183,14 @@ memo_status memo_store_commit(memo_store *store, memo_err *err)
     return MEMO_OK;
 }
 
+memo_status memo_store_end_write(memo_store *store, memo_status status, memo_err *err)
+{
+    if (status == MEMO_OK)
+        return memo_store_commit(store, err);
+    memo_store_rollback(store);
+    return status;
+}
+
 memo_status memo_store_begin_read(memo_store *store, memo_err *err)
 {
     int64_t seq = 0;

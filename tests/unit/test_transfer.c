@@ -258,6 +258,35 @@ static void test_limits_201_flipped_bits_of_a_store(void **state)
     memo_db_close(other);
 }
 
+static size_t transfer_count(const char *text, const char *word)
+{
+    size_t n = 0;
+    while ((text = strstr(text, word))) {
+        n++;
+        text++;
+    }
+    return n;
+}
+
+/* Two pages of 200 and one more. */
+static void test_transfer_exports_every_entity_and_fact_once(void **state)
+{
+    db_env *e = *state;
+    char name[32], *text;
+    for (int i = 0; i < 401; i++) {
+        snprintf(name, sizeof name, "subject %03d", i);
+        transfer_fact(e, (memo_fact_in){.subject = name, .relation = "is", .value = "there"});
+    }
+    text = transfer_export(e, e->db);
+    for (int i = 0; i < 401; i++) {
+        snprintf(name, sizeof name, "\"subject %03d\"", i);
+        assert_int_equal(transfer_count(text, name), 1);
+    }
+    assert_int_equal(transfer_count(text, "\"type\":\"entity\""), 401);
+    assert_int_equal(transfer_count(text, "\"type\":\"fact\""), 401);
+    free(text);
+}
+
 /* ---- packed files -------------------------------------------------------------------------- */
 
 /* A packer of its own: the four bytes that zstd begins with, then the bytes as they are. */
@@ -325,35 +354,6 @@ static void packed_put(db_env *e, const char *name)
     char path[512];
     memo_test_write_file(memo_test_path(path, e->dir, name), "\x28\xb5\x2f\xfd" PACKED_LINES,
                          4 + strlen(PACKED_LINES));
-}
-
-static size_t transfer_count(const char *text, const char *word)
-{
-    size_t n = 0;
-    while ((text = strstr(text, word))) {
-        n++;
-        text++;
-    }
-    return n;
-}
-
-/* Two pages of 200 and one more. */
-static void test_transfer_exports_every_entity_and_fact_once(void **state)
-{
-    db_env *e = *state;
-    char name[32], *text;
-    for (int i = 0; i < 401; i++) {
-        snprintf(name, sizeof name, "subject %03d", i);
-        transfer_fact(e, (memo_fact_in){.subject = name, .relation = "is", .value = "there"});
-    }
-    text = transfer_export(e, e->db);
-    for (int i = 0; i < 401; i++) {
-        snprintf(name, sizeof name, "\"subject %03d\"", i);
-        assert_int_equal(transfer_count(text, name), 1);
-    }
-    assert_int_equal(transfer_count(text, "\"type\":\"entity\""), 401);
-    assert_int_equal(transfer_count(text, "\"type\":\"fact\""), 401);
-    free(text);
 }
 
 static void test_limits_200_packed_files(void **state)

@@ -142,11 +142,7 @@ memo_status memo_facts_begin(memo_db *db, const char *ns, int make, int64_t *ns_
 
 memo_status memo_facts_end(memo_db *db, memo_status status, memo_err *err)
 {
-    if (status) {
-        memo_store_rollback(db->store);
-        return status;
-    }
-    status = memo_store_commit(db->store, err);
+    status = memo_store_end_write(db->store, status, err);
     if (status == MEMO_OK)
         memo_search_log_after_write(db);
     return status;

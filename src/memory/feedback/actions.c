@@ -134,16 +134,9 @@ static memo_status actions_find_record(memo_db *db, int64_t ns, const char *id, 
     return status ? status : memo_store_get(db->store, ns, text.id, arena, record, err);
 }
 
-memo_status memo_action_find_record(memo_db *db, int64_t ns, const char *id, memo_arena *arena,
-                                    int64_t *rid, memo_err *err)
-{
-    memo_evidence_text text = {0};
-
-    return memo_store_find_evidence_text(db->store, ns, id, arena, rid, &text, err);
-}
-
-memo_status memo_action_find_search(memo_db *db, int64_t ns, const char *id, int64_t *sid,
-                                    memo_err *err)
+/* The number of a search that is kept, else MEMO_ERR_NOTFOUND; an id of NULL leaves it as it is. */
+static memo_status actions_find_search(memo_db *db, int64_t ns, const char *id, int64_t *sid,
+                                       memo_err *err)
 {
     memo_status status = id ? memo_store_find_search(db->store, ns, id, sid, err) : MEMO_OK;
 
@@ -167,7 +160,7 @@ static memo_status actions_do(memo_db *db, const memo_action_in *in, memo_arena 
         status = memo_store_find_ns(db->store, memo_db_ns_name(in->ns), &ns, err);
     row->ns = ns.id;
     if (status == MEMO_OK)
-        status = memo_action_find_search(db, ns.id, in->search_id, &row->sid, err);
+        status = actions_find_search(db, ns.id, in->search_id, &row->sid, err);
     if (status == MEMO_OK)
         status = actions_find_record(db, ns.id, in->id, arena, &row->rid, &record, err);
     if (status == MEMO_OK && in->other)
@@ -181,19 +174,6 @@ static memo_status actions_do(memo_db *db, const memo_action_in *in, memo_arena 
     if (status == MEMO_OK && in->kind == MEMO_ACTION_MERGE)
         status = actions_hide(db, ns.id, &other, row, err);
     return status ? status : memo_store_put_action(db->store, row, arena, err);
-}
-
-/* Commit, when all went well, what was written together with the searches. */
-static memo_status actions_end(memo_db *db, memo_status status, memo_err *err)
-{
-    if (status) {
-        memo_store_rollback(db->store);
-        return status;
-    }
-    status = memo_store_commit(db->store, err);
-    if (status == MEMO_OK)
-        memo_search_log_clear(db);
-    return status;
 }
 
 memo_status memo_db_feedback(memo_db *db, const memo_action_in *feedback,
@@ -216,7 +196,7 @@ memo_status memo_db_feedback(memo_db *db, const memo_action_in *feedback,
                             .at_ms = memo_now_ms(db->ctx),
                             .actor = in.actor ? in.actor : "",
                             .detail = in.detail ? in.detail : ""};
-    status = actions_end(db, actions_do(db, &in, &arena, &row, err), err);
+    status = memo_search_log_end(db, actions_do(db, &in, &arena, &row, err), err);
     if (status == MEMO_OK && action_id)
         memcpy(action_id, row.id, MEMO_ID_BYTES);
     memo_arena_fini(&arena);
@@ -336,7 +316,7 @@ static memo_status actions_undo(actions_undoing *u, memo_err *err)
     status = memo_search_log_write(u->db, err);
     if (status == MEMO_OK)
         status = actions_mark_undone(u, err);
-    return actions_end(u->db, status, err);
+    return memo_search_log_end(u->db, status, err);
 }
 
 memo_status memo_db_undo(memo_db *db, const char *action_id, memo_err *err)
@@ -384,22 +364,27 @@ static memo_status actions_publish(const memo_action_page *page, const char *ns,
     return MEMO_OK;
 }
 
-static memo_status actions_scope(memo_db *db, const memo_action_query *q, memo_arena *arena,
-                                 memo_action_scope *scope, memo_err *err)
+memo_status memo_event_find(memo_db *db, const memo_event_query *query, memo_event_scope *scope,
+                            memo_err *err)
 {
-    memo_record record = {0};
+    memo_arena arena = {0};
+    memo_evidence_text text;
     memo_status status;
 
-    *scope = (memo_action_scope){.since_ms = q->since_ms, .until_ms = q->until_ms};
-    status = memo_db_read_cursor(q->after, &scope->before, err);
+    *scope = (memo_event_scope){0};
+    status = memo_db_read_cursor(query->after, &scope->before, err);
     if (status == MEMO_OK)
-        status = memo_db_find_ns(db, q->ns, &scope->ns, err);
-    if (status == MEMO_OK && q->search_id)
-        status = memo_action_find_search(db, scope->ns, q->search_id, &scope->sid, err);
-    if (status == MEMO_OK && q->id)
-        status = memo_db_check_id(q->id, "memo_db_actions", err);
-    if (status == MEMO_OK && q->id)
-        status = actions_find_record(db, scope->ns, q->id, arena, &scope->rid, &record, err);
+        status = memo_db_find_ns(db, query->ns, &scope->ns, err);
+    if (status == MEMO_OK && query->search_id)
+        status = memo_db_check_id(query->search_id, query->call, err);
+    if (status == MEMO_OK)
+        status = actions_find_search(db, scope->ns, query->search_id, &scope->sid, err);
+    if (status == MEMO_OK && query->id)
+        status = memo_db_check_id(query->id, query->call, err);
+    if (status == MEMO_OK && query->id)
+        status = memo_store_find_evidence_text(db->store, scope->ns, query->id, &arena, &scope->rid,
+                                               &text, err);
+    memo_arena_fini(&arena);
     return status;
 }
 
@@ -441,6 +426,7 @@ memo_status memo_db_actions(memo_db *db, const memo_action_query *query, memo_ac
                             memo_err *err)
 {
     memo_action_query q;
+    memo_event_scope found;
     memo_action_scope scope;
     actions_owner *owner;
     memo_status status = memo_options_copy(&q, sizeof q, query, "memo_action_query", err);
@@ -450,13 +436,22 @@ memo_status memo_db_actions(memo_db *db, const memo_action_query *query, memo_ac
     if (status == MEMO_OK && q.limit > ACTIONS_MAX_LIST)
         status = memo_fail(err, MEMO_ERR_LIMIT, "a list of %zu actions: at most %d a call", q.limit,
                            ACTIONS_MAX_LIST);
+    if (status == MEMO_OK)
+        status = memo_event_find(
+            db, &(memo_event_query){"memo_db_actions", q.ns, q.search_id, q.id, q.after}, &found,
+            err);
     if (status)
         return status;
     owner = memo_calloc(1, sizeof *owner);
     if (!owner)
         return memo_fail_nomem(err, "actions", sizeof *owner);
-    status = actions_scope(db, &q, &owner->arena, &scope, err);
-    if (status == MEMO_OK && scope.ns)
+    scope = (memo_action_scope){.ns = found.ns,
+                                .before = found.before,
+                                .sid = found.sid,
+                                .rid = found.rid,
+                                .since_ms = q.since_ms,
+                                .until_ms = q.until_ms};
+    if (scope.ns)
         status = actions_list(db, &scope, q.ns, q.limit ? q.limit : ACTIONS_LIST, owner, err);
     if (status)
         memo_actions_free(&owner->actions);

@@ -119,10 +119,7 @@ memo_status memo_db_set_search_log(memo_db *db, const memo_search_log *log, memo
         snprintf(text, sizeof text, "%" PRIu64, values[i]);
         status = memo_store_put_setting(db->store, log_settings[i], text, err);
     }
-    if (status == MEMO_OK)
-        status = memo_store_commit(db->store, err);
-    else
-        memo_store_rollback(db->store);
+    status = memo_store_end_write(db->store, status, err);
     if (status == MEMO_OK && db->searches)
         db->searches->known = 0;
     return status;
@@ -323,12 +320,20 @@ memo_status memo_search_log_write(memo_db *db, memo_err *err)
                   : memo_store_trim_searches(db->store, b->settings.max_searches, oldest_ms, err);
 }
 
-void memo_search_log_clear(memo_db *db)
+static void log_clear(memo_db *db)
 {
     if (!db->searches)
         return;
     db->searches->n_bytes = db->searches->n_searches = 0;
     db->searches->known = 0; /* another process may have changed them */
+}
+
+memo_status memo_search_log_end(memo_db *db, memo_status status, memo_err *err)
+{
+    status = memo_store_end_write(db->store, status, err);
+    if (status == MEMO_OK)
+        log_clear(db);
+    return status;
 }
 
 /* Try to write all of it without a sync. When the lock cannot be had it stays for the next time; what
@@ -343,17 +348,12 @@ static void log_flush(memo_db *db, int64_t wait_ms)
     status = memo_store_begin_relaxed(db->store, wait_ms, &err);
     if (status == MEMO_ERR_BUSY)
         return;
-    if (status == MEMO_OK) {
-        status = memo_search_log_write(db, &err);
-        if (status == MEMO_OK)
-            status = memo_store_commit(db->store, &err);
-        else
-            memo_store_rollback(db->store);
-    }
+    if (status == MEMO_OK)
+        status = memo_store_end_write(db->store, memo_search_log_write(db, &err), &err);
     if (status)
         memo_log(db->ctx, MEMO_LOG_WARN, "%zu searches are not kept: %s", db->searches->n_searches,
                  err.message);
-    memo_search_log_clear(db);
+    log_clear(db);
 }
 
 void memo_search_log_after_write(memo_db *db)
@@ -370,14 +370,7 @@ memo_status memo_db_flush(memo_db *db, memo_err *err)
     status = memo_store_begin_write(db->store, err);
     if (status)
         return status;
-    status = memo_search_log_write(db, err);
-    if (status == MEMO_OK)
-        status = memo_store_commit(db->store, err);
-    else
-        memo_store_rollback(db->store);
-    if (status == MEMO_OK)
-        memo_search_log_clear(db);
-    return status;
+    return memo_search_log_end(db, memo_search_log_write(db, err), err);
 }
 
 /* ---- a handle's ---------------------------------------------------------------------------- */

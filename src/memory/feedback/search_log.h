@@ -31,9 +31,10 @@ void memo_search_log_add(memo_db *db, const memo_search_note *note, char id[MEMO
  * keeps from being written is lost, and fails nothing. */
 void memo_search_log_after_write(memo_db *db);
 
-/* Within a write transaction: write all of it. The caller clears the buffer when it has committed. */
+/* Within a write transaction: write all of it. The buffer stays until memo_search_log_end(). */
 memo_status memo_search_log_write(memo_db *db, memo_err *err);
-void memo_search_log_clear(memo_db *db);
+/* memo_store_end_write() of such a transaction; what is committed leaves the buffer. */
+memo_status memo_search_log_end(memo_db *db, memo_status status, memo_err *err);
 
 /* What this handle's searches have shown and is not in the store yet, as memo_store_each_recent(); the
  * searches are counted off scope->n_searches. */
@@ -47,14 +48,22 @@ void memo_latency_tell(memo_db *db, const memo_db *searched, const memo_search_n
 
 /* ---- what both lists look for (actions.c) ---------------------------------------------------- */
 
-/* The row id of a record, by id or key. */
-memo_status memo_action_find_record(memo_db *db, int64_t ns, const char *id, memo_arena *arena,
-                                    int64_t *rid, memo_err *err);
+/* A list as its caller asks for it. */
+typedef struct memo_event_query {
+    const char *call;                        /* "memo_db_actions" */
+    const char *ns, *search_id, *id, *after; /* as in the query of the call */
+} memo_event_query;
+
+/* The same by numbers of rows; 0: any, ns 0: there is no such namespace. */
+typedef struct memo_event_scope {
+    int64_t ns, before, sid, rid;
+} memo_event_scope;
+
+/* MEMO_ERR_NOTFOUND: no such search or record. */
+memo_status memo_event_find(memo_db *db, const memo_event_query *query, memo_event_scope *scope,
+                            memo_err *err);
 /* What was done with the results of search `sid`, at most 1,000; memo_actions_free(). */
 memo_status memo_actions_of_search(memo_db *db, const char *ns_name, int64_t ns, int64_t sid,
                                    memo_actions **actions, memo_err *err);
-/* The number of a search that is kept, else MEMO_ERR_NOTFOUND; an id of NULL leaves it as it is. */
-memo_status memo_action_find_search(memo_db *db, int64_t ns, const char *id, int64_t *sid,
-                                    memo_err *err);
 
 #endif

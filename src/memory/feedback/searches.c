@@ -121,26 +121,6 @@ static memo_status searches_publish(memo_db *db, const char *ns, const memo_sear
     return status;
 }
 
-static memo_status searches_scope(memo_db *db, const memo_searches_query *q, memo_arena *arena,
-                                  memo_search_scope *scope, memo_err *err)
-{
-    memo_status status;
-
-    *scope = (memo_search_scope){.since_ms = q->since_ms, .until_ms = q->until_ms};
-    status = memo_db_read_cursor(q->after, &scope->before, err);
-    if (status == MEMO_OK)
-        status = memo_db_find_ns(db, q->ns, &scope->ns, err);
-    if (status == MEMO_OK && q->search_id)
-        status = memo_db_check_id(q->search_id, "memo_db_searches", err);
-    if (status == MEMO_OK && q->search_id)
-        status = memo_action_find_search(db, scope->ns, q->search_id, &scope->sid, err);
-    if (status == MEMO_OK && q->id)
-        status = memo_db_check_id(q->id, "memo_db_searches", err);
-    if (status == MEMO_OK && q->id)
-        status = memo_action_find_record(db, scope->ns, q->id, arena, &scope->rid, err);
-    return status;
-}
-
 static memo_status searches_list(memo_db *db, const memo_searches_query *q, searches_owner *owner,
                                  memo_err *err)
 {
@@ -149,11 +129,15 @@ static memo_status searches_list(memo_db *db, const memo_searches_query *q, sear
     memo_store_damage damage = {.arena = arena};
     memo_search_page page = {
         .arena = arena, .damage = &damage, .limit = q->limit ? q->limit : SEARCHES_LIST};
+    const memo_event_query query = {"memo_db_searches", q->ns, q->search_id, q->id, q->after};
+    memo_event_scope found;
     memo_search_scope scope;
-    memo_status status = searches_scope(db, q, arena, &scope, err);
+    memo_status status = memo_event_find(db, &query, &found, err);
 
-    if (status || !scope.ns)
+    if (status || !found.ns)
         return status;
+    scope =
+        (memo_search_scope){found.ns, found.before, found.sid, found.rid, q->since_ms, q->until_ms};
     status = memo_store_list_searches(db->store, &scope, &page, err);
     if (status == MEMO_OK)
         status = memo_db_name_damage(&damage, arena, &out->n_damaged, &out->damaged,

@@ -640,11 +640,7 @@ static memo_status ingest_write(ingest_work *w, memo_err *err)
     }
     if (status == MEMO_OK && w->job->also)
         status = w->job->also->fn(w->job->also->user, err);
-    if (status) {
-        memo_store_rollback(w->db->store);
-        return status;
-    }
-    status = memo_store_commit(w->db->store, err);
+    status = memo_store_end_write(w->db->store, status, err);
     if (status == MEMO_OK)
         memo_search_log_after_write(w->db);
     return status;

@@ -74,10 +74,7 @@ memo_status memo_db_set_links(memo_db *db, const memo_link_settings *settings, m
         return status;
     snprintf(text, sizeof text, "%d %" PRId64, (int)s.mode, s.echo_ms);
     status = memo_store_put_setting(db->store, LIKENESS_SETTING, text, err);
-    if (status == MEMO_OK)
-        return memo_store_commit(db->store, err);
-    memo_store_rollback(db->store);
-    return status;
+    return memo_store_end_write(db->store, status, err);
 }
 
 /* ---- sketches ------------------------------------------------------------------------------ */
@@ -258,10 +255,7 @@ static memo_status likeness_group(likeness_work *w, int *more, memo_err *err)
         if (*more)
             status = likeness_settle(w, err);
     }
-    if (status == MEMO_OK)
-        status = memo_store_commit(w->db->store, err);
-    else
-        memo_store_rollback(w->db->store);
+    status = memo_store_end_write(w->db->store, status, err);
     if (status)
         w->report = before;
     return status;

@@ -215,10 +215,7 @@ static memo_status calibrate_keep(calibrate_work *w, const memo_calibration *c, 
         return status;
     status = memo_store_put_calibration(w->db->store, w->ns.space, &row,
                                         w->options.pairs ? "pairs" : "store", err);
-    if (status == MEMO_OK)
-        return memo_store_commit(w->db->store, err);
-    memo_store_rollback(w->db->store);
-    return status;
+    return memo_store_end_write(w->db->store, status, err);
 }
 
 static memo_status calibrate_open(calibrate_work *w, memo_err *err)

@@ -112,10 +112,7 @@ static memo_status shred_delete(shred_job *job, const memo_shred_options *o, mem
     } else if (status == MEMO_OK) {
         status = shred_delete_all(job, ns.id, o, err);
     }
-    if (status == MEMO_OK)
-        return memo_store_commit(store, err);
-    memo_store_rollback(store);
-    return status;
+    return memo_store_end_write(store, status, err);
 }
 
 /* ---- 2: files beside the store ------------------------------------------------------------- */
@@ -213,10 +210,7 @@ static memo_status shred_mark_done(shred_job *job, const memo_shred_pass *pass, 
     if (status)
         return status;
     status = memo_shred_done(job->db->store, pass, err);
-    if (status == MEMO_OK)
-        return memo_store_commit(job->db->store, err);
-    memo_store_rollback(job->db->store);
-    return status;
+    return memo_store_end_write(job->db->store, status, err);
 }
 
 static memo_status shred_run(shred_job *job, const memo_shred_options *o, memo_err *err)

@@ -174,10 +174,7 @@ static memo_status shred_merge(memo_store *store, memo_err *err)
                            "INSERT INTO fts(fts) VALUES('optimize');"
                            "INSERT INTO fts_parts(fts_parts) VALUES('optimize')",
                            "merge the full-text index", err);
-    if (!status)
-        return memo_store_commit(store, err);
-    memo_store_rollback(store);
-    return status;
+    return memo_store_end_write(store, status, err);
 }
 
 /* VACUUM copies by way of a database that it attaches. */
