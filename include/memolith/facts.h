@@ -169,7 +169,9 @@ typedef struct memo_fact_in {
     size_t n_evidence;
     int functional; /* one object at a time: facts of this subject and relation that hold when this
                         one begins end there. Without valid_from it begins now, when another one of
-                        them held before */
+                        them held before; one with a valid_to that is past begins where the last of
+                        those ended that were over by then, and is MEMO_ERR_VALUE when another one
+                        holds at its end: say when it began */
     int no_new_entities; /* an unknown name is MEMO_ERR_NOTFOUND */
 } memo_fact_in;
 

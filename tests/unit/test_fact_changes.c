@@ -187,6 +187,72 @@ static void test_fact_functional_without_a_beginning_overlaps_nothing(void **sta
                  "Ben works_at Initech");
 }
 
+/* What has ended and began nobody knows when: it fits in between, or has to be told apart. */
+static void test_fact_functional_with_a_past_end_overlaps_nothing(void **state)
+{
+    static const struct {
+        const char *object;
+        int64_t from, to; /* days; where it must come to lie */
+    } whole[] = {{"Acme", 0, 10}, {"Initech", 10, 20}, {"Umbrella", 20, 30}, {"Globex", 30, 0}};
+    db_env *e = *state;
+    memo_fact_in in = triple("Anna", "works_at", "Initech");
+    memo_facts *facts;
+    in.valid_from_ms = 10 * DAY;
+    in.valid_to_ms = 20 * DAY;
+    fact(e, in);
+    in = triple("Anna", "works_at", "Globex");
+    in.valid_from_ms = 30 * DAY;
+    fact(e, in);
+    in = triple("Anna", "works_at", "Umbrella");
+    in.functional = 1;
+    for (int day = 15; day <= 35; day += 5) { /* somebody else holds at each of these ends */
+        in.valid_to_ms = day * DAY;
+        if (day == 25 || day == 30)
+            continue;
+        assert_memo_status(memo_db_fact_add(e->db, NULL, &in, NULL, &e->err), MEMO_ERR_VALUE,
+                           e->err);
+        assert_contains(e->err.message, "one at a time");
+        assert_contains(e->err.hint, "--from");
+    }
+    in.valid_to_ms = 30 * DAY;
+    assert_int_equal(fact(e, in).n_closed, 0);
+    assert_int_equal(fact(e, in).outcome, MEMO_OUTCOME_UNCHANGED);
+    in.object = "Acme";
+    in.valid_to_ms = 10 * DAY;
+    assert_int_equal(fact(e, in).outcome, MEMO_OUTCOME_NEW);
+    for (size_t i = 0; i < 4; i++) {
+        facts = query(
+            e, (memo_fact_query){.subject = "Anna", .object = whole[i].object, .any_time = 1});
+        assert_int_equal(facts->n, 1);
+        assert_int_equal(facts->facts[0].valid_from_ms, whole[i].from * DAY);
+        assert_int_equal(facts->facts[0].valid_to_ms, whole[i].to * DAY);
+        assert_int_equal(facts->facts[0].closed_ms, 0);
+        memo_facts_free(facts);
+    }
+    fact(e, triple("Ben", "works_at", "Initech")); /* since ever, and still */
+    in.subject = "Ben";
+    assert_memo_status(memo_db_fact_add(e->db, NULL, &in, NULL, &e->err), MEMO_ERR_VALUE, e->err);
+    in.subject = "Carl"; /* alone it may have begun at any time */
+    assert_int_equal(fact(e, in).n_closed, 0);
+    assert_facts(e, (memo_fact_query){.subject = "Carl", .valid_at_ms = DAY}, "Carl works_at Acme");
+}
+
+/* Times before 1970 are below zero, and none is 0: what began nobody knows when is no later one. */
+static void test_fact_functional_before_1970(void **state)
+{
+    db_env *e = *state;
+    memo_fact_in in = triple("Ada", "works_at", "Initech");
+    fact(e, in);
+    in.object = "Globex";
+    in.functional = 1;
+    in.valid_from_ms = -100 * DAY;
+    in.valid_to_ms = -50 * DAY;
+    assert_int_equal(fact(e, in).n_closed, 1);
+    assert_facts(e, (memo_fact_query){.valid_at_ms = -120 * DAY}, "Ada works_at Initech");
+    assert_facts(e, (memo_fact_query){.valid_at_ms = -80 * DAY}, "Ada works_at Globex");
+    assert_facts(e, (memo_fact_query){0}, "");
+}
+
 static void test_fact_with_another_confidence_takes_the_evidence_along(void **state)
 {
     db_env *e = *state;
@@ -218,6 +284,8 @@ int main(void)
         db_test(test_fact_replaced_keeps_the_old_one_in_history),
         db_test(test_fact_replaced_stays_as_it_was_but_for_what_is_named),
         db_test(test_fact_functional_without_a_beginning_overlaps_nothing),
+        db_test(test_fact_functional_with_a_past_end_overlaps_nothing),
+        db_test(test_fact_functional_before_1970),
         db_test(test_fact_with_another_confidence_takes_the_evidence_along),
     };
     return cmocka_run_group_tests(tests, db_setup_group, db_teardown_group);

@@ -222,6 +222,34 @@ static memo_status facts_close(facts_work *w, memo_fact_row *row, int64_t end_ms
     return memo_store_put_fact(w->db->store, row, w->arena, err);
 }
 
+/* It has ended, and nobody says when it began: where the last of those ended that were over by then. One
+ * that holds at its end would be a second object, and where that one is wrong nothing here can tell. */
+static memo_status facts_make_room_before(facts_work *w, memo_err *err)
+{
+    memo_fact_row *row = &w->row;
+    memo_fact_page page = {.more = 1};
+    memo_status status = MEMO_OK;
+
+    while (page.more && status == MEMO_OK) {
+        status = facts_list_beside(w, 0, NULL, &page, err);
+        for (size_t i = 0; i < page.n && status == MEMO_OK; i++) {
+            const memo_fact_row *other = &page.rows[i];
+            if (other->valid_from_ms && other->valid_from_ms >= row->valid_to_ms)
+                continue;
+            if (!other->valid_to_ms || other->valid_to_ms >= row->valid_to_ms) {
+                memo_fail(err, MEMO_ERR_VALUE,
+                          "the fact ends at %lld ms and has no beginning, and fact %s holds then: "
+                          "one at a time",
+                          (long long)row->valid_to_ms, other->id);
+                return memo_hint(err, MEMO_ERR_VALUE, "say since when it held: --from DATE");
+            }
+            if (!row->valid_from_ms || other->valid_to_ms > row->valid_from_ms)
+                row->valid_from_ms = other->valid_to_ms;
+        }
+    }
+    return status;
+}
+
 /* One object at a time: what holds when this fact begins ends there, and this one ends where a known
  * later one begins. Without a beginning of its own it begins now, if another one held before. */
 static memo_status facts_make_room(facts_work *w, memo_err *err)
@@ -231,11 +259,13 @@ static memo_status facts_make_room(facts_work *w, memo_err *err)
     memo_status status = MEMO_OK;
     int held = 0;
 
+    if (!w->row.valid_from_ms && w->row.valid_to_ms && w->row.valid_to_ms <= start)
+        return facts_make_room_before(w, err);
     while (page.more && status == MEMO_OK) {
         status = facts_list_beside(w, 0, NULL, &page, err);
         for (size_t i = 0; i < page.n && status == MEMO_OK; i++) {
             memo_fact_row other = page.rows[i]; /* the page's own still says where it ends */
-            if (other.valid_from_ms > start) {
+            if (other.valid_from_ms && other.valid_from_ms > start) {
                 if (!w->row.valid_to_ms || w->row.valid_to_ms > other.valid_from_ms)
                     w->row.valid_to_ms = other.valid_from_ms;
                 continue;
@@ -252,7 +282,8 @@ static memo_status facts_make_room(facts_work *w, memo_err *err)
 
 /* ---- add ----------------------------------------------------------------------------------- */
 
-/* Whether both hold in the same time. A functional one that names none holds now, like that one. */
+/* Whether both hold in the same time. A functional one that names none holds now, like that one; one that
+ * names its end alone has got a beginning since. */
 static int facts_same_time(const facts_work *w, const memo_fact_row *other)
 {
     const memo_fact_row *row = &w->row;
@@ -260,6 +291,8 @@ static int facts_same_time(const facts_work *w, const memo_fact_row *other)
 
     if (w->in->functional && !row->valid_from_ms && !row->valid_to_ms)
         return other->valid_from_ms <= now && (!other->valid_to_ms || other->valid_to_ms > now);
+    if (w->in->functional && !row->valid_from_ms)
+        return other->valid_to_ms == row->valid_to_ms;
     return other->valid_from_ms == row->valid_from_ms && other->valid_to_ms == row->valid_to_ms;
 }
 
