@@ -173,6 +173,9 @@ typedef struct memo_fact_in {
                         those ended that were over by then, and is MEMO_ERR_VALUE when another one
                         holds at its end: say when it began */
     int no_new_entities; /* an unknown name is MEMO_ERR_NOTFOUND */
+    /* Of memo_db_fact_replace(): non-zero: the old one's time is not taken over, it holds since ever, or
+     * still. Together with that time MEMO_ERR_VALUE. In a new fact 0 says so already. */
+    int clear_from, clear_to;
 } memo_fact_in;
 
 typedef struct memo_fact_result {
@@ -206,7 +209,7 @@ MEMO_API memo_status memo_db_fact_retract(memo_db *db, const char *ns, const cha
 /* memo_db_fact_replace() -- retract a fact and add another in its place, both or neither.
  *
  *   fact  what it leaves NULL or 0 (subject, relation, object and value, the times, confidence,
- *         evidence) is the old one's */
+ *         evidence) is the old one's; clear_from and clear_to leave a time out */
 MEMO_API memo_status memo_db_fact_replace(memo_db *db, const char *ns, const char *id,
                                           const memo_fact_in *fact, const char *reason,
                                           memo_fact_result *result, memo_err *err);

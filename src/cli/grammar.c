@@ -312,9 +312,11 @@ const cli_verb cli_verbs[] = {
      0,
      "memolith fact replace 01JCAW5M8Q3V9Z7T2K4N6P8R0S --value '4 May' --reason 'a slip'",
      "take a fact back and record another one in its place",
-     "What is not named stays: object or value, --from, --to, --confidence, evidence.",
-     {OPT_VALUE, OPT_FROM, OPT_TO, OPT_CONFIDENCE, OPT_EVIDENCE, OPT_FUNCTIONAL, OPT_EXISTING,
-      OPT_REASON, GRAMMAR_STORE, OPT_LOG, GRAMMAR_COMMON}},
+     "What is not named stays: object or value, --from, --to, --confidence, evidence. --no-from "
+     "and\n"
+     "--no-to take a time away.",
+     {OPT_VALUE, OPT_FROM, OPT_TO, OPT_NO_FROM, OPT_NO_TO, OPT_CONFIDENCE, OPT_EVIDENCE,
+      OPT_FUNCTIONAL, OPT_EXISTING, OPT_REASON, GRAMMAR_STORE, OPT_LOG, GRAMMAR_COMMON}},
     {"fact query",
      cli_verb_fact_query,
      "",

@@ -157,7 +157,7 @@ typedef enum cli_kind {
     X(ALL, "all", 0, CLI_FLAG, 0, "", 0, 0, "every namespace")                                     \
     X(DROP_PREVIOUS, "drop-previous", 0, CLI_FLAG, 0, "", 0, 0,                                    \
       "do not keep the old model's vectors: no way back")                                          \
-    X(AS, "as", 0, CLI_CHOICE, 0, "auto|text|ndjson|csv|mbox|mcp|eml|json", 0, 0,                           \
+    X(AS, "as", 0, CLI_CHOICE, 0, "auto|text|ndjson|csv|mbox|mcp|eml|json", 0, 0,                  \
       "what the files hold (default auto: by name; all others are text)")                          \
     X(PRUNE, "prune", 0, CLI_FLAG, 0, "", 0, 0,                                                    \
       "forget the records whose file is gone from a folder")                                       \
@@ -289,6 +289,8 @@ typedef enum cli_kind {
     X(VALUE, "value", 0, CLI_TEXT, 0, "TEXT", 0, 0, "a value in the place of an object")           \
     X(FROM, "from", 0, CLI_DATE, 0, "DATE", 0, 0, "it holds from then on (default since ever)")    \
     X(TO, "to", 0, CLI_DATE, 0, "DATE", 0, 0, "it held until then (default it still does)")        \
+    X(NO_FROM, "no-from", 0, CLI_FLAG, 0, "", 0, 0, "it holds since ever")                         \
+    X(NO_TO, "no-to", 0, CLI_FLAG, 0, "", 0, 0, "it still holds")                                  \
     X(CONFIDENCE, "confidence", 0, CLI_NAME, 0, "C", 0, 0, "above 0, at most 1 (default 1)")       \
     X(EVIDENCE, "evidence", 0, CLI_NAME, 1, "ID[:BEGIN-END]", 0, 0,                                \
       "the record that says so, and which bytes of its text; repeat for more")                     \

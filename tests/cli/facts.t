@@ -78,6 +78,35 @@ $ memolith fact query --any-time --valid-at 2024-01-01
 ! error[USAGE]: --any-time and --valid-at contradict each other
 ? 2
 
+## replace takes a time away
+$ memolith fact add Anna lives_in Porto --from 2020-01-01 --to 2024-01-01
+> <id>
+! new entity: Anna
+! new entity: Porto
+$ memolith fact query --any-time -o ndjson | grep -o '^{"id":"[^"]*"' | cut -d'"' -f4 > id
+$ memolith fact replace $(cat id) --no-to --to 2025-01-01
+! error[USAGE]: --from and --no-from, as --to and --no-to, contradict each other
+? 2
+$ memolith fact replace $(cat id) --no-to > id
+$ memolith fact query
+> <id>  Anna lives_in Porto, from 2020-01-01
+$ memolith fact replace $(cat id) --no-from > id
+$ memolith fact query
+> <id>  Anna lives_in Porto
+
+## one at a time, of which only the end is known
+$ memolith fact add Anna works_at Initech --from 2020-01-01
+> <id>
+! new entity: Anna
+! new entity: Initech
+$ memolith fact add Anna works_at Globex --to 2024-01-01 --functional
+! error[VALUE]: the fact ends at 1704067200000 ms and has no beginning, and fact <id> holds then: one at a time
+!   fix: say since when it held: --from DATE
+? 1
+$ memolith fact add Anna works_at Globex --to 2020-01-01 --functional
+> <id>
+! new entity: Globex
+
 ## retract, replace, history
 $ memolith fact add Anna birthday --value '3 May' -o json | grep -o '"id":"[^"]*"' | cut -d'"' -f4 > id
 $ memolith fact replace $(cat id) --value '4 May' --reason 'a slip' --confidence .5

@@ -160,6 +160,46 @@ static void test_fact_replaced_stays_as_it_was_but_for_what_is_named(void **stat
     memo_facts_free(facts);
 }
 
+static void test_fact_replaced_loses_a_time_when_asked_to(void **state)
+{
+    static const struct {
+        memo_fact_in change;
+        int64_t from, to; /* days */
+    } cases[] = {{{.clear_from = 1}, 0, 20},
+                 {{.clear_to = 1}, 10, 0},
+                 {{.clear_from = 1, .clear_to = 1}, 0, 0},
+                 {{.clear_from = 1, .valid_to_ms = 15 * DAY}, 0, 15},
+                 {{.clear_to = 1, .valid_from_ms = 30 * DAY}, 30, 0}};
+    db_env *e = *state;
+    memo_fact_in in = triple("Anna", "works_at", "Initech");
+    memo_fact_result result = {.size = sizeof result};
+    in.valid_from_ms = 10 * DAY;
+    in.valid_to_ms = 20 * DAY;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        memo_fact_in change = cases[i].change;
+        change.size = sizeof change;
+        result = fact(e, in);
+        assert_memo_ok(
+            memo_db_fact_replace(e->db, NULL, result.id, &change, NULL, &result, &e->err), e->err);
+        memo_facts *facts = query(e, (memo_fact_query){.any_time = 1});
+        assert_int_equal(facts->n, 1);
+        assert_string_equal(facts->facts[0].object_name, "Initech");
+        assert_int_equal(facts->facts[0].valid_from_ms, cases[i].from * DAY);
+        assert_int_equal(facts->facts[0].valid_to_ms, cases[i].to * DAY);
+        memo_facts_free(facts);
+        assert_memo_ok(memo_db_fact_retract(e->db, NULL, result.id, NULL, NULL, &e->err), e->err);
+    }
+    result = fact(e, in);
+    in = (memo_fact_in){.size = sizeof in, .clear_from = 1, .valid_from_ms = DAY};
+    assert_memo_status(memo_db_fact_replace(e->db, NULL, result.id, &in, NULL, NULL, &e->err),
+                       MEMO_ERR_VALUE, e->err);
+    assert_contains(e->err.message, "clear_from");
+    in = (memo_fact_in){.size = sizeof in, .clear_to = 1, .valid_to_ms = 30 * DAY};
+    assert_memo_status(memo_db_fact_replace(e->db, NULL, result.id, &in, NULL, NULL, &e->err),
+                       MEMO_ERR_VALUE, e->err);
+    assert_contains(e->err.message, "clear_to");
+}
+
 /* A beginning that nobody names is where the one before ends, as far as is known: now. */
 static void test_fact_functional_without_a_beginning_overlaps_nothing(void **state)
 {
@@ -283,6 +323,7 @@ int main(void)
         db_test(test_fact_functional_with_a_long_past),
         db_test(test_fact_replaced_keeps_the_old_one_in_history),
         db_test(test_fact_replaced_stays_as_it_was_but_for_what_is_named),
+        db_test(test_fact_replaced_loses_a_time_when_asked_to),
         db_test(test_fact_functional_without_a_beginning_overlaps_nothing),
         db_test(test_fact_functional_with_a_past_end_overlaps_nothing),
         db_test(test_fact_functional_before_1970),

@@ -94,6 +94,13 @@ static memo_status fact_read_in(const cli_app *app, memo_fact_in *in, memo_evide
     in->value = cli_args_text(args, OPT_VALUE);
     in->valid_from_ms = fact_date(args, OPT_FROM);
     in->valid_to_ms = fact_date(args, OPT_TO);
+    in->clear_from = cli_args_has(args, OPT_NO_FROM);
+    in->clear_to = cli_args_has(args, OPT_NO_TO);
+    if ((in->clear_from && cli_args_has(args, OPT_FROM)) ||
+        (in->clear_to && cli_args_has(args, OPT_TO)))
+        return memo_fail(err, MEMO_ERR_USAGE,
+                         "--from and --no-from, as --to and --no-to, "
+                         "contradict each other");
     in->functional = cli_args_has(args, OPT_FUNCTIONAL);
     in->no_new_entities = cli_args_has(args, OPT_EXISTING);
     if (in->subject ? !in->object == !in->value : in->object && in->value)

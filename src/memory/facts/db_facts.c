@@ -53,6 +53,11 @@ static memo_status facts_check(const memo_fact_in *in, memo_err *err)
         return memo_fail(err, MEMO_ERR_VALUE,
                          "the fact ends at %lld ms, and begins at %lld ms: not before that",
                          (long long)in->valid_to_ms, (long long)in->valid_from_ms);
+    if ((in->clear_from && in->valid_from_ms) || (in->clear_to && in->valid_to_ms))
+        return memo_fail(err, MEMO_ERR_VALUE,
+                         "a fact that has a %s and is to have none: clear_%s is set with it",
+                         in->clear_from && in->valid_from_ms ? "beginning" : "end",
+                         in->clear_from && in->valid_from_ms ? "from" : "to");
     if (in->n_evidence && !in->evidence)
         return memo_fail(err, MEMO_ERR_USAGE, "%zu pieces of evidence and their array is NULL",
                          in->n_evidence);
@@ -467,9 +472,9 @@ static memo_status facts_inherit(facts_work *w, const memo_fact_row *old, memo_f
         status = status ? status : facts_entity_id(w, old->object, &in->object, err);
     else if (!in->object && !in->value)
         in->value = old->value;
-    if (!in->valid_from_ms)
+    if (!in->valid_from_ms && !in->clear_from)
         in->valid_from_ms = old->valid_from_ms;
-    if (!in->valid_to_ms)
+    if (!in->valid_to_ms && !in->clear_to)
         in->valid_to_ms = old->valid_to_ms;
     if (in->confidence == 0)
         in->confidence = old->confidence;
