@@ -268,10 +268,17 @@ typedef struct memo_fact_query {
 MEMO_API memo_status memo_db_fact_query(memo_db *db, const memo_fact_query *query,
                                         memo_facts **facts, memo_err *err);
 
+typedef struct memo_fact_history_options {
+    size_t size;
+    const char *ns;
+    size_t limit;      /* 0: 100; at most 1,000 */
+    const char *after; /* cursor of an earlier call */
+} memo_fact_history_options;
+
 /* memo_db_fact_history() -- everything that was ever recorded for the subject and relation of a fact,
- * retracted and closed ones too: all of it in one answer, there is no limit. */
-MEMO_API memo_status memo_db_fact_history(memo_db *db, const char *ns, const char *id,
-                                          memo_facts **facts, memo_err *err);
+ * retracted and closed ones too, in the order it was recorded. */
+MEMO_API memo_status memo_db_fact_history(memo_db *db, const memo_fact_history_options *options,
+                                          const char *id, memo_facts **facts, memo_err *err);
 MEMO_API void memo_facts_free(memo_facts *facts);
 
 #ifdef __cplusplus

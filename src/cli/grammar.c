@@ -340,7 +340,7 @@ const cli_verb cli_verbs[] = {
      "memolith fact history 01JCAW5M8Q3V9Z7T2K4N6P8R0S",
      "show everything recorded for the subject and relation of a fact",
      NULL,
-     {GRAMMAR_STORE, OPT_LOG, GRAMMAR_COMMON}},
+     {OPT_FACT_LIMIT, OPT_AFTER, GRAMMAR_STORE, OPT_LOG, GRAMMAR_COMMON}},
     {"feedback",
      cli_verb_feedback,
      "[SEARCH_ID]",

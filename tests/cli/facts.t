@@ -114,6 +114,9 @@ $ memolith fact replace $(cat id) --value '4 May' --reason 'a slip' --confidence
 $ memolith fact history $(cat id) | grep -o 'Anna .*' | sed 's/20..-..-../DATE/'
 > Anna birthday 3 May, retracted DATE: a slip
 > Anna birthday 4 May, confidence 0.5
+$ memolith fact history $(cat id) -k 1 -o json | grep -o '"next":"[^"]*"' | cut -d'"' -f4 > cursor
+$ memolith fact history $(cat id) --after $(cat cursor)
+> <id>  Anna birthday 4 May, confidence 0.5
 $ memolith fact retract $(cat id)
 > was retracted
 $ memolith fact retract $(memolith fact query --relation birthday -o ndjson | grep -o '^{"id":"[^"]*"' | cut -d'"' -f4) --reason why -o json

@@ -160,6 +160,42 @@ static void test_fact_replaced_stays_as_it_was_but_for_what_is_named(void **stat
     memo_facts_free(facts);
 }
 
+static void test_fact_history_comes_in_pages(void **state)
+{
+    db_env *e = *state;
+    memo_fact_history_options o = {.size = sizeof o, .limit = 3};
+    memo_facts *facts = NULL;
+    char cursor[32], value[16];
+    char id[MEMO_ID_BYTES] = "";
+    int n = 0, n_pages = 0;
+    for (int i = 0; i < 7; i++) {
+        snprintf(value, sizeof value, "%d", i);
+        memo_fact_result made = fact(e, valued("probe", "reads", value));
+        snprintf(id, sizeof id, "%s", made.id);
+        fact(e, valued("probe", "weighs", value)); /* in between, and not asked for */
+    }
+    do {
+        assert_memo_ok(memo_db_fact_history(e->db, &o, id, &facts, &e->err), e->err);
+        assert_int_equal(facts->n, n_pages < 2 ? 3 : 1);
+        for (size_t i = 0; i < facts->n; i++, n++)
+            assert_int_equal(atoi(facts->facts[i].value), n);
+        n_pages++;
+        o.after = facts->next ? strcpy(cursor, facts->next) : NULL;
+        memo_facts_free(facts);
+    } while (o.after && n_pages < 9);
+    assert_int_equal(n, 7);
+    assert_int_equal(n_pages, 3);
+    o.limit = 1001;
+    assert_memo_status(memo_db_fact_history(e->db, &o, id, &facts, &e->err), MEMO_ERR_LIMIT,
+                       e->err);
+    o = (memo_fact_history_options){.size = sizeof o, .after = "nothing"};
+    assert_memo_status(memo_db_fact_history(e->db, &o, id, &facts, &e->err), MEMO_ERR_VALUE,
+                       e->err);
+    o.size = 0;
+    assert_memo_status(memo_db_fact_history(e->db, &o, id, &facts, &e->err), MEMO_ERR_USAGE,
+                       e->err);
+}
+
 static void test_fact_replaced_loses_a_time_when_asked_to(void **state)
 {
     static const struct {
@@ -323,6 +359,7 @@ int main(void)
         db_test(test_fact_functional_with_a_long_past),
         db_test(test_fact_replaced_keeps_the_old_one_in_history),
         db_test(test_fact_replaced_stays_as_it_was_but_for_what_is_named),
+        db_test(test_fact_history_comes_in_pages),
         db_test(test_fact_replaced_loses_a_time_when_asked_to),
         db_test(test_fact_functional_without_a_beginning_overlaps_nothing),
         db_test(test_fact_functional_with_a_past_end_overlaps_nothing),

@@ -364,10 +364,16 @@ memo_status cli_verb_fact_query(cli_app *app, memo_err *err)
 
 memo_status cli_verb_fact_history(cli_app *app, memo_err *err)
 {
+    const memo_fact_history_options options = {
+        .size = sizeof options,
+        .ns = cli_app_ns(app),
+        .limit = (size_t)cli_args_number(&app->args, OPT_FACT_LIMIT, 0),
+        .after = cli_args_text(&app->args, OPT_AFTER),
+    };
     memo_facts *facts = NULL;
     memo_status status = cli_app_store(app, MEMO_OPEN_READ_ONLY, err);
     if (status == MEMO_OK)
-        status = memo_db_fact_history(app->db, cli_app_ns(app), app->args.words[0], &facts, err);
+        status = memo_db_fact_history(app->db, &options, app->args.words[0], &facts, err);
     if (status == MEMO_OK)
         fact_put_list(app, facts);
     memo_facts_free(facts);

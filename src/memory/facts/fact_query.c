@@ -234,6 +234,14 @@ static memo_status facts_run(memo_db *db,
     return status;
 }
 
+static memo_status facts_check_limit(size_t limit, memo_err *err)
+{
+    return limit <= FACTS_MAX_PAGE
+               ? MEMO_OK
+               : memo_fail(err, MEMO_ERR_LIMIT, "a list of %zu facts: at most %d a call", limit,
+                           FACTS_MAX_PAGE);
+}
+
 static memo_status facts_run_query(facts_read *r, const void *args, memo_err *err)
 {
     return facts_query(r, args, err);
@@ -247,16 +255,16 @@ memo_status memo_db_fact_query(memo_db *db, const memo_fact_query *query, memo_f
 
     if (status == MEMO_OK)
         status = memo_db_check_call(db, facts, "memo_db_fact_query", err);
-    if (status == MEMO_OK && q.limit > FACTS_MAX_PAGE)
-        status = memo_fail(err, MEMO_ERR_LIMIT, "a list of %zu facts: at most %d a call", q.limit,
-                           FACTS_MAX_PAGE);
+    if (status == MEMO_OK)
+        status = facts_check_limit(q.limit, err);
     return status ? status : facts_run(db, facts_run_query, &q, facts, err);
 }
 
 /* ---- history ------------------------------------------------------------------------------- */
 
 typedef struct facts_history {
-    const char *ns, *id;
+    memo_fact_history_options options;
+    const char *id;
 } facts_history;
 
 static memo_status facts_run_history(facts_read *r, const void *args, memo_err *err)
@@ -265,7 +273,7 @@ static memo_status facts_run_history(facts_read *r, const void *args, memo_err *
     memo_fact_scope scope = {.id = h->id, .retracted = 1};
     memo_fact_page page = {.arena = &r->owner->arena, .damage = &r->damage, .limit = 1};
     memo_store_ns ns = {0};
-    memo_status status = memo_store_find_ns(r->db->store, memo_db_ns_name(h->ns), &ns, err);
+    memo_status status = memo_store_find_ns(r->db->store, memo_db_ns_name(h->options.ns), &ns, err);
 
     scope.ns = ns.id;
     if (status == MEMO_OK)
@@ -280,16 +288,24 @@ static memo_status facts_run_history(facts_read *r, const void *args, memo_err *
                               .subject = page.rows[0].subject,
                               .relation = page.rows[0].relation,
                               .retracted = 1};
-    return facts_read_page(r, &scope, FACTS_MAX_PAGE, err);
+    status = memo_db_read_cursor(h->options.after, &scope.after, err);
+    if (status)
+        return status;
+    return facts_read_page(r, &scope, h->options.limit ? h->options.limit : FACTS_LIST, err);
 }
 
-memo_status memo_db_fact_history(memo_db *db, const char *ns, const char *id, memo_facts **facts,
-                                 memo_err *err)
+memo_status memo_db_fact_history(memo_db *db, const memo_fact_history_options *options,
+                                 const char *id, memo_facts **facts, memo_err *err)
 {
-    const facts_history history = {ns, id};
-    memo_status status = memo_db_check_call(db, facts, "memo_db_fact_history", err);
+    facts_history history = {.id = id};
+    memo_status status = memo_options_copy(&history.options, sizeof history.options, options,
+                                           "memo_fact_history_options", err);
 
     if (status == MEMO_OK)
+        status = memo_db_check_call(db, facts, "memo_db_fact_history", err);
+    if (status == MEMO_OK)
         status = memo_db_check_id(id, "memo_db_fact_history", err);
+    if (status == MEMO_OK)
+        status = facts_check_limit(history.options.limit, err);
     return status ? status : facts_run(db, facts_run_history, &history, facts, err);
 }
