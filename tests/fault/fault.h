@@ -185,9 +185,16 @@ memo_status fault_session_open(fault_session *session, memo_err *err); /* open a
 void fault_session_close(fault_session *session);
 /* One step; opens the store when it is not. */
 memo_status fault_step_run(fault_session *session, const fault_step *step, memo_err *err);
-/* All steps, then close; stops at the first that fails. */
+
+typedef memo_status (*fault_step_fn)(fault_session *session, const fault_step *step, memo_err *err);
+/* Is told before (done 0) and after each step or deed; `number` from 1. */
+typedef void (*fault_told_fn)(void *user, size_t number, int done);
+/* Of those one that notes it: `user` is a fault_progress. */
+void fault_progress_told(void *user, size_t number, int done);
+
+/* All steps, each by `step`, then close; stops at the first that fails. */
 memo_status fault_workload_run(fault_session *session, const fault_workload *workload,
-                               fault_progress *progress, memo_err *err);
+                               fault_step_fn step, fault_told_fn told, void *user, memo_err *err);
 /* Make the prepared store of a workload in a folder that exists. Exits when it cannot. */
 void fault_workload_prepare(fault_world *world, const fault_workload *workload, const char *folder);
 

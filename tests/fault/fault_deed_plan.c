@@ -31,7 +31,7 @@ static memo_status plan_do(fault_session *s, const fault_deeds *deeds, size_t i,
 }
 
 memo_status fault_deeds_run(fault_world *world, const fault_deeds *deeds, const char *folder,
-                            fault_deed_told_fn told, void *user, memo_err *err)
+                            fault_told_fn told, void *user, memo_err *err)
 {
     fault_session session;
     memo_status status = MEMO_OK;
@@ -48,7 +48,7 @@ memo_status fault_deeds_run(fault_world *world, const fault_deeds *deeds, const 
 
 memo_status fault_deeds_run_instead(fault_world *world, const fault_deeds *deeds,
                                     const char *folder, fault_deed_fn right, fault_deed_fn wrong,
-                                    fault_deed_told_fn told, void *user, memo_err *err)
+                                    fault_told_fn told, void *user, memo_err *err)
 {
     fault_deeds list = *deeds;
     fault_deed *changed = calloc(list.n, sizeof *changed);
@@ -64,12 +64,6 @@ memo_status fault_deeds_run_instead(fault_world *world, const fault_deeds *deeds
     status = fault_deeds_run(world, &list, folder, told, user, err);
     free(changed);
     return status;
-}
-
-void fault_deeds_progress(void *user, size_t number, int done)
-{
-    fault_progress *progress = user;
-    atomic_store(done ? &progress->n_acked : &progress->n_begun, number);
 }
 
 /* ---- learning ------------------------------------------------------------------------------ */

@@ -56,18 +56,13 @@ memo_status fault_deed_replace_in_two(fault_session *session, const fault_deed *
 /* The prepared store and the files to import; the folder exists. Exits when it cannot. */
 void fault_deeds_prepare(fault_world *world, const fault_deeds *deeds, const char *folder);
 
-/* Is told before (done 0) and after each deed; `number` from 1. */
-typedef void (*fault_deed_told_fn)(void *user, size_t number, int done);
-
 /* Do them all to the store in `folder` and close it; ends at the first that fails. */
 memo_status fault_deeds_run(fault_world *world, const fault_deeds *deeds, const char *folder,
-                            fault_deed_told_fn told, void *user, memo_err *err);
+                            fault_told_fn told, void *user, memo_err *err);
 /* The same with another deed in the place of one: a control. */
 memo_status fault_deeds_run_instead(fault_world *world, const fault_deeds *deeds,
                                     const char *folder, fault_deed_fn right, fault_deed_fn wrong,
-                                    fault_deed_told_fn told, void *user, memo_err *err);
-/* For fault_deeds_run(): `user` is a fault_progress. */
-void fault_deeds_progress(void *user, size_t number, int done);
+                                    fault_told_fn told, void *user, memo_err *err);
 
 /* What may be there. */
 typedef struct fault_deed_plan {

@@ -363,16 +363,22 @@ memo_status fault_step_run(fault_session *session, const fault_step *step, memo_
     return MEMO_OK;
 }
 
+void fault_progress_told(void *user, size_t number, int done)
+{
+    fault_progress *progress = user;
+    atomic_store(done ? &progress->n_acked : &progress->n_begun, number);
+}
+
 memo_status fault_workload_run(fault_session *session, const fault_workload *workload,
-                               fault_progress *progress, memo_err *err)
+                               fault_step_fn step, fault_told_fn told, void *user, memo_err *err)
 {
     memo_status status = MEMO_OK;
     for (size_t i = 0; i < workload->n_steps && status == MEMO_OK; i++) {
         session->world->now_ms += 1000;
-        atomic_store(&progress->n_begun, i + 1);
-        status = fault_step_run(session, &workload->steps[i], err);
+        told(user, i + 1, 0);
+        status = step(session, &workload->steps[i], err);
         if (status == MEMO_OK)
-            atomic_store(&progress->n_acked, i + 1);
+            told(user, i + 1, 1);
     }
     fault_session_close(session);
     return status;

@@ -17,20 +17,11 @@ enum { CONTROL_POINTS = 48, CONTROL_QUICK_POINTS = 20 };
 /* ---- programs that break a rule ------------------------------------------------------------ */
 
 /* Acknowledges what has only begun. */
-static memo_status control_ack_early(const kill_job *job, const char *folder,
-                                     fault_progress *progress, memo_err *err)
+static void control_tell_early(void *user, size_t number, int done)
 {
-    const fault_workload *w = &job->workload;
-    fault_session session;
-    memo_status status = MEMO_OK;
-    fault_session_init(&session, job->world, folder);
-    for (size_t i = 0; i < w->n_steps && !status; i++) {
-        atomic_store(&progress->n_begun, i + 1);
-        atomic_store(&progress->n_acked, i + 1);
-        status = fault_step_run(&session, &w->steps[i], err);
-    }
-    fault_session_close(&session);
-    return status;
+    fault_progress_told(user, number, 0);
+    fault_progress_told(user, number, 1);
+    (void)done;
 }
 
 /* Two commits for what is one change. */
@@ -47,35 +38,6 @@ static memo_status control_half_step(fault_session *session, const fault_step *s
     return status ? status : fault_step_run(session, &half, err);
 }
 
-static memo_status control_run_halves(const kill_job *job, const char *folder,
-                                      fault_progress *progress, memo_err *err)
-{
-    const fault_workload *w = &job->workload;
-    fault_session session;
-    memo_status status = MEMO_OK;
-    fault_session_init(&session, job->world, folder);
-    for (size_t i = 0; i < w->n_steps && !status; i++) {
-        atomic_store(&progress->n_begun, i + 1);
-        status = control_half_step(&session, &w->steps[i], err);
-        if (!status)
-            atomic_store(&progress->n_acked, i + 1);
-    }
-    fault_session_close(&session);
-    return status;
-}
-
-static memo_status control_run_store(const kill_job *job, const char *folder,
-                                     fault_progress *progress, memo_err *err)
-{
-    return kill_store_kind.run(job, folder, progress, err);
-}
-
-static int control_check_store(const kill_job *job, const char *folder,
-                               const fault_progress *progress, char why[FAULT_WHY_BYTES])
-{
-    return kill_store_kind.check(job, folder, progress, why);
-}
-
 /* Tidies up: takes the log for something left over. */
 static int control_check_without_log(const kill_job *job, const char *folder,
                                      const fault_progress *progress, char why[FAULT_WHY_BYTES])
@@ -83,7 +45,7 @@ static int control_check_without_log(const kill_job *job, const char *folder,
     char path[400];
     snprintf(path, sizeof path, "%s/s.memo-wal", folder);
     unlink(path);
-    return kill_store_kind.check(job, folder, progress, why);
+    return kill_store_check(job, folder, progress, why);
 }
 
 /* Writes where the old file is. */
@@ -136,27 +98,6 @@ static memo_status control_write_leaking(const char *path, int version, int over
     return status;
 }
 
-static memo_status control_run_in_place(const kill_job *job, const char *folder,
-                                        fault_progress *progress, memo_err *err)
-{
-    (void)job;
-    return kill_file_run(folder, control_write_in_place, progress, err);
-}
-
-static memo_status control_run_unseeing(const kill_job *job, const char *folder,
-                                        fault_progress *progress, memo_err *err)
-{
-    (void)job;
-    return kill_file_run(folder, control_write_unseeing, progress, err);
-}
-
-static memo_status control_run_leaking(const kill_job *job, const char *folder,
-                                       fault_progress *progress, memo_err *err)
-{
-    (void)job;
-    return kill_file_run(folder, control_write_leaking, progress, err);
-}
-
 /* A switch is acknowledged before it is made. */
 static memo_status control_run_switch_early(const kill_job *job, const char *folder,
                                             fault_progress *progress, memo_err *err)
@@ -170,22 +111,14 @@ static memo_status control_run_forget(const kill_job *job, const char *folder,
                                       fault_progress *progress, memo_err *err)
 {
     return fault_deeds_run_instead(job->world, job->deeds.deeds, folder, fault_deed_shred,
-                                   fault_deed_forget, fault_deeds_progress, progress, err);
+                                   fault_deed_forget, fault_progress_told, progress, err);
 }
 
 static memo_status control_run_replace_in_two(const kill_job *job, const char *folder,
                                               fault_progress *progress, memo_err *err)
 {
     return fault_deeds_run_instead(job->world, job->deeds.deeds, folder, fault_deed_replace,
-                                   fault_deed_replace_in_two, fault_deeds_progress, progress, err);
-}
-
-/* Acknowledges each deed when it begins. */
-static void control_tell_early(void *user, size_t number, int done)
-{
-    fault_deeds_progress(user, number, 0);
-    fault_deeds_progress(user, number, 1);
-    (void)done;
+                                   fault_deed_replace_in_two, fault_progress_told, progress, err);
 }
 
 static memo_status control_run_deeds_early(const kill_job *job, const char *folder,
@@ -211,85 +144,106 @@ static const control controls[] = {
      0,
      NULL,
      "acknowledged",
-     {control_ack_early, control_check_store, NULL, 0, 0}},
+     {.run = kill_store_run,
+      .check = kill_store_check,
+      .step = fault_step_run,
+      .told = control_tell_early}},
     {"one change in two commits",
      "batches",
      0,
      NULL,
      "acknowledged",
-     {control_run_halves, control_check_store, NULL, 0, 0}},
+     {.run = kill_store_run,
+      .check = kill_store_check,
+      .step = control_half_step,
+      .told = fault_progress_told}},
     {"the log is removed before opening",
      "batches",
      0,
      NULL,
      "acknowledged",
-     {control_run_store, control_check_without_log, NULL, 0, 0}},
+     {.run = kill_store_run,
+      .check = control_check_without_log,
+      .step = fault_step_run,
+      .told = fault_progress_told}},
     {"a model's switch is acknowledged before it is made",
      "set-model",
      0,
      NULL,
      "acknowledged",
-     {control_run_switch_early, kill_reembed_check, NULL, 1, 0}},
+     {.run = control_run_switch_early, .check = kill_reembed_check, .as_a_whole = 1}},
     {"records are forgotten where they should be shredded",
      "shred",
      0,
      NULL,
      "stands in",
-     {control_run_forget, kill_deeds_check, NULL, 1, 1}},
+     {.run = control_run_forget, .check = kill_deeds_check, .as_a_whole = 1, .is_wrong = 1}},
     {"a fact is replaced in two commits",
      "replace-facts",
      0,
      NULL,
      "differs",
-     {control_run_replace_in_two, kill_deeds_check, NULL, 1, 1}},
+     {.run = control_run_replace_in_two,
+      .check = kill_deeds_check,
+      .as_a_whole = 1,
+      .is_wrong = 1}},
     {"what is done with results is acknowledged before its commit",
      "feedback",
      0,
      NULL,
      "acknowledged",
-     {control_run_deeds_early, kill_deeds_check, NULL, 1, 1}},
+     {.run = control_run_deeds_early, .check = kill_deeds_check, .as_a_whole = 1, .is_wrong = 1}},
     {"an import is acknowledged before its last group",
      "import-files",
      0,
      NULL,
      "acknowledged",
-     {control_run_deeds_early, kill_deeds_check, NULL, 1, 1}},
+     {.run = control_run_deeds_early, .check = kill_deeds_check, .as_a_whole = 1, .is_wrong = 1}},
     {"a file is written in place",
      NULL,
      0,
      NULL,
      "file",
-     {control_run_in_place, kill_file_check, NULL, 0, 0}},
+     {.run = kill_file_run, .check = kill_file_check, .write = control_write_in_place}},
     {"one change in two commits, calls fail",
      "batches",
      1,
      "enospc",
      "seen after",
-     {control_run_halves, control_check_store, control_half_step, 0, 0}},
+     {.run = kill_store_run,
+      .check = kill_store_check,
+      .step = control_half_step,
+      .told = fault_progress_told}},
     {"writes that never happen are reported as done",
      "batches",
      1,
      "lost-write",
      "does not open",
-     {control_run_store, control_check_store, NULL, 0, 0}},
+     {.run = kill_store_run,
+      .check = kill_store_check,
+      .step = fault_step_run,
+      .told = fault_progress_told}},
     {"failed syncs are ignored",
      "adds",
      1,
      "ignored-sync",
      "unnoticed",
-     {control_run_store, control_check_store, NULL, 0, 0}},
+     {.run = kill_store_run,
+      .check = kill_store_check,
+      .step = fault_step_run,
+      .told = fault_progress_told}},
     {"failed writes of a file are ignored",
      NULL,
      1,
      "enospc",
      "file",
-     {control_run_unseeing, kill_file_check, NULL, 0, 0}},
+     {.run = kill_file_run, .check = kill_file_check, .write = control_write_unseeing}},
     {"a failed writer gives nothing back",
      NULL,
      1,
      "enospc",
      "left",
-     {control_run_leaking, kill_file_check, NULL, 0, 0}},
+     {.run = kill_file_run, .check = kill_file_check, .write = control_write_leaking}},
 };
 
 /* ---- running them -------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@ static memo_status deeds_run(const kill_job *job, const char *folder, fault_prog
                              memo_err *err)
 {
     memo_status status =
-        fault_deeds_run(job->world, job->deeds.deeds, folder, fault_deeds_progress, progress, err);
+        fault_deeds_run(job->world, job->deeds.deeds, folder, fault_progress_told, progress, err);
     atomic_store(&progress->refused, status != MEMO_OK);
     return status;
 }
@@ -37,7 +37,7 @@ kill_job *kill_deeds_add(kill_jobs *jobs, fault_world *world, const char *name,
 
 void kill_deeds_add_all(kill_jobs *jobs, fault_world *world)
 {
-    static const kill_kind kind = {deeds_run, kill_deeds_check, NULL, 1, 0};
+    static const kill_kind kind = {.run = deeds_run, .check = kill_deeds_check, .as_a_whole = 1};
     for (const fault_deeds *deeds = fault_deeds_all; deeds->name; deeds++)
         (void)kill_deeds_add(jobs, world, deeds->name, &kind);
 }

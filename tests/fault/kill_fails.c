@@ -73,8 +73,7 @@ typedef struct fail_run {
 
 static memo_status fail_run_step(fail_run *r, const fault_step *step, memo_err *err)
 {
-    const kill_kind *kind = r->job->kind;
-    return (kind->step ? kind->step : fault_step_run)(&r->session, step, err);
+    return r->job->kind->step(&r->session, step, err);
 }
 
 static int fail_is_defined(const fail_run *r, memo_status status, const memo_err *err)

@@ -75,7 +75,7 @@ static memo_status files_replace(const char *path, int version, int overwrite, m
     return status;
 }
 
-memo_status kill_file_run(const char *folder, kill_writer writer, fault_progress *progress,
+memo_status kill_file_run(const kill_job *job, const char *folder, fault_progress *progress,
                           memo_err *err)
 {
     char path[400];
@@ -83,18 +83,11 @@ memo_status kill_file_run(const char *folder, kill_writer writer, fault_progress
     for (size_t i = 0; i < 3 && !status; i++) {
         snprintf(path, sizeof path, "%s/%c", folder, i < 2 ? 'a' : 'b');
         atomic_store(&progress->n_begun, i + 1);
-        status = writer(path, (int)i + 1, i < 2, err);
+        status = job->kind->write(path, (int)i + 1, i < 2, err);
         if (!status)
             atomic_store(&progress->n_acked, i + 1);
     }
     return status;
-}
-
-static memo_status replace_run(const kill_job *job, const char *folder, fault_progress *progress,
-                               memo_err *err)
-{
-    (void)job;
-    return kill_file_run(folder, files_replace, progress, err);
 }
 
 int kill_file_check(const kill_job *job, const char *folder, const fault_progress *progress,
@@ -125,7 +118,8 @@ int kill_file_check(const kill_job *job, const char *folder, const fault_progres
     return 0;
 }
 
-static const kill_kind files_replace_kind = {replace_run, kill_file_check, NULL, 0, 0};
+static const kill_kind files_replace_kind = {
+    .run = kill_file_run, .check = kill_file_check, .write = files_replace};
 
 /* ---- compiling ----------------------------------------------------------------------------- */
 
@@ -174,7 +168,7 @@ static int compile_check(const kill_job *job, const char *folder, const fault_pr
     return 0;
 }
 
-static const kill_kind files_compile_kind = {compile_run, compile_check, NULL, 0, 0};
+static const kill_kind files_compile_kind = {.run = compile_run, .check = compile_check};
 
 /* ---- backups ------------------------------------------------------------------------------- */
 
@@ -183,14 +177,6 @@ static const fault_step backup_steps[] = {
     {FAULT_PUT, 0, 12, 4, 1}, {FAULT_BACKUP, 0, 0, 0, 0}, {FAULT_FORGET, 0, 0, 3, 0},
     {FAULT_PUT, 0, 5, 3, 2},  {FAULT_BACKUP, 0, 0, 0, 0}, {FAULT_PUT, 0, 30, 2, 1},
 };
-
-static memo_status backup_run(const kill_job *job, const char *folder, fault_progress *progress,
-                              memo_err *err)
-{
-    fault_session session;
-    fault_session_init(&session, job->world, folder);
-    return fault_workload_run(&session, &job->workload, progress, err);
-}
 
 /* The states that backup.memo may hold: that of the last backup acknowledged, and of one begun. */
 static int backup_check_copy(const kill_job *job, const char *path, const fault_progress *progress,
@@ -234,7 +220,10 @@ static int backup_check(const kill_job *job, const char *folder, const fault_pro
            fault_check(job->world, folder, &allowed, NULL, why);
 }
 
-static const kill_kind files_backup_kind = {backup_run, backup_check, NULL, 0, 0};
+static const kill_kind files_backup_kind = {.run = kill_store_run,
+                                            .check = backup_check,
+                                            .step = fault_step_run,
+                                            .told = fault_progress_told};
 
 /* ---- all of them --------------------------------------------------------------------------- */
 

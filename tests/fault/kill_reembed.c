@@ -362,8 +362,9 @@ kill_job *kill_reembed_add(kill_jobs *jobs, fault_world *world, const char *name
 
 void kill_reembed_add_all(kill_jobs *jobs, fault_world *world)
 {
-    static const kill_kind kind = {kill_reembed_run, kill_reembed_check, NULL, 1, 0};
-    static const kill_kind back = {rollback_run, rollback_check, NULL, 1, 0};
+    static const kill_kind kind = {
+        .run = kill_reembed_run, .check = kill_reembed_check, .as_a_whole = 1};
+    static const kill_kind back = {.run = rollback_run, .check = rollback_check, .as_a_whole = 1};
     kill_job *job;
     (void)kill_reembed_add(jobs, world, "set-model", &kind);
     (void)kill_reembed_add(jobs, world, "set-model-cut", &kind);

@@ -23,22 +23,26 @@ void kill_point_folder(const fault_world *world, char out[300])
 
 /* ---- stores -------------------------------------------------------------------------------- */
 
-static memo_status work_run_store(const kill_job *job, const char *folder, fault_progress *progress,
-                                  memo_err *err)
+memo_status kill_store_run(const kill_job *job, const char *folder, fault_progress *progress,
+                           memo_err *err)
 {
     fault_session session;
     fault_session_init(&session, job->world, folder);
-    return fault_workload_run(&session, &job->workload, progress, err);
+    return fault_workload_run(&session, &job->workload, job->kind->step, job->kind->told, progress,
+                              err);
 }
 
-static int work_check_store(const kill_job *job, const char *folder, const fault_progress *progress,
-                            char why[FAULT_WHY_BYTES])
+int kill_store_check(const kill_job *job, const char *folder, const fault_progress *progress,
+                     char why[FAULT_WHY_BYTES])
 {
     const fault_allowed allowed = fault_plan_allowed(&job->plan, progress);
     return fault_check(job->world, folder, &allowed, NULL, why);
 }
 
-const kill_kind kill_store_kind = {work_run_store, work_check_store, NULL, 0, 0};
+const kill_kind kill_store_kind = {.run = kill_store_run,
+                                   .check = kill_store_check,
+                                   .step = fault_step_run,
+                                   .told = fault_progress_told};
 
 /* ---- traces --------------------------------------------------------------------------------- */
 

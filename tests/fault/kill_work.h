@@ -11,6 +11,9 @@
 
 typedef struct kill_job kill_job;
 
+/* Make or replace a file whose bytes are of this version. */
+typedef memo_status (*kill_writer)(const char *path, int version, int overwrite, memo_err *err);
+
 typedef struct kill_kind {
     /* Do the work in `folder`, a copy of the job's image; MEMO_OK when all of it is done. */
     memo_status (*run)(const kill_job *job, const char *folder, fault_progress *progress,
@@ -18,14 +21,19 @@ typedef struct kill_kind {
     /* What is there now? */
     int (*check)(const kill_job *job, const char *folder, const fault_progress *progress,
                  char why[FAULT_WHY_BYTES]);
-    /* One step on a store instead of fault_step_run(), or NULL. */
-    memo_status (*step)(fault_session *session, const fault_step *step, memo_err *err);
-    int as_a_whole; /* where calls fail run() is done, too, not step by step; so for files */
-    int is_wrong;   /* a control: what it leaves without harm is not right either */
+    fault_step_fn step; /* of a job with a workload, as is the next */
+    fault_told_fn told;
+    kill_writer write; /* of kill_file_run() */
+    int as_a_whole;    /* where calls fail run() is done, too, not step by step; so for files */
+    int is_wrong;      /* a control: what it leaves without harm is not right either */
 } kill_kind;
 
 /* A store that follows a workload of fault.h. */
 extern const kill_kind kill_store_kind;
+memo_status kill_store_run(const kill_job *job, const char *folder, fault_progress *progress,
+                           memo_err *err);
+int kill_store_check(const kill_job *job, const char *folder, const fault_progress *progress,
+                     char why[FAULT_WHY_BYTES]);
 
 /* A workload, ready to be run many times. */
 struct kill_job {
@@ -97,11 +105,10 @@ int kill_deeds_check(const kill_job *job, const char *folder, const fault_progre
 
 void kill_files_add(kill_jobs *jobs, fault_world *world);
 
-/* The one over memo_replace: file "a" is replaced twice and "b" made, with these bytes. */
+/* File "a" is replaced twice and "b" made, with these bytes. */
 enum { KILL_FILE_BYTES = 40000, KILL_FILE_PIECE = 8000 };
-typedef memo_status (*kill_writer)(const char *path, int version, int overwrite, memo_err *err);
 void kill_file_fill(char bytes[KILL_FILE_BYTES], int version);
-memo_status kill_file_run(const char *folder, kill_writer writer, fault_progress *progress,
+memo_status kill_file_run(const kill_job *job, const char *folder, fault_progress *progress,
                           memo_err *err);
 int kill_file_check(const kill_job *job, const char *folder, const fault_progress *progress,
                     char why[FAULT_WHY_BYTES]);
