@@ -271,6 +271,11 @@ typedef struct memo_record_edit {
     const char *source;
     const char *parent; /* "": none any more */
     const char *supersedes;
+    /* As in memo_record_in, of the text that it has after the edit. In an external space without an embedder
+     * another text or title needs them; given alone they take the place of those it has. */
+    const memo_vector *vectors; /* [n_vectors] */
+    size_t n_vectors;
+    const size_t (*spans)[2];
 } memo_record_edit;
 
 /* memo_db_edit() -- change one record; a new version is kept.

@@ -155,8 +155,9 @@ const cli_verb cli_verbs[] = {
      "What is not named stays. --meta changes single names, NAME=null removes one; --tag replaces\n"
      "all tags. The words after ID, joined by spaces, or --text are the new text; - reads it from "
      "stdin.",
-     {OPT_TEXT, OPT_TITLE, OPT_TAG, OPT_CLEAR_TAGS, OPT_META, OPT_EXPIRES, OPT_SOURCE,
-      GRAMMAR_MARKS, OPT_LINKS, OPT_ACTOR, GRAMMAR_STORE, GRAMMAR_MODEL, GRAMMAR_COMMON}},
+     {OPT_TEXT, OPT_TITLE, OPT_TAG, OPT_CLEAR_TAGS, OPT_META, OPT_EXPIRES, OPT_SOURCE, OPT_VECTOR,
+      OPT_SPACE, GRAMMAR_MARKS, OPT_LINKS, OPT_ACTOR, GRAMMAR_STORE, GRAMMAR_MODEL,
+      GRAMMAR_COMMON}},
     {"history",
      cli_verb_history,
      "ID",

@@ -141,6 +141,9 @@ static memo_status records_apply(const memo_record *old, const memo_record_edit 
     in->tier = edit->tier;
     in->parent = edit->parent;
     in->supersedes = edit->supersedes;
+    in->vectors = edit->vectors;
+    in->n_vectors = edit->n_vectors;
+    in->spans = edit->spans;
     if (edit->metadata_json) {
         status = memo_db_merge_metadata(old->metadata_json, edit->metadata_json, arena,
                                         &in->metadata_json, err);
@@ -154,9 +157,12 @@ memo_status memo_db_rewrite(memo_db *db, const memo_rewrite *job, memo_add_resul
                             memo_err *err)
 {
     const memo_write_options *o = job->options;
-    int keep = !job->chunks_only && records_same_text(job->in->text, job->old->text) &&
+    int brought = job->in->n_vectors > 0;
+    int keep = !job->chunks_only && !brought && records_same_text(job->in->text, job->old->text) &&
                strcmp(job->in->title, job->old->title) == 0;
-    memo_status status = keep ? MEMO_OK : memo_db_need_embedder(db, "changing a text", err);
+    memo_status status = keep      ? MEMO_OK
+                         : brought ? memo_db_need_space(db, "changing a vector", err)
+                                   : memo_db_need_embedder(db, "changing a text", err);
     const memo_ingest ingest = {.ns = memo_db_ns_name(o->ns),
                                 .records = job->in,
                                 .n = 1,

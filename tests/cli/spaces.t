@@ -17,6 +17,13 @@ $ memolith search pot --space openai/ada-3 -o json | grep -o '"key":"[^"]*"'
 > "key":"c"
 $ memolith add 'cold tea' --key d --vector '[3,0,0.1]' --space openai/ada-3 -o json | grep -o '"outcome".*'
 > "outcome":"new","version":1,"chunks":1,"tokens":0}
+$ memolith edit d 'iced tea' --space openai/ada-3
+! error[USAGE]: --vector gives a vector, --space says what made it: both are needed
+? 2
+$ memolith edit d 'iced tea' --vector '[0,0.1,-3]' --space openai/ada-3 -o json | grep -o '"outcome".*'
+> "outcome":"changed","version":2,"chunks":1,"tokens":0}
+$ memolith search --vector '[0, 0, -1]' -k 1 -o json | grep -o '"text":"[^"]*"'
+> "text":"iced tea"
 $ printf '{"_id":"q1","v":[0,0,1]}\n{"_id":"q2","text":"coffee","v":[0,1,0]}\n' | memolith search --queries - --vector-field v --mode dense -k 1 | grep -o '"_id":"[^"]*"\|"key":"[^"]*"' | tr '\n' ' '
 > "_id":"q1" "key":"c" "_id":"q2" "key":"b"\
 $ python3 -c "import struct; h=b\"{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3), }\"; h+=b' '*(117-len(h))+b'\n'; open('q.npy','wb').write(b'\x93NUMPY\x01\x00'+struct.pack('<H',len(h))+h+struct.pack('<3f',0,0,1))"

@@ -202,6 +202,80 @@ static void test_external_same_key_with_another_vector_is_a_change(void **state)
     assert_int_equal(result.outcome, MEMO_OUTCOME_CHANGED);
 }
 
+/* An edit brings the vector of what it makes of the text; nothing is written without it. */
+static void test_external_edit_brings_its_vectors(void **state)
+{
+    static const float a[DIM] = {1, 0, 0, 0}, b[DIM] = {0, 1, 0, 0}, c[DIM] = {0, 0, 1, 0};
+    static const size_t halves[][2] = {{0, 4}, {4, 8}}, beyond[][2] = {{0, 4}, {4, 9}};
+    const memo_text text = MEMO_TEXT("tea milk"), again = MEMO_TEXT("tea bag.");
+    const memo_vector first = floats(a, DIM), second = floats(b, DIM),
+                      both[] = {second, floats(c, DIM)};
+    const memo_vector three = floats(a, 3);
+    db_env *e = *state;
+    memo_record_edit edit = {.size = sizeof edit, .text = &text};
+    memo_add_result result = {.size = sizeof result};
+    memo_hits *hits;
+    use_ada(e);
+    assert_memo_ok(add_vector(e, "k", "the spare key", &first, NULL), e->err);
+    assert_memo_status(memo_db_edit(e->db, NULL, "k", &edit, NULL, &e->err), MEMO_ERR_USAGE,
+                       e->err);
+    assert_contains(e->err.message, "needs a ready vector");
+    edit.vectors = both;
+    edit.n_vectors = 2;
+    assert_memo_status(memo_db_edit(e->db, NULL, "k", &edit, NULL, &e->err), MEMO_ERR_USAGE,
+                       e->err);
+    assert_contains(e->err.message, "without spans");
+    edit.spans = beyond;
+    assert_memo_status(memo_db_edit(e->db, NULL, "k", &edit, NULL, &e->err), MEMO_ERR_VALUE,
+                       e->err);
+    edit.spans = halves;
+    assert_memo_ok(memo_db_edit(e->db, NULL, "k", &edit, &result, &e->err), e->err);
+    assert_int_equal(result.version, 2);
+    assert_int_equal(result.n_chunks, 2);
+    hits = search_vector(e, "", &both[1], MEMO_SEARCH_DENSE);
+    assert_int_equal(hits->n, 1);
+    assert_string_equal(hits->hits[0].text, "milk");
+    assert_true(fabs(hits->hits[0].score - 1) < 1e-6);
+    memo_hits_free(hits);
+    edit = (memo_record_edit){.size = sizeof edit, .vectors = &first, .n_vectors = 1}; /* alone */
+    assert_memo_ok(memo_db_edit(e->db, NULL, "k", &edit, &result, &e->err), e->err);
+    assert_int_equal(result.version, 3);
+    assert_int_equal(result.n_chunks, 1);
+    assert_memo_ok(memo_db_edit(e->db, NULL, "k", &edit, &result, &e->err), e->err);
+    assert_int_equal(result.outcome, MEMO_OUTCOME_UNCHANGED);
+    hits = search_vector(e, "", &first, MEMO_SEARCH_DENSE);
+    assert_string_equal(hits->hits[0].text, "tea milk");
+    assert_true(fabs(hits->hits[0].score - 1) < 1e-6);
+    memo_hits_free(hits);
+    edit =
+        (memo_record_edit){.size = sizeof edit, .text = &again, .vectors = &three, .n_vectors = 1};
+    assert_memo_status(memo_db_edit(e->db, NULL, "k", &edit, NULL, &e->err), MEMO_ERR_MISMATCH,
+                       e->err);
+    edit =
+        (memo_record_edit){.size = sizeof edit, .title = "t", .vectors = &second, .n_vectors = 1};
+    assert_memo_ok(memo_db_edit(e->db, NULL, "k", &edit, &result, &e->err), e->err);
+    assert_int_equal(result.version, 4);
+    edit = (memo_record_edit){.size = sizeof edit,
+                              .source = "s"}; /* the vector is none of its matter */
+    assert_memo_ok(memo_db_edit(e->db, NULL, "k", &edit, &result, &e->err), e->err);
+    hits = search_vector(e, "", &second, MEMO_SEARCH_DENSE);
+    assert_true(fabs(hits->hits[0].score - 1) < 1e-6);
+    memo_hits_free(hits);
+}
+
+/* A model's store makes its own. */
+static void test_external_edit_of_a_models_record(void **state)
+{
+    static const float a[DIM] = {1, 0, 0, 0};
+    const memo_vector vector = floats(a, DIM);
+    const memo_record_edit edit = {.size = sizeof edit, .vectors = &vector, .n_vectors = 1};
+    db_env *e = *state;
+    db_add(e, "k", "the spare key");
+    assert_memo_status(memo_db_edit(e->db, NULL, "k", &edit, NULL, &e->err), MEMO_ERR_USAGE,
+                       e->err);
+    assert_contains(e->err.message, "it brings a vector");
+}
+
 /* ## limits 180, 181, 183, 184 of a vector that is brought */
 static void test_limits_180_vectors_that_cannot_be(void **state)
 {
@@ -517,6 +591,8 @@ int main(void)
         db_test(test_external_int8_has_its_scale),
         db_test(test_external_several_chunks_have_spans),
         db_test(test_external_same_key_with_another_vector_is_a_change),
+        db_test(test_external_edit_brings_its_vectors),
+        db_test(test_external_edit_of_a_models_record),
         db_test(test_limits_180_vectors_that_cannot_be),
         db_test(test_limits_182_lengths_beyond_floats),
         db_test(test_external_and_model_do_not_mix),

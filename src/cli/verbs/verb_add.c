@@ -98,8 +98,8 @@ static memo_status add_text(cli_app *app, memo_buf *out, memo_err *err)
 }
 
 /* --vector, read; nothing when there is none. */
-static memo_status add_vector(const cli_app *app, cli_vector *vector, memo_record_in *in,
-                              memo_err *err)
+static memo_status add_vector(const cli_app *app, cli_vector *vector, const memo_vector **vectors,
+                              size_t *n_vectors, memo_err *err)
 {
     const char *given = cli_args_text(&app->args, OPT_VECTOR);
     memo_status status;
@@ -110,8 +110,8 @@ static memo_status add_vector(const cli_app *app, cli_vector *vector, memo_recor
     if (!given)
         return MEMO_OK;
     status = cli_vector_read(given, vector, err);
-    in->vectors = &vector->vector;
-    in->n_vectors = 1;
+    *vectors = &vector->vector;
+    *n_vectors = 1;
     return status;
 }
 
@@ -153,7 +153,7 @@ static memo_status add_record(cli_app *app, const memo_buf *text, const memo_buf
     memo_status status = cli_args_list(args, OPT_TAG, &tags, &in.n_tags, err);
     in.tags = tags;
     if (status == MEMO_OK)
-        status = add_vector(app, &vector, &in, err);
+        status = add_vector(app, &vector, &in.vectors, &in.n_vectors, err);
     if (status == MEMO_OK)
         status = cli_app_embedder(app, err);
     if (status == MEMO_OK)
@@ -185,7 +185,8 @@ memo_status cli_verb_add(cli_app *app, memo_err *err)
 static int edit_is_empty(const memo_record_edit *e)
 {
     return !e->text && !e->title && !e->metadata_json && !e->set_tags && !e->expires_ms &&
-           !e->trust && !e->pinned && !e->tier && !e->source && !e->parent && !e->supersedes;
+           !e->trust && !e->pinned && !e->tier && !e->source && !e->parent && !e->supersedes &&
+           !e->n_vectors;
 }
 
 static memo_status edit_record(cli_app *app, const memo_buf *text, const memo_buf *metadata,
@@ -209,12 +210,15 @@ static memo_status edit_record(cli_app *app, const memo_buf *text, const memo_bu
     memo_write_options options = add_write_options(app);
     memo_add_result result = {.size = sizeof result};
     add_marks marks;
+    cli_vector vector = {.values = NULL};
     memo_status status = cli_args_list(args, OPT_TAG, &tags, &edit.n_tags, err);
     edit.tags = tags;
     add_read_marks(args, &marks);
     edit.trust = marks.trust_given;
     edit.pinned = marks.pinned_given;
     edit.tier = marks.tier_given;
+    if (status == MEMO_OK)
+        status = add_vector(app, &vector, &edit.vectors, &edit.n_vectors, err);
     if (status == MEMO_OK && edit_is_empty(&edit))
         status = memo_hint(err, memo_fail(err, MEMO_ERR_USAGE, "edit needs something to change"),
                            "%s", args->verb->example);
@@ -222,14 +226,16 @@ static memo_status edit_record(cli_app *app, const memo_buf *text, const memo_bu
         status = memo_fail(err, MEMO_ERR_USAGE, "--tag and --clear-tags contradict each other");
     if (status == MEMO_OK)
         status = cli_app_store_exists(app, err);
-    if (status == MEMO_OK && (edit.text || edit.title)) /* the rest is not embedded */
-        status = cli_app_model(app, NULL, err);
+    if (status == MEMO_OK &&
+        (edit.text || edit.title || edit.n_vectors)) /* else no vector changes */
+        status = cli_app_embedder(app, err);
     if (status == MEMO_OK)
         status = cli_app_store(app, MEMO_OPEN_EXISTING, err);
     if (status == MEMO_OK)
         status = memo_db_edit(app->db, &options, args->words[0], &edit, &result, err);
     if (status == MEMO_OK)
         add_put_result(app, &result);
+    cli_vector_fini(&vector);
     memo_free(tags);
     return status;
 }
