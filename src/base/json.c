@@ -8,9 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/json_read.h"
 #include "base/utf8.h"
 
@@ -239,18 +237,6 @@ memo_status memo_json_parse(const char *text, size_t n_bytes, const memo_json_li
         return json_refused(text, n_bytes, limits, what, &fault, err);
     *out = json;
     return MEMO_OK;
-}
-
-memo_status memo_json_load(const char *path, const memo_json_limits *limits, json_t **out,
-                           memo_err *err)
-{
-    char *text = NULL;
-    size_t n_bytes = 0;
-    memo_status status = memo_file_slurp(path, limits->max_bytes, &text, &n_bytes, err);
-    if (status == MEMO_OK)
-        status = memo_json_parse(text, n_bytes, limits, path, out, err);
-    memo_free(text);
-    return status;
 }
 
 static const char *json_type_name(const json_t *value)

@@ -39,8 +39,6 @@ extern const memo_json_limits memo_json_header_limits;
 /* `what` names the text in messages ("config.json"). The caller releases *out with json_decref(). */
 memo_status memo_json_parse(const char *text, size_t n_bytes, const memo_json_limits *limits,
                             const char *what, json_t **out, memo_err *err);
-memo_status memo_json_load(const char *path, const memo_json_limits *limits, json_t **out,
-                           memo_err *err);
 
 /* What a number may be, both ends included. */
 typedef struct memo_json_sizes {

@@ -127,18 +127,3 @@ void memo_unpack_codes(size_t n_rows, size_t n_in, const uint8_t *panel, uint8_t
             rows[r * n_in + i] = byte >> shift & 15u;
         }
 }
-
-void memo_pack_multipliers(size_t n_rows, size_t n_blocks, const uint8_t *rows, uint8_t *panel)
-{
-    memset(panel, 1, n_blocks * MEMO_PANEL);
-    for (size_t r = 0; r < n_rows; r++)
-        for (size_t b = 0; b < n_blocks; b++)
-            panel[b * MEMO_PANEL + r] = rows[r * n_blocks + b];
-}
-
-void memo_unpack_multipliers(size_t n_rows, size_t n_blocks, const uint8_t *panel, uint8_t *rows)
-{
-    for (size_t r = 0; r < n_rows; r++)
-        for (size_t b = 0; b < n_blocks; b++)
-            rows[r * n_blocks + b] = panel[b * MEMO_PANEL + r];
-}

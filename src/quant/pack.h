@@ -47,9 +47,4 @@ void memo_unpack_bf16(size_t n_rows, size_t n_in, const uint16_t *panel, uint16_
 void memo_unpack_int8(size_t n_rows, size_t n_in, const int8_t *panel, int8_t *rows);
 void memo_unpack_codes(size_t n_rows, size_t n_in, const uint8_t *panel, uint8_t *rows);
 
-/* Multipliers of class int4: rows [n_rows, n_blocks] to and from [n_blocks][16]; those of missing
- * channels are 1. */
-void memo_pack_multipliers(size_t n_rows, size_t n_blocks, const uint8_t *rows, uint8_t *panel);
-void memo_unpack_multipliers(size_t n_rows, size_t n_blocks, const uint8_t *panel, uint8_t *rows);
-
 #endif

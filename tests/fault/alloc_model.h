@@ -41,11 +41,15 @@ static memo_status alloc_run_json(alloc_env *e, const alloc_scenario *s, memo_er
 
 static memo_status alloc_run_json_file(alloc_env *e, const alloc_scenario *s, memo_err *err)
 {
-    char path[512];
+    char path[512], *text = NULL;
+    size_t n_bytes = 0;
     json_t *json = NULL;
     memo_status status;
     alloc_path(path, e->base, s->text);
-    status = memo_json_load(path, &memo_json_vocab_limits, &json, err);
+    status = memo_file_slurp(path, memo_json_vocab_limits.max_bytes, &text, &n_bytes, err);
+    if (!status)
+        status = memo_json_parse(text, n_bytes, &memo_json_vocab_limits, path, &json, err);
+    memo_free(text);
     seam_stop();
     if (!status)
         json_dumpf(json, e->out, 0);

@@ -119,24 +119,6 @@ static void test_pack_places_every_code(void **state)
         }
 }
 
-static void test_pack_places_every_multiplier(void **state)
-{
-    uint8_t rows[16 * 5], panel[5 * 16], back[16 * 5];
-
-    (void)state;
-    for (size_t i = 0; i < sizeof rows; i++)
-        rows[i] = (uint8_t)(i % 15 + 1);
-    for (size_t n_rows = 1; n_rows <= 16; n_rows++) {
-        memset(panel, 0, sizeof panel);
-        memo_pack_multipliers(n_rows, 5, rows, panel);
-        for (size_t b = 0; b < 5; b++)
-            for (size_t r = 0; r < 16; r++)
-                assert_int_equal(panel[b * 16 + r], r < n_rows ? rows[r * 5 + b] : 1);
-        memo_unpack_multipliers(n_rows, 5, panel, back);
-        assert_memory_equal(back, rows, n_rows * 5);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,7 +126,6 @@ int main(void)
         cmocka_unit_test(test_pack_places_every_byte),
         cmocka_unit_test(test_pack_places_every_half),
         cmocka_unit_test(test_pack_places_every_code),
-        cmocka_unit_test(test_pack_places_every_multiplier),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
