@@ -627,6 +627,50 @@ static void test_traces_words_and_stretches(void **state)
     memo_traces_fini(&t);
 }
 
+typedef struct shred_meanwhile {
+    db_env *e;
+    memo_db *other;
+    const char *text;
+    int n_told, n_bad;
+} shred_meanwhile;
+
+/* Between the look at the rows and that at the bytes somebody else adds a record. */
+static void shred_add_meanwhile(void *user, memo_finding_level level, const char *area,
+                                const char *message, const char *hint)
+{
+    shred_meanwhile *m = user;
+    memo_record_in in = db_record("meanwhile", m->text);
+    (void)area, (void)message, (void)hint;
+    m->n_bad += level == MEMO_FINDING_BAD;
+    if (m->n_told++ == 0)
+        assert_memo_ok(memo_db_add(m->other, NULL, &in, 1, NULL, &m->e->err), m->e->err);
+}
+
+static void test_prove_knows_what_is_written_meanwhile(void **state)
+{
+    db_env *e = *state;
+    static const char here[] = "a saw and a ladder behind the shed in the garden of the house";
+    static const char meanwhile[] = "seven boats lie upon the lake before the old summer house";
+    shred_meanwhile m = {.e = e, .text = meanwhile};
+    memo_traces traces = {.n = 0};
+    memo_arena arena = {0};
+    const memo_store_sink sink = {shred_add_meanwhile, &m, &arena};
+    memo_prove_result result = {0};
+    db_add(e, "here", here);
+    m.other = db_open_mode(e, e->model, MEMO_OPEN_EXISTING);
+    assert_memo_ok(memo_traces_add(&traces, MEMO_STR(here), &e->err), e->err);
+    assert_memo_ok(memo_traces_add(&traces, MEMO_STR(meanwhile), &e->err), e->err);
+    assert_memo_ok(memo_prove_bytes(e->db->store, &traces, &sink, &result, &e->err), e->err);
+    assert_true(shred_stands(e, meanwhile));
+    assert_int_equal(m.n_told, 1); /* the copy of `here`, once */
+    assert_int_equal(m.n_bad, 0);
+    assert_int_equal(result.n_found, 0);
+    assert_int_equal(result.n_shared, traces.n);
+    memo_db_close(m.other);
+    memo_traces_fini(&traces);
+    memo_arena_fini(&arena);
+}
+
 static memo_status shred_sweep(void *user, memo_err *err)
 {
     db_env *e = user;
@@ -663,6 +707,7 @@ int main(void)
         db_test(test_shred_without_ids_is_of_all_that_was_forgotten),
         db_test(test_shred_of_another_copy),
         db_test(test_prove_gone_by_id),
+        db_test(test_prove_knows_what_is_written_meanwhile),
         db_test(test_shred_waits_for_readers),
         db_test(test_shred_clears_what_the_killed_left),
         db_test(test_shred_while_another_makes_the_index),

@@ -23,6 +23,7 @@ typedef struct prove_work {
     memo_repair say; /* where findings go */
     memo_prove_result *result;
     size_t n_copies;
+    int is_again; /* the rows once more: copies have been told */
 } prove_work;
 
 /* ---- one record ---------------------------------------------------------------------------- */
@@ -183,7 +184,7 @@ static void prove_look_at_row(prove_work *w, const memo_table *table, const memo
             (cells[i].kind == MEMO_CELL_BLOB && table == &memo_table_quarantine))
             n += memo_traces_look(w->traces, cells[i].bytes.bytes, cells[i].bytes.n_bytes, 0,
                                   MEMO_TRACE_SHARED);
-    if (n == 0 || ++w->n_copies > PROVE_MAX_TOLD)
+    if (n == 0 || w->is_again || ++w->n_copies > PROVE_MAX_TOLD)
         return;
     if (table == &memo_table_records || table == &memo_table_versions)
         memo_repair_say(&w->say, MEMO_FINDING_WARN, "gone",
@@ -367,6 +368,27 @@ static void prove_tell(prove_work *w)
                         w->n_copies - PROVE_MAX_TOLD);
 }
 
+static int prove_has_found(const memo_traces *traces)
+{
+    for (size_t i = 0; i < traces->n; i++)
+        if (traces->list[i].met == MEMO_TRACE_FOUND)
+            return 1;
+    return 0;
+}
+
+/* The bytes are those of now, the rows those of a moment before: what somebody else has written in
+ * between, and says the same, is in the rows of now. */
+static memo_status prove_look_again(prove_work *w, memo_err *err)
+{
+    memo_status status = memo_store_begin_read(w->store, err);
+    if (status)
+        return status;
+    w->is_again = 1;
+    status = prove_look_at_rows(w, err);
+    memo_store_end_read(w->store);
+    return status;
+}
+
 memo_status memo_prove_bytes(memo_store *store, memo_traces *traces, const memo_store_sink *sink,
                              memo_prove_result *result, memo_err *err)
 {
@@ -383,6 +405,8 @@ memo_status memo_prove_bytes(memo_store *store, memo_traces *traces, const memo_
     if (!status)
         status = prove_ask_words(&w, err);
     memo_store_end_read(store);
+    if (!status && prove_has_found(traces))
+        status = prove_look_again(&w, err);
     if (!status)
         prove_tell(&w);
     return status;
