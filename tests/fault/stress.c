@@ -2,11 +2,13 @@
 /* The stress harness: see stress.h for what the processes do.
  *
  *   stress adds    [--rounds N]   8 writers x 200 adds beside 4 readers
+ *   stress mixed   [--rounds N]   3 writers that add, with facts and actions, and shred, beside readers
+ *                                 of the present, the past and exports
  *   stress commits [--seconds N]  4 writers that commit and checkpoint beside 2 readers
  *   stress race                   one commit in the middle of a checkpoint, where SQLite loses it
  *
  * Options of all: --seed N, --folder PATH (default: in memory where there is a place for it), --every
- * N (adds of a process, 200; commits between checkpoints, 50). Of `commits`: --kills (a writer is
+ * N (adds of a process, 200; its rounds in `mixed`, 60; commits between checkpoints, 50). Of `commits`: --kills (a writer is
  * killed now and then and started again), --widen (sleep where SQLite's race is open). Negative
  * controls, which pass when their damage is noticed: --ack-early (acknowledge before the commit),
  * --unlocked (the caller has made flock() do nothing, see interpose.c). */
@@ -29,6 +31,9 @@ enum {
     ADD_WRITERS = 8,
     ADD_READERS = 4,
     ADDS = 200,
+    MIXED_WRITERS = 3,
+    MIXED_READERS = 3,
+    MIXED_ROUNDS = 60,
     COMMIT_WRITERS = 4,
     COMMIT_READERS = 2,
     COMMITS_BETWEEN_CHECKPOINTS = 50,
@@ -153,9 +158,10 @@ static void main_run_adds(stress_world *world, main_crew *crew)
 {
     unsigned n_writers;
     for (unsigned i = 0; i < world->n_writers; i++)
-        crew->writers[i] = main_fork(world, stress_add, i);
+        crew->writers[i] = main_fork(world, world->mixed ? stress_mixed : stress_add, i);
     for (unsigned i = 0; i < world->n_readers; i++)
-        crew->readers[i] = main_fork(world, stress_add_reader, i);
+        crew->readers[i] =
+            main_fork(world, world->mixed ? stress_mixed_reader : stress_add_reader, i);
     do
         main_nap(0.005);
     while (main_reap_all(world, crew, &n_writers) && n_writers &&
@@ -254,7 +260,9 @@ static int main_round(stress_world *world, const stress_options *options, unsign
     }
     double seconds = fault_seconds() - since;
     if (atomic_load(&world->shared->n_failures) == 0)
-        (void)(options->adds ? stress_add_check(world) : stress_commit_check(world));
+        (void)(world->mixed    ? stress_mixed_check(world)
+               : options->adds ? stress_add_check(world)
+                               : stress_commit_check(world));
     main_report(world, seconds);
     if (world->kills)
         printf("  %u kills\n", n_killed);
@@ -265,10 +273,11 @@ static int main_round(stress_world *world, const stress_options *options, unsign
 
 static int main_usage(const char *program)
 {
-    fprintf(stderr,
-            "usage: %s adds|commits|race [--rounds N] [--seconds N] [--seed N] [--folder PATH]\n"
-            "       [--every N] [--kills] [--widen] [--ack-early] [--unlocked]\n",
-            program);
+    fprintf(
+        stderr,
+        "usage: %s adds|mixed|commits|race [--rounds N] [--seconds N] [--seed N] [--folder PATH]\n"
+        "       [--every N] [--kills] [--widen] [--ack-early] [--unlocked]\n",
+        program);
     return 2;
 }
 
@@ -322,16 +331,22 @@ static void main_make_folder(stress_world *world, const char *folder)
 
 int main(int argc, char **argv)
 {
-    stress_options options = {.rounds = 1, .adds = argc > 1 && strcmp(argv[1], "adds") == 0};
+    stress_options options = {.rounds = 1};
     stress_world world = {.seed = 20250607, .seconds = 10};
     memo_ctx_options ctx = {.size = sizeof ctx, .n_threads = 1};
     unsigned n_failed = 0;
+    world.mixed = argc > 1 && strcmp(argv[1], "mixed") == 0;
+    options.adds = world.mixed || (argc > 1 && strcmp(argv[1], "adds") == 0);
     world.races = argc > 1 && strcmp(argv[1], "race") == 0;
     if (argc < 2 || (!options.adds && !world.races && strcmp(argv[1], "commits") != 0) ||
         main_options(&world, &options, argc, argv))
         return main_usage(argv[0]);
     if (!world.every)
-        world.every = options.adds ? ADDS : COMMITS_BETWEEN_CHECKPOINTS;
+        world.every = world.mixed    ? MIXED_ROUNDS
+                      : options.adds ? ADDS
+                                     : COMMITS_BETWEEN_CHECKPOINTS;
+    if (world.mixed && world.every >= STRESS_STAMPS)
+        return main_usage(argv[0]);
     setvbuf(stdout, NULL, _IOLBF, 0);
     printf("again:");
     for (int i = 0; i < argc; i++)
@@ -341,8 +356,8 @@ int main(int argc, char **argv)
         return 2;
     world.shared = fault_shared(sizeof *world.shared);
     main_make_folder(&world, options.folder);
-    world.n_writers = options.adds ? ADD_WRITERS : COMMIT_WRITERS;
-    world.n_readers = options.adds ? ADD_READERS : COMMIT_READERS;
+    world.n_writers = world.mixed ? MIXED_WRITERS : options.adds ? ADD_WRITERS : COMMIT_WRITERS;
+    world.n_readers = world.mixed ? MIXED_READERS : options.adds ? ADD_READERS : COMMIT_READERS;
     if (options.adds) {
         snprintf(world.model, sizeof world.model, "%s/tiny.safetensors", world.dir);
     }

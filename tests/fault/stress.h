@@ -6,10 +6,12 @@
  * it knows the least and the most that may be there. Texts follow from (writer, batch, part): every
  * byte that is read is compared with something that never was in a store.
  *
- * Two kinds of work:
+ * Three kinds of work:
  *
  *   adds     processes that add through the public interface, each a given number of times, singly
  *            and in batches, beside readers that search, list, get and count (stress_adds.c)
+ *   mixed    the same with facts, actions and shredding beside readers of the past and of exports
+ *            (stress_mixed.c)
  *   commits  writers that commit small batches as fast as they can and checkpoint every so many,
  *            for a given time, beside readers (stress_commits.c, stress_readers.c). A writer has
  *            STRESS_SLOTS slots; a batch replaces what its slot holds, so the store stays small and
@@ -36,6 +38,7 @@ enum {
     STRESS_TEXT_BYTES = 1024,
     STRESS_WHY_BYTES = 600,
     STRESS_BUCKETS = 512,
+    STRESS_STAMPS = 1024, /* rounds of a writer of `mixed`, at most */
 };
 
 /* How long calls took: counts by logarithm, 16 buckets an octave of microseconds. */
@@ -47,7 +50,9 @@ typedef struct stress_times {
 /* What a writer tells the others. Batches are numbered from 1. */
 typedef struct stress_writer {
     _Atomic uint64_t n_begun, n_acked;
-    _Atomic pid_t doomed; /* the process of it that is being killed */
+    _Atomic uint64_t n_shredded;            /* of `mixed`: the last one that was shredded */
+    _Atomic int64_t when_ms[STRESS_STAMPS]; /* likewise: a moment at which this one was there */
+    _Atomic pid_t doomed;                   /* the process of it that is being killed */
     _Atomic uint64_t longest_wait_us;
 } stress_writer;
 
@@ -72,6 +77,7 @@ typedef struct stress_world {
     unsigned
         every; /* commits of a writer between two of its checkpoints; of a writer of `adds`: all */
     int widen; /* sleep where SQLite's race between checkpoint and log reset is open */
+    int mixed; /* the work of `mixed` */
     int races; /* stress_race() is what is done */
     int ack_early; /* negative control: acknowledge before the commit */
     int kills;     /* writers are killed and started again */
@@ -112,6 +118,10 @@ int stress_add_reader(stress_world *world, unsigned reader);
 int stress_add_prepare(stress_world *world);  /* in the parent: model and store */
 int stress_add_check(stress_world *world);    /* in the parent, at the end */
 uint64_t stress_add_records(uint64_t n_adds); /* of one writer after so many */
+
+int stress_mixed(stress_world *world, unsigned writer); /* stress_mixed.c; prepared as adds */
+int stress_mixed_reader(stress_world *world, unsigned reader);
+int stress_mixed_check(stress_world *world);
 
 int stress_commit(stress_world *world, unsigned writer); /* stress_commits.c */
 int stress_race(stress_world *world);

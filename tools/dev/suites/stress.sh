@@ -3,8 +3,8 @@
 # seconds and rounds; MEMO_STRESS_SECONDS=600 lets the four writers run for ten minutes.
 use_build werror
 scale=${MEMO_SCALE:-1}
-rounds=$((3 * scale)) seconds=$((75 * scale)) kills=$((20 * scale)) widen=$((6 * scale))
-[ -z "${MEMO_QUICK:-}" ] || rounds=1 seconds=3 kills=2 widen=1
+rounds=$((3 * scale)) mixed=$((5 * scale)) seconds=$((75 * scale)) kills=$((20 * scale)) widen=$((6 * scale))
+[ -z "${MEMO_QUICK:-}" ] || rounds=1 mixed=1 seconds=3 kills=2 widen=1
 seconds=${MEMO_STRESS_SECONDS:-$seconds}
 stress=build/werror/tests/stress
 interpose=$PWD/build/werror/tests/libmemo_interpose.so
@@ -24,12 +24,15 @@ run() {
 }
 
 run "8 processes x 200 adds beside 4 readers, $rounds times" $stress adds --rounds $rounds
+run "3 writers with facts, actions and shredding beside readers of the past and exports, $mixed times" \
+    $stress mixed --rounds $mixed
 run "4 writers that checkpoint every 50 commits beside 2 readers, $seconds s" \
     $stress commits --seconds $seconds
 run "the same, writers killed and started again" $stress commits --kills --seconds $kills
 run "the same, asleep where SQLite's race is open" $stress commits --widen --every 10 --seconds $widen
 run "a commit in the middle of a checkpoint" $stress race
 run "negative control: acknowledged before the commit" $stress commits --ack-early --seconds 20
+run "negative control: acknowledged before facts and shredding" $stress mixed --ack-early
 probe=build/logs/interpose.txt
 rm -f "$probe"
 env LD_PRELOAD="$interpose" MEMO_INTERPOSE_FOLDER=/ MEMO_INTERPOSE_REPORT="$probe" \
