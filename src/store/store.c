@@ -560,6 +560,34 @@ static memo_status store_check_links(const memo_store *store, memo_err *err)
                      "copy");
 }
 
+static int store_has_lock(const memo_store *store)
+{
+    struct stat st;
+    return lstat(store->lock.path, &st) == 0;
+}
+
+/* A file that is no store gets no lock beside it. Whoever writes to a store makes the lock first: while there
+ * is none, before and after the look, nobody was changing what is looked at. In any other case, and when the
+ * look fails, the check under the lock decides. The file is read by SQLite's own descriptor (lock.h). */
+static memo_status store_refuse_foreign(memo_store *store, memo_err *err)
+{
+    int64_t version = 0;
+    memo_err why = {0};
+    memo_status status;
+    if (store_has_lock(store) || store_side_bytes(store, "-wal") > 0 ||
+        store_side_bytes(store, "-journal") > 0)
+        return MEMO_OK;
+    status = memo_sql_open(&store->sql, store->path, MEMO_SQL_READ, 0, (int)store->busy_ms, &why);
+    if (!status)
+        status = memo_schema_check_header(&store->sql, memo_schema_n_steps, &version, &why);
+    memo_sql_close(&store->sql, 1);
+    if (status != MEMO_ERR_CORRUPT || store_has_lock(store))
+        return MEMO_OK;
+    if (err)
+        *err = why;
+    return status;
+}
+
 static memo_status store_fail_missing(const char *path, memo_err *err)
 {
     memo_fail(err, MEMO_ERR_NOTFOUND, "%s: no such store", path);
@@ -584,6 +612,9 @@ static memo_status store_open_at(memo_store *store, const char *path,
         return status;
     memo_mark_read(store->lock.path, &store->mark);
     store->had_log = store_side_bytes(store, "-wal") > 0;
+    if (exists && options->mode != MEMO_OPEN_READ_ONLY &&
+        (status = store_refuse_foreign(store, err)))
+        return status;
     if (options->mode != MEMO_OPEN_READ_ONLY)
         return store_open_writer(store, options->mode == MEMO_OPEN_CREATE, err);
     store->read_only = 1;

@@ -381,6 +381,9 @@ memo_status memo_store_get_version(memo_store *store, int64_t ns, const char *id
 memo_status memo_store_get_as_of(memo_store *store, int64_t ns, const char *id, int64_t as_of_ms,
                                  memo_arena *arena, memo_record *record, memo_err *err);
 
+/* When the first version was written that a namespace still has; 0: it has none. (history_rows.c) */
+memo_status memo_store_first_ms(memo_store *store, int64_t ns, int64_t *ms, memo_err *err);
+
 /* A page of records; *out with everything it points to lies in the arena. Where many records are
  * damaged the page is shorter than the limit, so that all of them can be named. */
 memo_status memo_store_list(memo_store *store, const memo_store_scope *scope,

@@ -11,6 +11,10 @@ $ memolith add tea --key t -o quiet; memolith doctor --verify
 > ok    fulltext  1 rows, index structure is right
 > ok    model     no model was given: vectors are not compared
 >       fix: memolith doctor --model FILE
+$ memolith doctor --verify --model $MEMOLITH_MODEL | grep ' model '
+> ok    model     tiny 4bd40f019c27ba49, 3 blocks whole, self-test of 8 texts passed (difference <small>)
+> ok    model     the vectors of namespace "default" come from this model
+> ok    model     a stored text embedded again differs by at most 0.0e+00 from its vector, cosine 1.000000
 $ memolith doctor --verify -o json
 > {"findings":[{"level":"ok","area":"store","message":"1 record, 1 chunk, 1 vector, 565.2 kB, schema 2","fix":null},{"level":"ok","area":"pages","message":"69 pages of 8192 bytes: structure and checksums are right","fix":null},{"level":"ok","area":"schema","message":"version 2, nothing foreign in it","fix":null},{"level":"ok","area":"records","message":"1 records and versions, all checksums match","fix":null},{"level":"ok","area":"tables","message":"0 rows of other tables, all checksums match","fix":null},{"level":"ok","area":"vectors","message":"1 vectors, all checksums match","fix":null},{"level":"ok","area":"fulltext","message":"1 rows, index structure is right","fix":null},{"level":"ok","area":"model","message":"no model was given: vectors are not compared","fix":"memolith doctor --model FILE"}],"worst":"ok"}
 $ memolith doctor --verify --env

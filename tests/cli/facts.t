@@ -150,7 +150,7 @@ $ memolith fact add Anna knows Bert --evidence nothing
 ! error[NOTFOUND]: no record "nothing"
 ? 3
 $ memolith fact add Anna knows Bert --from 2025-01-02 --to 2025-01-01
-! error[VALUE]: the fact ends at 1735689600000 ms, and begins at 1735776000000 ms: not before that
+! error[VALUE]: the fact ends at <instant>, and begins at <instant>: it must end after that
 ? 1
 $ memolith add 'short' --key short -o quiet; memolith fact add Anna knows Bert --evidence short:2-9
 ! error[VALUE]: evidence in record short: bytes 2 to 9 of a text of 5

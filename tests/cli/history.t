@@ -238,11 +238,13 @@ $ T=$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ); sleep 0.05; memolith add 'the boiler' --
 > "text":"the spare key"
 $ memolith search key -o ndjson | grep -o '"text":"[a-z ]*"'
 > "text":"the boiler"
-$ memolith search key --as-of 2020-01-01
-! error[NOTFOUND]: namespace "default" is empty: there is nothing to search
+$ memolith search key --as-of 2020-01-01; memolith search key --as-of 2020-01-01 --ns nope
+! error[NOTFOUND]: nothing was in namespace "default" at <instant>: the first record it still has was written at <instant>
+!   fix: ask for a later moment, or leave it out for now
+! error[NOTFOUND]: namespace "nope" is empty: there is nothing to search
 !   fix: memolith add "TEXT"   or   memolith import FOLDER
 ? 3
 $ memolith context key --budget 60 --as-of 2020-01-01
-! error[NOTFOUND]: namespace "default" is empty: there is nothing to search
-!   fix: memolith add "TEXT"   or   memolith import FOLDER
+! error[NOTFOUND]: nothing was in namespace "default" at <instant>: the first record it still has was written at <instant>
+!   fix: ask for a later moment, or leave it out for now
 ? 3

@@ -162,6 +162,11 @@ $ $PYTHON $HELPERS/on_terminal.py stderr -- memolith import many.ndjson -o quiet
 $ $PYTHON $HELPERS/on_terminal.py stdout -- memolith import many.ndjson
 > 0 new, 600 unchanged (1 file, 0 chunks, 0 tokens) in <time> s
 
+## a file that cannot be taken is named once
+$ mkdir n; truncate -s 65M n/big.txt; echo tea > n/a.txt; memolith import n --skip-bad
+> 1 new, 1 failed (2 files, 1 chunk, 4 tokens) in <time> s
+! warning: n/big.txt: 68157440 bytes; at most 67108864 are allowed
+
 ## what cannot be imported
 $ memolith import -
 ! error[USAGE]: import reads files, not stdin

@@ -104,7 +104,9 @@ static void test_as_of_search_says_when_nothing_was_there(void **state)
     three(e);
     assert_memo_status(memo_db_search(e->db, MEMO_STR("key"), &o, &hits, &e->err),
                        MEMO_ERR_NOTFOUND, e->err);
-    assert_contains(e->err.message, "is empty");
+    assert_contains(e->err.message, "at 2025-06-15T15:06:39.999Z");
+    assert_contains(e->err.message,
+                    "first record it still has was written at 2025-06-15T15:06:40.000Z");
     o.as_of_ms = -5;
     assert_memo_status(memo_db_search(e->db, MEMO_STR("key"), &o, &hits, &e->err), MEMO_ERR_VALUE,
                        e->err);

@@ -57,6 +57,14 @@ static void side_path(const util_env *env, const char *suffix, char out[160])
     snprintf(out, 160, "%s%s", env->path, suffix);
 }
 
+static void make_foreign(const util_env *env)
+{
+    sqlite3 *db;
+    sqlite3_open(env->path, &db);
+    sqlite3_exec(db, "CREATE TABLE t(a); INSERT INTO t VALUES(1)", NULL, NULL, NULL);
+    sqlite3_close(db);
+}
+
 /* ---- what is not a store ------------------------------------------------------------------- */
 
 static void test_open_missing_and_empty(void **state)
@@ -84,12 +92,7 @@ static void test_open_refuses_other_files(void **state)
     util_spill(env->path, "hello", 5);
     refused_in_all_modes(env, MEMO_ERR_CORRUPT, "no SQLite header");
     unlink(env->path);
-    {
-        sqlite3 *db;
-        sqlite3_open(env->path, &db);
-        sqlite3_exec(db, "CREATE TABLE t(a); INSERT INTO t VALUES(1)", NULL, NULL, NULL);
-        sqlite3_close(db);
-    }
+    make_foreign(env);
     bytes = util_slurp(env->path, &n);
     refused_in_all_modes(env, MEMO_ERR_CORRUPT, "application id 0x00000000");
     {
@@ -106,6 +109,36 @@ static void test_open_refuses_other_files(void **state)
     assert_int_equal(truncate(env->path, 0), 0);
     util_spill(wal, "some log", 8);
     util_fails(MEMO_ERR_CORRUPT, "was cut", open_mode(env, MEMO_OPEN_CREATE, err));
+}
+
+/* A file that is no store is left without a lock beside it; one that has a lock is looked at under it. */
+static void test_open_leaves_no_lock_beside_other_files(void **state)
+{
+    static const memo_open_mode modes[] = {MEMO_OPEN_CREATE, MEMO_OPEN_EXISTING};
+    util_env *env = *state;
+    char lock[160];
+    struct stat st;
+    side_path(env, "-lock", lock);
+    for (size_t i = 0; i < 2; i++) {
+        util_spill(env->path, "hello, this is a text", 21);
+        util_fails(MEMO_ERR_CORRUPT, "no SQLite header", open_mode(env, modes[i], err));
+        assert_int_equal(lstat(lock, &st), -1);
+        unlink(env->path);
+        make_foreign(env);
+        util_fails(MEMO_ERR_CORRUPT, "application id 0x00000000", open_mode(env, modes[i], err));
+        assert_int_equal(lstat(lock, &st), -1);
+        unlink(env->path);
+    }
+    util_spill(env->path, "", 0); /* may become one */
+    make_store(env);
+    assert_int_equal(lstat(lock, &st), 0);
+    util_spill(env->path, "hello", 5);
+    refused_in_all_modes(env, MEMO_ERR_CORRUPT, "no SQLite header");
+    unlink(env->path);
+    make_store(env);
+    unlink(lock); /* a copy that came without it */
+    memo_store_close(util_open(env, MEMO_OPEN_EXISTING));
+    assert_int_equal(lstat(lock, &st), 0);
 }
 
 static void test_open_refuses_damaged_headers_and_cut_files(void **state)
@@ -541,6 +574,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_open_missing_and_empty),
         CASE(test_open_refuses_other_files),
+        CASE(test_open_leaves_no_lock_beside_other_files),
         CASE(test_open_refuses_damaged_headers_and_cut_files),
         CASE(test_open_refuses_newer_schema),
         CASE(test_open_refuses_foreign_schema_objects),

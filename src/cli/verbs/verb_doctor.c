@@ -275,8 +275,10 @@ static memo_status doctor_check(cli_app *app, memo_err *err)
     if (!cli_args_has(&app->args, OPT_VERIFY)) {
         doctor_unknown_variables(&state);
         doctor_machine(&state);
-        doctor_model(&state);
     }
+    if (!cli_args_has(&app->args, OPT_VERIFY) ||
+        app->settings.values[OPT_MODEL].origin == CLI_FROM_FLAG) /* the store alone, unless asked */
+        doctor_model(&state);
     doctor_store(&state);
     if (app->out.format != CLI_FORMAT_TEXT) {
         cli_json_close(out, ']');

@@ -17,7 +17,9 @@ static void import_on_bad(void *user, const char *path, uint64_t line, const mem
 {
     cli_app *app = user;
     cli_progress_clear(&app->progress);
-    if (line > 0)
+    if (line == 0 && strncmp(why->message, path, strlen(path)) == 0) /* it names the file itself */
+        cli_warn("%s", why->message);
+    else if (line > 0)
         cli_warn("%s: line %" PRIu64 ": %s", path, line, why->message);
     else
         cli_warn("%s: %s", path, why->message);

@@ -6,6 +6,7 @@
  * other change is a retraction and a new fact that takes the evidence along. */
 #include <string.h>
 
+#include "base/dates.h"
 #include "base/error.h"
 #include "base/utf8.h"
 #include "memory/facts/db_facts.h"
@@ -49,10 +50,13 @@ static memo_status facts_check(const memo_fact_in *in, memo_err *err)
     if (!(in->confidence >= 0 && in->confidence <= 1))
         return memo_fail(err, MEMO_ERR_VALUE, "a confidence of %g: it is above 0 and at most 1",
                          in->confidence);
-    if (in->valid_to_ms && in->valid_from_ms && in->valid_to_ms <= in->valid_from_ms)
+    if (in->valid_to_ms && in->valid_from_ms && in->valid_to_ms <= in->valid_from_ms) {
+        char to[MEMO_DATE_BYTES], from[MEMO_DATE_BYTES];
+        memo_date_format(in->valid_to_ms, 1, to);
+        memo_date_format(in->valid_from_ms, 1, from);
         return memo_fail(err, MEMO_ERR_VALUE,
-                         "the fact ends at %lld ms, and begins at %lld ms: not before that",
-                         (long long)in->valid_to_ms, (long long)in->valid_from_ms);
+                         "the fact ends at %s, and begins at %s: it must end after that", to, from);
+    }
     if ((in->clear_from && in->valid_from_ms) || (in->clear_to && in->valid_to_ms))
         return memo_fail(err, MEMO_ERR_VALUE,
                          "a fact that has a %s and is to have none: clear_%s is set with it",

@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/dates.h"
 #include "base/error.h"
 #include "base/utf8.h"
 #include "memory/feedback/search_log.h"
@@ -107,6 +108,26 @@ static memo_status search_fail_empty(const char *ns, memo_err *err)
 {
     memo_fail(err, MEMO_ERR_NOTFOUND, "namespace \"%s\" is empty: there is nothing to search", ns);
     return memo_hint(err, MEMO_ERR_NOTFOUND, "memolith add \"TEXT\"   or   memolith import FOLDER");
+}
+
+/* Of a search in the past: when the namespace had its first record, if it has any. */
+static memo_status search_fail_before(search_work *w, const char *ns, memo_err *err)
+{
+    char asked[MEMO_DATE_BYTES], first[MEMO_DATE_BYTES];
+    int64_t first_ms = 0;
+    memo_status status = memo_store_first_ms(w->present->store, w->lanes.scope.ns, &first_ms, err);
+
+    if (status)
+        return status;
+    if (!first_ms)
+        return search_fail_empty(ns, err);
+    memo_date_format(w->options.as_of_ms, 1, asked);
+    memo_date_format(first_ms, 1, first);
+    memo_fail(err, MEMO_ERR_NOTFOUND,
+              "nothing was in namespace \"%s\" at %s: the first record it still has was written at "
+              "%s",
+              ns, asked, first);
+    return memo_hint(err, MEMO_ERR_NOTFOUND, "ask for a later moment, or leave it out for now");
 }
 
 /* A ready vector needs no model: it must have the dimension of the namespace's vectors. */
@@ -231,7 +252,8 @@ static memo_status search_count(search_work *w, memo_err *err)
     status = memo_store_count(w->db->store, &all, &n_records, &n_chunks, err);
     if (status || n_records)
         return status;
-    return search_fail_empty(memo_db_ns_name(w->options.ns), err);
+    return w->options.as_of_ms ? search_fail_before(w, memo_db_ns_name(w->options.ns), err)
+                               : search_fail_empty(memo_db_ns_name(w->options.ns), err);
 }
 
 /* Run one lane. With several, damage that stops this one does not stop the search. */

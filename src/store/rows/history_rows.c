@@ -243,6 +243,32 @@ memo_status memo_store_get_as_of(memo_store *store, int64_t ns, const char *id, 
     return memo_store_read(store, past_run_as_of, &args, NULL, err);
 }
 
+static memo_status past_run_first(memo_store *store, memo_sql *sql, void *user, memo_err *err)
+{
+    past_args *a = user;
+    int more;
+    memo_status status;
+    (void)store;
+    memo_stmt st = memo_stmt_once(sql,
+                                  "SELECT min(at) FROM (SELECT min(updated_ms) at FROM records"
+                                  " WHERE ns = ?1 UNION ALL SELECT min(updated_ms) FROM versions"
+                                  " WHERE ns = ?1)",
+                                  "look for its first version");
+    memo_stmt_int(&st, a->ns);
+    status = memo_stmt_step(&st, &more, err);
+    a->as_of_ms = !status && more ? memo_stmt_col_int(&st, 0) : 0;
+    memo_stmt_done(&st);
+    return status;
+}
+
+memo_status memo_store_first_ms(memo_store *store, int64_t ns, int64_t *ms, memo_err *err)
+{
+    past_args args = {.ns = ns};
+    memo_status status = memo_store_read(store, past_run_first, &args, NULL, err);
+    *ms = args.as_of_ms;
+    return status;
+}
+
 /* ---- all of a scope ------------------------------------------------------------------------ */
 
 /* Table `past`: the newest version that had been written by then, of every record that is still
