@@ -150,7 +150,8 @@ typedef struct memo_hits {
  * memory, undoes later changes in the copy and embeds texts that have changed; it is kept for the
  * searches of the same moment that follow, until the store changes or the present is searched. Vectors
  * that were given ready are not kept with versions: where no embedder is, those texts are found by words
- * only. Such a search has no search_id; a damaged page fails it with MEMO_ERR_CORRUPT.
+ * only. Such a search has no search_id; a damaged page fails it with MEMO_ERR_CORRUPT, a deadline that
+ * passes while the store is copied with MEMO_ERR_DEADLINE.
  *
  * Never fewer than min(k, matches of the filter) hits in dense and hybrid mode.
  * MEMO_ERR_NOTFOUND: the namespace is empty; MEMO_ERR_MISMATCH: its vectors come from another model

@@ -32,6 +32,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/ctx.h"
 #include "store/filter/filter.h"
 
 #define MEMO_STORE_SCHEMA_VERSION 2
@@ -403,6 +404,7 @@ typedef struct memo_store_past {
     memo_store_cut_fn cut; /* asked for versions whose words have changed since */
     void *user;
     memo_store_damage *damage; /* grows by records whose version of then is damaged; or NULL */
+    memo_deadline deadline;    /* of copying */
 } memo_store_past;
 
 /* memo_store_open_past() -- a copy of the store in memory, only to be read, in which a namespace is as it
@@ -410,7 +412,8 @@ typedef struct memo_store_past {
  * times.
  *
  * MEMO_ERR_CORRUPT at a damaged page, MEMO_ERR_LIMIT when the file is larger than the context's memory
- * limit. Cost: all pages are copied; then as much as writing each record
+ * limit, MEMO_ERR_DEADLINE when it passes with pages still to be copied: they are looked at in groups of
+ * 4 MiB. Cost: all pages are copied; then as much as writing each record
  * that has changed since, and `cut` of those whose words have. */
 memo_status memo_store_open_past(memo_store *store, const memo_store_past *ask, memo_store **past,
                                  memo_err *err);

@@ -178,6 +178,34 @@ static void test_as_of_search_keeps_its_deadline(void **state)
     assert_string_equal(found(e, "key", at(500)), "a1"); /* what was cut short is not kept */
 }
 
+/* Of a store that is copied in several groups of pages not all is copied when it is too late already. */
+static void test_as_of_search_is_not_copied_beyond_its_deadline(void **state)
+{
+    enum { BYTES = 6 << 20 };
+    db_env *e = *state;
+    memo_search_options o = at(500);
+    memo_hits *hits = NULL;
+    char *text = malloc(BYTES);
+    memo_record_in in = {
+        .size = sizeof in, .key = "z", .text = {text, BYTES}, .chunking = MEMO_CHUNK_NONE};
+    assert_non_null(text);
+    three(e);
+    for (size_t i = 0; i < BYTES; i++)
+        text[i] = i % 7 == 6 ? ' ' : "abcdefgh"[i / 7 % 8];
+    db_put(e, in);
+    free(text);
+    o.size = sizeof o;
+    o.deadline_ms = -1;
+    assert_memo_status(memo_db_search(e->db, MEMO_STR("key"), &o, &hits, &e->err),
+                       MEMO_ERR_DEADLINE, e->err);
+    assert_contains(e->err.message, "deadline");
+    assert_null(hits);
+    assert_null(e->db->past);
+    assert_string_equal(found(e, "key", at(500)), "a1");
+    assert_memo_ok(memo_db_search(e->db, MEMO_STR("key"), &o, &hits, &e->err), e->err);
+    memo_hits_free(hits); /* the copy is there by now: nothing is late */
+}
+
 static void test_as_of_context_cites_what_was(void **state)
 {
     db_env *e = *state;
@@ -305,6 +333,7 @@ int main(void)
         db_test(test_as_of_search_knows_the_facts_of_then),
         db_test(test_as_of_search_names_damaged_versions),
         db_test(test_as_of_search_keeps_its_deadline),
+        db_test(test_as_of_search_is_not_copied_beyond_its_deadline),
         db_test(test_as_of_context_cites_what_was),
         db_test(test_as_of_search_is_not_freed_by_its_own_callback),
         db_test(test_as_of_search_learns_a_dimension_once),

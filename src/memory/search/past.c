@@ -115,7 +115,11 @@ static memo_status past_make(memo_db *db, const memo_past_ask *ask, const memo_s
 {
     struct memo_past *past = memo_calloc(1, sizeof *past);
     past_work w = {.db = db, .ask = ask, .past = past};
-    memo_store_past make = {.ns = ns->id, .as_of_ms = ask->as_of_ms, .cut = past_cut, .user = &w};
+    memo_store_past make = {.ns = ns->id,
+                            .as_of_ms = ask->as_of_ms,
+                            .cut = past_cut,
+                            .user = &w,
+                            .deadline = ask->deadline};
     memo_status status;
 
     if (!past)

@@ -21,7 +21,8 @@ typedef struct memo_past_ask {
  *   partial  out: the deadline passed; texts that have changed since are found by words only
  *   damage   grows by records whose version of then is damaged
  *
- * MEMO_ERR_NOTFOUND: no such namespace. */
+ * MEMO_ERR_NOTFOUND: no such namespace; MEMO_ERR_DEADLINE: it passed before the store was copied, and
+ * nothing is kept. */
 memo_status memo_past_get(memo_db *db, const memo_past_ask *ask, memo_db **past, int *partial,
                           memo_store_damage *damage, memo_err *err);
 

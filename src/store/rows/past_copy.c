@@ -167,6 +167,23 @@ static memo_status past_copy_rewind(past_copy *p, memo_err *err)
     return status;
 }
 
+static int past_copy_late(void *user, const memo_progress *progress)
+{
+    const past_copy *p = user;
+    return progress->done < progress->total && memo_deadline_passed(p->ask->deadline);
+}
+
+static memo_status past_copy_pages(memo_store *from, past_copy *p, memo_err *err)
+{
+    const memo_copy_progress watch = {past_copy_late, p};
+    memo_status status = memo_copy_into(&from->sql, &p->store->sql, &watch, err);
+    if (status == MEMO_ERR_CANCELLED) /* by nobody else */
+        status =
+            memo_fail(err, MEMO_ERR_DEADLINE,
+                      "the deadline passed while the store was copied to be searched as it was");
+    return status;
+}
+
 static memo_status past_copy_make(memo_store *from, past_copy *p, memo_err *err)
 {
     memo_store *store = p->store;
@@ -188,7 +205,7 @@ static memo_status past_copy_make(memo_store *from, past_copy *p, memo_err *err)
     snprintf(text, sizeof text, "PRAGMA page_size = %d", MEMO_PAGE_BYTES);
     status = memo_sql_exec(&store->sql, text, "copy it", err);
     if (!status)
-        status = memo_copy_into(&from->sql, &store->sql, NULL, err);
+        status = past_copy_pages(from, p, err);
     if (!status)
         status = memo_sql_setup(&store->sql, err);
     return status ? status : past_copy_rewind(p, err);
