@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "db_util.h"
 
+#include <sqlite3.h>
+
+#include "memory/db.h"
+#include "store/store_inner.h"
+
 static memo_records *get(db_env *e, const char *id)
 {
     memo_records *r = NULL;
@@ -477,6 +482,41 @@ static void test_db_survives_lack_of_memory(void **state)
     }
 }
 
+/* How often a record was read by its row id, as it is for the ids that another one names. */
+static int n_rid_reads(db_env *e)
+{
+    int n = 0;
+    for (sqlite3_stmt *st = NULL; (st = sqlite3_next_stmt(e->db->store->sql.db, st));)
+        if (strstr(sqlite3_sql(st), " FROM records WHERE rid = ?"))
+            n += sqlite3_stmt_status(st, SQLITE_STMTSTATUS_RUN, 0);
+    return n;
+}
+
+/* A parent of many parts may be a long text: it is read and hashed once a list. */
+static void test_db_list_reads_a_parent_once(void **state)
+{
+    db_env *e = *state;
+    const memo_list_options all = {.size = sizeof all, .limit = 100, .where = "parent exists"};
+    char key[16];
+    memo_records *r = NULL;
+    const memo_add_result even = db_add(e, "p0", "the first book"),
+                          odd = db_add(e, "p1", "the second book");
+    for (int i = 0; i < 20; i++) {
+        snprintf(key, sizeof key, "part %d", i);
+        memo_record_in in = db_record(key, key);
+        in.parent = i % 2 ? "p1" : "p0";
+        db_put(e, in);
+    }
+    const int before = n_rid_reads(e);
+    assert_memo_ok(memo_db_list(e->db, &all, &r, &e->err), e->err);
+    assert_int_equal(n_rid_reads(e) - before, 2);
+    assert_int_equal(r->n, 20);
+    for (size_t i = 0; i < r->n; i++)
+        assert_string_equal(r->records[i].parent,
+                            atoi(r->records[i].key + 5) % 2 ? odd.id : even.id);
+    memo_records_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -496,6 +536,7 @@ int main(void)
         db_test(test_db_lists_in_pages),
         db_test(test_db_list_of_an_empty_store_is_empty),
         db_test(test_db_survives_lack_of_memory),
+        db_test(test_db_list_reads_a_parent_once),
     };
     return cmocka_run_group_tests(tests, db_setup_group, db_teardown_group);
 }

@@ -166,7 +166,7 @@ static memo_status change_take_record(memo_sql *sql, change_args *a, const memo_
     if (!status)
         status = memo_row_publish(&row, change->ns, 1, a->arena, record, err);
     if (!status)
-        status = memo_related_read(sql, &row, a->arena, record, &damage, err);
+        status = memo_related_read(sql, &row, a->arena, NULL, record, &damage, err);
     if (status)
         return status;
     a->out->n_damaged += damage.n > 0;

@@ -84,7 +84,7 @@ static memo_status past_take(memo_sql *sql, const past_args *a, const memo_row *
                              memo_record *out, memo_err *err)
 {
     memo_status status = memo_row_publish(row, a->ns_name, 1, a->arena, out, err);
-    return status ? status : memo_related_parent(sql, row, a->arena, out, a->damage, err);
+    return status ? status : memo_related_parent(sql, row, a->arena, NULL, out, a->damage, err);
 }
 
 static void past_note(const past_args *a, const memo_row *now, int64_t version)

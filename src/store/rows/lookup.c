@@ -74,7 +74,7 @@ static memo_status lookup_record_by(memo_sql *sql, const char *constant, const g
     if (!status && *found)
         status = memo_row_publish(&row, ns, 1, a->arena, a->out, err);
     if (!status && *found)
-        status = memo_related_read(sql, &row, a->arena, a->out, a->damage, err);
+        status = memo_related_read(sql, &row, a->arena, NULL, a->out, a->damage, err);
     memo_stmt_done(&st);
     return status;
 }
@@ -202,6 +202,7 @@ typedef struct list_args {
     memo_arena *arena;
     memo_records *out;
     memo_store_damage *damage;
+    memo_related_parents parents;
 } list_args;
 
 /* Past a bad page the rows are read as they lie: an entry of an index may lead to another's row. */
@@ -247,14 +248,15 @@ static int list_repeats(const list_args *a, const memo_row *row)
            strcmp(a->out->records[a->out->n - 1].id, row->id.bytes) == 0;
 }
 
-static memo_status list_take(memo_sql *sql, const list_args *a, const memo_row *row, const char *ns,
+static memo_status list_take(memo_sql *sql, list_args *a, const memo_row *row, const char *ns,
                              memo_record *out, memo_err *err)
 {
     memo_status status = memo_row_publish(row, ns, 1, a->arena, out, err);
     if (status)
         return status;
-    return a->scope->as_of ? memo_related_parent(sql, row, a->arena, out, a->damage, err)
-                           : memo_related_read(sql, row, a->arena, out, a->damage, err);
+    return a->scope->as_of
+               ? memo_related_parent(sql, row, a->arena, &a->parents, out, a->damage, err)
+               : memo_related_read(sql, row, a->arena, &a->parents, out, a->damage, err);
 }
 
 static memo_status list_run(memo_store *store, memo_sql *sql, void *user, memo_err *err)
@@ -270,6 +272,7 @@ static memo_status list_run(memo_store *store, memo_sql *sql, void *user, memo_e
     if (status)
         return status;
     memset(a->out, 0, sizeof *a->out);
+    memset(&a->parents, 0, sizeof a->parents);
     a->damage->n = a->damage->n_ids = 0;
     records = memo_arena_array(a->arena, a->options->limit, sizeof *records);
     if (!records)

@@ -174,19 +174,36 @@ static memo_status related_walk(const related_read *r, const char *constant, int
     return status;
 }
 
+/* One that is not there or damaged is asked for again: each of its parts names that. */
 memo_status memo_related_parent(memo_sql *sql, const memo_row *row, memo_arena *arena,
-                                memo_record *out, memo_store_damage *damage, memo_err *err)
+                                memo_related_parents *parents, memo_record *out,
+                                memo_store_damage *damage, memo_err *err)
 {
+    enum { PLACES = sizeof parents->met / sizeof *parents->met };
     const related_read r = related_begin(sql, row, arena, damage);
-    return row->parent ? related_id(&r, row->parent, &out->parent, err) : MEMO_OK;
+    const size_t place = (uint64_t)row->parent % PLACES;
+    memo_status status;
+    if (!row->parent)
+        return MEMO_OK;
+    if (parents && parents->met[place].rid == row->parent) {
+        out->parent = parents->met[place].id;
+        return MEMO_OK;
+    }
+    status = related_id(&r, row->parent, &out->parent, err);
+    if (!status && parents && out->parent) {
+        parents->met[place].rid = row->parent;
+        parents->met[place].id = out->parent;
+    }
+    return status;
 }
 
 memo_status memo_related_read(memo_sql *sql, const memo_row *row, memo_arena *arena,
-                              memo_record *out, memo_store_damage *damage, memo_err *err)
+                              memo_related_parents *parents, memo_record *out,
+                              memo_store_damage *damage, memo_err *err)
 {
     const related_read r = related_begin(sql, row, arena, damage);
     related_ends from, to;
-    memo_status status = memo_related_parent(sql, row, arena, out, damage, err);
+    memo_status status = memo_related_parent(sql, row, arena, parents, out, damage, err);
     if (!status)
         status = related_walk(&r,
                               "SELECT rid, other, kind, made_ms, score, checksum FROM links"

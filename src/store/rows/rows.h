@@ -92,14 +92,26 @@ memo_status memo_ns_name(memo_sql *sql, int64_t ns, memo_arena *arena, const cha
 /* Put the names of a read's damage into what it gives. (lookup.c) */
 memo_status memo_damage_list(const memo_store_damage *damage, memo_records *out, memo_err *err);
 
+/* Parents that a list has met already, so that the text of one with many parts is not read and hashed
+ * for each of them; of two whose numbers fall together the later one stays. Zeroed at first; ids are in
+ * the list's arena. */
+typedef struct memo_related_parents {
+    struct {
+        int64_t rid;
+        const char *id;
+    } met[128];
+} memo_related_parents;
+
 /* The id of its parent, also of an earlier version. What fails its checksum on the way is left out and
- * named in `damage` (or NULL) as "links of ID". */
+ * named in `damage` (or NULL) as "links of ID". `parents` NULL: nothing is kept. */
 memo_status memo_related_parent(memo_sql *sql, const memo_row *row, memo_arena *arena,
-                                memo_record *out, memo_store_damage *damage, memo_err *err);
+                                memo_related_parents *parents, memo_record *out,
+                                memo_store_damage *damage, memo_err *err);
 /* The ids of its parent, of what it supersedes and of what supersedes it, of what it is like, and
  * whether it is an echo. */
 memo_status memo_related_read(memo_sql *sql, const memo_row *row, memo_arena *arena,
-                              memo_record *out, memo_store_damage *damage, memo_err *err);
+                              memo_related_parents *parents, memo_record *out,
+                              memo_store_damage *damage, memo_err *err);
 
 /* Write: the tombstone of a record (ns, rid, id, key) that goes with change `seq`. */
 memo_status memo_tombstone_put(memo_sql *sql, const memo_row *row, int64_t seq, int64_t now_ms,
