@@ -598,6 +598,72 @@ static void test_db_doctor_compares_model_and_vectors(void **state)
     memo_model_close(other);
 }
 
+/* The keys of the hits for "key", first letters in order. */
+static const char *pinned_found(db_env *e, memo_search_options o)
+{
+    static char out[32];
+    memo_hits *hits = NULL;
+    size_t n = 0;
+    o.size = sizeof o;
+    assert_memo_ok(memo_db_search(e->db, MEMO_STR("key"), &o, &hits, &e->err), e->err);
+    for (char c = 'a'; c <= 'z'; c++)
+        for (size_t i = 0; i < hits->n; i++)
+            if (hits->hits[i].key[0] == c)
+                out[n++] = c;
+    out[n] = 0;
+    memo_hits_free(hits);
+    return out;
+}
+
+/* A pinned record does not expire: every lane, filter and moment finds it as long as it is pinned. */
+static void test_search_finds_a_pinned_record_that_has_expired(void **state)
+{
+    static const memo_search_mode modes[] = {MEMO_SEARCH_HYBRID, MEMO_SEARCH_DENSE,
+                                             MEMO_SEARCH_LEXICAL};
+    static const int yes = 1, no = 0;
+    static const char *const tags[] = {"t"};
+    db_env *e = *state;
+    memo_record_in in = db_record("pinned", "the spare key");
+    const memo_record_edit unpin = {.size = sizeof unpin, .pinned = &no};
+    in.tags = tags;
+    in.n_tags = 1;
+    in.expires_ms = DB_NOW + 1000;
+    in.pinned = &yes;
+    db_put(e, in);
+    in.key = "gone";
+    in.pinned = &no;
+    db_put(e, in);
+    db_add(e, "stays", "a key of the garden");
+    e->now_ms += 1000; /* hidden from this very moment on */
+    for (size_t i = 0; i < 6; i++) {
+        memo_search_options o = {.mode = modes[i % 3]};
+        if (i == 3)
+            e->db->index.min_rows = 1; /* by the index of the vectors, too */
+        assert_string_equal(pinned_found(e, o), "ps");
+        o.chunks = 1;
+        assert_string_equal(pinned_found(e, o), "ps");
+        o.where = "pinned = true and expires <= now";
+        assert_string_equal(pinned_found(e, o), "p");
+        o.where = "expires <= now";
+        assert_string_equal(pinned_found(e, o), "p");
+        o.where = "tags = 't'"; /* found by the index of the tags */
+        assert_string_equal(pinned_found(e, o), "p");
+        o.where = NULL;
+        o.as_of_ms = DB_NOW + 999;
+        assert_string_equal(pinned_found(e, o), "gps");
+        o.as_of_ms = DB_NOW + 1000;
+        assert_string_equal(pinned_found(e, o), "ps");
+    }
+    e->now_ms += 1000;
+    assert_memo_ok(memo_db_edit(e->db, NULL, "pinned", &unpin, NULL, &e->err), e->err);
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(pinned_found(e, (memo_search_options){.mode = modes[i]}), "s");
+        assert_string_equal(
+            pinned_found(e, (memo_search_options){.mode = modes[i], .as_of_ms = DB_NOW + 1500}),
+            "ps"); /* it was pinned then */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -623,6 +689,7 @@ int main(void)
         db_test(test_search_explains_how_it_went),
         db_test(test_search_survives_lack_of_memory),
         db_test(test_db_doctor_compares_model_and_vectors),
+        db_test(test_search_finds_a_pinned_record_that_has_expired),
     };
     return cmocka_run_group_tests(tests, db_setup_group, db_teardown_group);
 }
