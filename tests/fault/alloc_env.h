@@ -36,6 +36,7 @@ typedef enum alloc_flags {
     ALLOC_PREPARES = 256, /* the run changes the store before its call */
     ALLOC_CONTROL = 512,  /* wrong on purpose: must be detected */
     ALLOC_DAMAGED = 1024, /* the copy has a page with a wrong bit in it */
+    ALLOC_SLOW = 2048,    /* waits: with a stride, fewer of its points */
 } alloc_flags;
 
 typedef struct alloc_env {

@@ -27,6 +27,7 @@ enum {
     POINTS_OUT_BYTES = 1 << 17,
     POINTS_MAX_PRINTED = 40,
     POINTS_HANG_SECONDS = 60,
+    POINTS_SLOW = 8, /* times the stride: of scenarios that wait */
     POINTS_FEW = 64, /* allocations of a scenario of which none is left out */
 };
 
@@ -416,6 +417,8 @@ static void points_sweep(points_plan *p, size_t job, const alloc_scenario *s)
 {
     points_worker *w = &p->workers[job];
     w->stride = w->truth.n_allocations <= POINTS_FEW ? 1 : p->stride;
+    if (w->stride > 1 && (s->flags & ALLOC_SLOW))
+        w->stride *= POINTS_SLOW;
     for (; w->mode <= p->max_gap; w->mode++, w->n = 0) {
         if (w->n == 0)
             w->n =

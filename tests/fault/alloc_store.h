@@ -410,7 +410,7 @@ static const alloc_scenario alloc_store_scenarios[] = {
     {"doctor", ALLOC_DB, alloc_run_doctor, NULL, 0, 0},
     {"doctor without a model", ALLOC_DB | ALLOC_NO_MODEL, alloc_run_doctor, NULL, 0, 0},
     {"doctor read-only", ALLOC_DB | ALLOC_READ_ONLY | ALLOC_LOG, alloc_run_doctor, NULL, 0, 0},
-    {"doctor of damage", ALLOC_DB | ALLOC_DAMAGED, alloc_run_doctor, NULL, 0, 0},
+    {"doctor of damage", ALLOC_DB | ALLOC_DAMAGED | ALLOC_SLOW, alloc_run_doctor, NULL, 0, 0},
     {"get damage", ALLOC_DB | ALLOC_DAMAGED, alloc_run_get, "n-3", 0, 0},
     {"get beside damage", ALLOC_DB | ALLOC_DAMAGED, alloc_run_get, "n-1", 0, 0},
     {"list with damage", ALLOC_DB | ALLOC_DAMAGED, alloc_run_list, NULL, 0, 0},
