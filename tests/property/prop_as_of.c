@@ -90,34 +90,52 @@ static void random_step(db_env *e, memo_rng *rng, memo_db *const *frozen, size_t
 
 /* ---- comparing ----------------------------------------------------------------------------- */
 
-static void fail_at(const char *what, const char *query, const memo_search_options *o, size_t hit)
+/* What a search gave twice, and the first thing in which the two differ. */
+typedef struct outcome {
+    size_t n;
+    char why[300];
+} outcome;
+
+static void differ_at(outcome *out, const char *what, size_t hit)
 {
-    fail_msg("seed %llu: \"%s\" where %s, mode %d: %s of hit %zu differs", (unsigned long long)seed,
-             query, o->where ? o->where : "-", (int)o->mode, what, hit + 1);
+    if (!out->why[0])
+        snprintf(out->why, sizeof out->why, "%s of hit %zu differs", what, hit + 1);
 }
 
-static void compare_hit(const memo_hit *a, const memo_hit *b, const char *query,
-                        const memo_search_options *o, size_t i)
+static void compare_hit(const memo_hit *a, const memo_hit *b, size_t i, outcome *out)
 {
     if (strcmp(a->id, b->id) != 0)
-        fail_at("the id", query, o, i);
+        differ_at(out, "the id", i);
     if (a->version != b->version || a->updated_ms != b->updated_ms ||
         a->created_ms != b->created_ms)
-        fail_at("the version", query, o, i);
+        differ_at(out, "the version", i);
     if (strcmp(a->text, b->text) != 0 || strcmp(a->title, b->title) != 0 ||
         strcmp(a->metadata_json, b->metadata_json) != 0 || a->n_tags != b->n_tags ||
         strcmp(a->terms, b->terms) != 0)
-        fail_at("the content", query, o, i);
+        differ_at(out, "the content", i);
     if (a->score != b->score)
-        fail_at("the score", query, o, i);
+        differ_at(out, "the score", i);
     for (int lane = 0; lane < MEMO_N_LANES; lane++)
         if (a->lanes[lane].rank != b->lanes[lane].rank ||
             a->lanes[lane].score != b->lanes[lane].score)
-            fail_at(memo_lane_name((memo_lane)lane), query, o, i);
+            differ_at(out, memo_lane_name((memo_lane)lane), i);
 }
 
-/* The same search in the past and in the store that was stopped there. */
-static size_t compare(db_env *e, memo_rng *rng, memo_db *frozen, int64_t moment)
+static void compare_hits(const memo_hits *past, const memo_hits *stopped, outcome *out)
+{
+    out->n = past->n;
+    if (past->n != stopped->n || past->n_searched != stopped->n_searched)
+        snprintf(out->why, sizeof out->why,
+                 "%zu hits of %zu, and %zu of %zu in the store that was stopped", past->n,
+                 past->n_searched, stopped->n, stopped->n_searched);
+    for (size_t i = 0; i < past->n && !out->why[0]; i++)
+        compare_hit(&past->hits[i], &stopped->hits[i], i, out);
+    assert_string_equal(past->search_id, "");
+}
+
+/* The same search as of `asked_ms` and in the store that was stopped at `stopped_ms`. */
+static void compare(db_env *e, memo_rng *rng, memo_db *frozen, int64_t asked_ms, int64_t stopped_ms,
+                    outcome *out)
 {
     static const char *const filters[] = {NULL,
                                           NULL,
@@ -132,33 +150,42 @@ static size_t compare(db_env *e, memo_rng *rng, memo_db *frozen, int64_t moment)
                              .chunks = (int)memo_rng_below(rng, 2),
                              .recency = memo_rng_below(rng, 3) ? 0 : 0.7};
     int64_t now = e->now_ms;
-    char query[200];
+    char query[200], why[300];
     memo_hits *past = NULL, *stopped = NULL;
     memo_status a, b;
-    size_t n = 0;
+    *out = (outcome){.n = 0};
     random_words(rng, query);
-    o.as_of_ms = moment;
+    o.as_of_ms = asked_ms;
     a = memo_db_search(e->db, MEMO_STR(query), &o, &past, &e->err);
-    e->now_ms = moment;
+    e->now_ms = stopped_ms;
     o.as_of_ms = 0;
     b = memo_db_search(frozen, MEMO_STR(query), &o, &stopped, &e->err);
     e->now_ms = now;
-    assert_int_equal(a, b);
-    if (a == MEMO_OK) {
-        if (past->n != stopped->n || past->n_searched != stopped->n_searched)
-            fail_msg(
-                "seed %llu: \"%s\" where %s: %zu hits of %zu, and %zu of %zu in the store that "
-                "was stopped",
-                (unsigned long long)seed, query, o.where ? o.where : "-", past->n, past->n_searched,
-                stopped->n, stopped->n_searched);
-        for (size_t i = 0; i < past->n; i++)
-            compare_hit(&past->hits[i], &stopped->hits[i], query, &o, i);
-        assert_string_equal(past->search_id, "");
-        n = past->n;
+    if (a != b)
+        snprintf(out->why, sizeof out->why, "%s and %s", memo_status_name(a), memo_status_name(b));
+    else if (a == MEMO_OK)
+        compare_hits(past, stopped, out);
+    if (out->why[0]) {
+        snprintf(why, sizeof why, "%.120s", out->why);
+        snprintf(out->why, sizeof out->why, "\"%.100s\" where %s, mode %d: %.120s", query,
+                 o.where ? o.where : "-", (int)o.mode, why);
     }
     memo_hits_free(past);
     memo_hits_free(stopped);
-    return n;
+}
+
+/* Negative control: a store that was stopped at another moment is told from the one asked for. */
+static void check_control(db_env *e, memo_rng *rng, memo_db *const *frozen, const int64_t *moments)
+{
+    size_t n_noticed = 0;
+    for (int i = 0; i < N_SEARCHES; i++) {
+        outcome out;
+        compare(e, rng, frozen[N_MOMENTS - 1], moments[0], moments[N_MOMENTS - 1], &out);
+        n_noticed += out.why[0] != 0;
+    }
+    if (n_noticed == 0)
+        fail_msg("seed %llu: another moment is not told from the one asked for",
+                 (unsigned long long)seed);
 }
 
 static void one_history(db_env *e, uint64_t this_seed)
@@ -186,9 +213,14 @@ static void one_history(db_env *e, uint64_t this_seed)
         random_step(e, &rng, frozen, N_MOMENTS);
     for (int i = 0; i < N_SEARCHES; i++) {
         size_t m = memo_rng_below(&rng, N_MOMENTS);
-        n_hits += compare(e, &rng, frozen[m], moments[m]);
+        outcome out;
+        compare(e, &rng, frozen[m], moments[m], moments[m], &out);
+        if (out.why[0])
+            fail_msg("seed %llu: %s", (unsigned long long)seed, out.why);
+        n_hits += out.n;
     }
     assert_true(n_hits > 0);
+    check_control(e, &rng, frozen, moments);
     for (size_t m = 0; m < N_MOMENTS; m++)
         memo_db_close(frozen[m]);
 }
