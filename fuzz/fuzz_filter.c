@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "store/filter/filter.h"
+#include "store/is_json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -40,7 +41,7 @@ enum { N_ROWS = 6, ALL_ROWS = (1 << N_ROWS) - 1 };
 static sqlite3 *fuzz_database(void)
 {
     static sqlite3 *db;
-    if (!db && (sqlite3_open(":memory:", &db) != SQLITE_OK ||
+    if (!db && (sqlite3_open(":memory:", &db) != SQLITE_OK || memo_is_json_add(db) != SQLITE_OK ||
                 sqlite3_exec(db,
                              "CREATE TABLE records(rid INTEGER PRIMARY KEY, ns INTEGER DEFAULT 1,"
                              " id TEXT, key TEXT, title TEXT, text TEXT,"

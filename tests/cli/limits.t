@@ -4,7 +4,7 @@ that is not 0, nothing written.
 ## limits 1: no arguments
 $ memolith
 ! memolith add 'the spare key is under the third flower pot'
-! memolith search 'how do I get into the house'
+! memolith search 'I am locked out, who has a key'
 !
 ! Memolith keeps texts in one file and finds them again by meaning.
 !

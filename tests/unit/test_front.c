@@ -147,7 +147,7 @@ static memo_records *front_import(db_env *e, const char *text, int64_t modified_
 static void test_import_takes_front_matter(void **state)
 {
     db_env *e = *state;
-    memo_import_report n;
+    memo_import_report n = {.size = sizeof n};
     memo_records *r = front_import(
         e, "---\ntags: [x]\nn: 1\ndate: 2025-07-01\n---\n\n# The boat\n\nis red\n", 1700000000, &n);
     assert_int_equal(n.n_new, 1);
@@ -174,7 +174,7 @@ static void test_import_takes_front_matter(void **state)
 static void test_import_takes_the_time_of_a_file(void **state)
 {
     db_env *e = *state;
-    memo_import_report n;
+    memo_import_report n = {.size = sizeof n};
     memo_records *r = front_import(e, "the pot\n", 1700000000, &n);
     assert_int_equal(r->records->created_ms, INT64_C(1700000000000));
     memo_records_free(r);
@@ -192,7 +192,7 @@ static void test_import_takes_the_time_of_a_file(void **state)
 static void test_import_does_not_create_in_the_future(void **state)
 {
     db_env *e = *state;
-    memo_import_report n;
+    memo_import_report n = {.size = sizeof n};
     memo_records *r = front_import(e, "the tea\n", INT64_C(4000000000), &n);
     assert_true(r->records->created_ms < INT64_C(4000000000000));
     assert_true(r->records->created_ms > INT64_C(1700000000000));
