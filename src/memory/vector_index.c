@@ -63,8 +63,10 @@ static memo_status index_reserve_tail(memo_vector_tail *tail, size_t dim, memo_e
     size_t cap = tail->cap ? 2 * tail->cap : 64;
     float *vectors;
     void *chunks = tail->chunks, *records = tail->records, *ns = tail->ns, *sums = tail->sums;
-    int grown = index_grow(&chunks, cap, 8) && index_grow(&records, cap, 8) &&
-                index_grow(&ns, cap, 8) && index_grow(&sums, cap, 8);
+    int grown = index_grow(&chunks, cap, sizeof *tail->chunks) &&
+                index_grow(&records, cap, sizeof *tail->records) &&
+                index_grow(&ns, cap, sizeof *tail->ns) &&
+                index_grow(&sums, cap, sizeof *tail->sums);
     tail->chunks = chunks;
     tail->records = records;
     tail->ns = ns;

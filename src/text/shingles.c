@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/grow.h"
 #include "base/hash.h"
 #include "base/utf8.h"
 #include "text/words.h"
@@ -41,16 +42,12 @@ static void shingle_push(shingle_window *w)
 {
     memo_shingles *out = w->out;
     size_t n_words = w->kind->n_words;
-    if (out->n == out->cap) {
-        size_t cap = out->cap ? out->cap * 2 : 256;
-        uint64_t *grown = memo_reallocarray(out->hashes, cap, sizeof *grown);
-        if (!grown) {
-            w->failed = 1;
-            return;
-        }
-        out->hashes = grown;
-        out->cap = cap;
+    uint64_t *grown = memo_grow(out->hashes, out->n, &out->cap, sizeof *grown);
+    if (!grown) {
+        w->failed = 1;
+        return;
     }
+    out->hashes = grown;
     out->hashes[out->n++] = memo_xxh64(w->words, n_words * sizeof *w->words, n_words);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/grow.h"
 #include "base/utf8.h"
 #include "memory/facts/db_facts.h"
 #include "text/fold.h"
@@ -135,46 +136,27 @@ static memo_status match_find_entities(match_work *w, char *text, memo_err *err)
 
 /* ---- facts and records --------------------------------------------------------------------- */
 
-/* Room for one more item in an array of the arena. */
-static memo_status match_grow(memo_arena *arena, void **items, size_t n, size_t *cap,
-                              size_t item_bytes, memo_err *err)
-{
-    size_t wanted = *cap ? *cap * 2 : 16;
-    void *grown;
-
-    if (n < *cap)
-        return MEMO_OK;
-    grown = memo_arena_array(arena, wanted, item_bytes);
-    if (!grown)
-        return memo_fail_nomem(err, "facts", wanted * item_bytes);
-    if (n)
-        memcpy(grown, *items, n * item_bytes);
-    *items = grown;
-    *cap = wanted;
-    return MEMO_OK;
-}
-
 static memo_status match_add_record(match_work *w, const memo_evidence_row *evidence, double score,
                                     memo_err *err)
 {
-    void *items = w->matches;
-    memo_status status;
+    memo_fact_match *grown;
 
     for (size_t i = 0; i < w->n; i++)
         if (w->matches[i].record == evidence->rid) {
             w->matches[i].score += score;
             return MEMO_OK;
         }
-    status = match_grow(w->arena, &items, w->n, &w->cap, sizeof *w->matches, err);
-    w->matches = items;
-    if (status == MEMO_OK)
-        w->matches[w->n++] = (memo_fact_match){evidence->rid, evidence->begin, score};
-    return status;
+    grown = memo_arena_grow(w->arena, w->matches, w->n, &w->cap, sizeof *grown);
+    if (!grown)
+        return memo_fail_nomem(err, "facts", (w->n + 1) * sizeof *grown);
+    w->matches = grown;
+    w->matches[w->n++] = (memo_fact_match){evidence->rid, evidence->begin, score};
+    return MEMO_OK;
 }
 
 static memo_status match_add_fact(match_work *w, const memo_fact_row *row, memo_err *err)
 {
-    void *items = w->facts;
+    int64_t *grown;
     memo_evidence_row *evidence = NULL;
     size_t n = 0;
     int both = row->object && match_knows(w, row->subject) && match_knows(w, row->object);
@@ -183,13 +165,13 @@ static memo_status match_add_fact(match_work *w, const memo_fact_row *row, memo_
     for (size_t i = 0; i < w->n_facts; i++)
         if (w->facts[i] == row->fid)
             return MEMO_OK;
-    status = match_grow(w->arena, &items, w->n_facts, &w->cap_facts, sizeof *w->facts, err);
-    w->facts = items;
-    if (status == MEMO_OK) {
-        w->facts[w->n_facts++] = row->fid;
-        status = memo_store_list_evidence(w->db->store, row->fid, w->arena, w->damage, &evidence,
-                                          &n, err);
-    }
+    grown = memo_arena_grow(w->arena, w->facts, w->n_facts, &w->cap_facts, sizeof *grown);
+    if (!grown)
+        return memo_fail_nomem(err, "facts", (w->n_facts + 1) * sizeof *grown);
+    w->facts = grown;
+    w->facts[w->n_facts++] = row->fid;
+    status =
+        memo_store_list_evidence(w->db->store, row->fid, w->arena, w->damage, &evidence, &n, err);
     for (size_t i = 0; i < n && status == MEMO_OK; i++)
         if (i == 0 || evidence[i].rid != evidence[i - 1].rid) /* in order of record */
             status = match_add_record(w, &evidence[i], row->confidence * (both ? 2 : 1), err);

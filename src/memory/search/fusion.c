@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/grow.h"
 
 void memo_lane_list_fini(memo_lane_list *list)
 {
@@ -16,14 +17,10 @@ void memo_lane_list_fini(memo_lane_list *list)
 
 memo_status memo_lane_list_push(memo_lane_list *list, memo_lane_hit hit, memo_err *err)
 {
-    if (list->n == list->cap) {
-        size_t cap = list->cap ? list->cap * 2 : 256;
-        memo_lane_hit *grown = memo_reallocarray(list->hits, cap, sizeof *grown);
-        if (!grown)
-            return memo_fail_nomem(err, "candidates of a search", cap * sizeof *grown);
-        list->hits = grown;
-        list->cap = cap;
-    }
+    memo_lane_hit *grown = memo_grow(list->hits, list->n, &list->cap, sizeof *grown);
+    if (!grown)
+        return memo_fail_nomem(err, "candidates of a search", (list->n + 1) * sizeof *grown);
+    list->hits = grown;
     list->hits[list->n++] = hit;
     return MEMO_OK;
 }

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/grow.h"
 #include "memory/db.h"
 #include "memory/upkeep/findings.h"
 
@@ -142,19 +143,16 @@ typedef struct doctor_spaces {
 static int doctor_keep_ns(void *user, const char *name, const memo_store_ns *ns, uint64_t n_records)
 {
     doctor_spaces *s = user;
+    struct doctor_space *grown;
 
     if (n_records == 0 || ns->space == 0)
         return 0;
-    if (s->n == s->cap) {
-        size_t cap = s->cap ? s->cap * 2 : 8;
-        struct doctor_space *grown = memo_reallocarray(s->list, cap, sizeof *grown);
-        if (!grown) {
-            s->out_of_memory = 1;
-            return 1;
-        }
-        s->list = grown;
-        s->cap = cap;
+    grown = memo_grow(s->list, s->n, &s->cap, sizeof *grown);
+    if (!grown) {
+        s->out_of_memory = 1;
+        return 1;
     }
+    s->list = grown;
     s->list[s->n].name = memo_arena_strdup(&s->arena, name);
     s->list[s->n].ns = *ns;
     s->out_of_memory |= !s->list[s->n].name;

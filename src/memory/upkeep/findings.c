@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/grow.h"
 
 void memo_finding_list_add(void *user, memo_finding_level level, const char *area,
                            const char *message, const char *hint)
@@ -12,16 +13,12 @@ void memo_finding_list_add(void *user, memo_finding_level level, const char *are
                             .area = memo_arena_strdup(&l->arena, area),
                             .message = memo_arena_strdup(&l->arena, message),
                             .hint = memo_arena_strdup(&l->arena, hint ? hint : "")};
-    if (l->findings.n == l->cap) {
-        size_t cap = l->cap ? l->cap * 2 : 16;
-        memo_finding *grown = memo_reallocarray(l->list, cap, sizeof *grown);
-        if (!grown) {
-            l->out_of_memory = 1;
-            return;
-        }
-        l->findings.findings = l->list = grown;
-        l->cap = cap;
+    memo_finding *grown = memo_grow(l->list, l->findings.n, &l->cap, sizeof *grown);
+    if (!grown) {
+        l->out_of_memory = 1;
+        return;
     }
+    l->findings.findings = l->list = grown;
     l->out_of_memory |= !finding.area || !finding.message || !finding.hint;
     l->list[l->findings.n++] = finding;
     if (level > l->findings.worst)

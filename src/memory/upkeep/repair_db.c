@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/grow.h"
 #include "memory/db.h"
 #include "memory/upkeep/findings.h"
 
@@ -38,17 +39,13 @@ typedef struct repair_texts {
 static int repair_keep_id(void *user, const char *ns, const char *id)
 {
     repair_texts *t = user;
+    struct repair_text *grown = memo_grow(t->list, t->n, &t->cap, sizeof *grown);
 
-    if (t->n == t->cap) {
-        size_t cap = t->cap ? t->cap * 2 : 32;
-        struct repair_text *grown = memo_reallocarray(t->list, cap, sizeof *grown);
-        if (!grown) {
-            t->out_of_memory = 1;
-            return 1;
-        }
-        t->list = grown;
-        t->cap = cap;
+    if (!grown) {
+        t->out_of_memory = 1;
+        return 1;
     }
+    t->list = grown;
     t->list[t->n].ns = memo_arena_strdup(&t->arena, ns);
     t->list[t->n].id = memo_arena_strdup(&t->arena, id);
     t->out_of_memory |= !t->list[t->n].ns || !t->list[t->n].id;

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/grow.h"
 #include "base/hash.h"
 #include "memory/db.h"
 #include "store/upkeep/usage.h"
@@ -93,16 +94,13 @@ const char *memo_audit_kind_name(memo_audit_kind kind)
 
 static void *review_array_add(review_array *a)
 {
-    if (a->n == a->cap) {
-        size_t cap = a->cap ? a->cap * 2 : 64;
-        void *grown = memo_reallocarray(a->items, cap, a->item_bytes);
-        if (!grown) {
-            a->failed = 1;
-            return NULL;
-        }
-        a->items = grown;
-        a->cap = cap;
+    void *grown = memo_grow(a->items, a->n, &a->cap, a->item_bytes);
+
+    if (!grown) {
+        a->failed = 1;
+        return NULL;
     }
+    a->items = grown;
     return (char *)a->items + a->n++ * a->item_bytes;
 }
 
@@ -166,19 +164,16 @@ static memo_status review_find(review_run *r, const memo_record *record, memo_au
 {
     review_kind *kind = &r->kinds[finding.kind];
     memo_arena *arena = &r->owner->arena;
+    memo_audit_finding *grown;
     char hint[64 + MEMO_ID_BYTES + sizeof r->ns_words];
 
     r->owner->audit.counts[finding.kind]++;
     if (kind->n == r->o.limit)
         return MEMO_OK;
-    if (kind->n == kind->cap) {
-        size_t cap = kind->cap ? kind->cap * 2 : 16;
-        memo_audit_finding *grown = memo_reallocarray(kind->list, cap, sizeof *grown);
-        if (!grown)
-            return memo_fail_nomem(err, "findings", cap * sizeof *grown);
-        kind->list = grown;
-        kind->cap = cap;
-    }
+    grown = memo_grow(kind->list, kind->n, &kind->cap, sizeof *grown);
+    if (!grown)
+        return memo_fail_nomem(err, "findings", (kind->n + 1) * sizeof *grown);
+    kind->list = grown;
     snprintf(hint, sizeof hint, "memolith %s %s%s", what, record->id, r->ns_words);
     finding.id = memo_arena_strdup(arena, record->id);
     finding.key = record->key ? memo_arena_strdup(arena, record->key) : NULL;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/grow.h"
 #include "store/events/event_rows.h"
 #include "store/rows/page.h"
 
@@ -93,6 +94,7 @@ static memo_status search_list_shown_row(memo_sql *sql, const memo_cell *cells,
 static memo_status search_list_shown(memo_sql *sql, const memo_page *page, void *row, memo_err *err)
 {
     memo_seen_search *seen = row;
+    memo_seen_shown *grown;
     memo_cell cells[MEMO_SHOWN_N_COLUMNS];
     size_t cap = 0;
     int more;
@@ -107,18 +109,12 @@ static memo_status search_list_shown(memo_sql *sql, const memo_page *page, void 
                                 &cells[MEMO_SHOWN_SID]);
             continue;
         }
-        if (seen->n_shown == cap) {
-            memo_seen_shown *grown =
-                memo_arena_array(page->arena, cap ? cap * 2 : 16, sizeof *grown);
-            if (!grown) {
-                status = memo_fail_nomem(err, "what was shown", cap * sizeof *grown);
-                break;
-            }
-            if (cap)
-                memcpy(grown, seen->shown, cap * sizeof *grown);
-            seen->shown = grown;
-            cap = cap ? cap * 2 : 16;
+        grown = memo_arena_grow(page->arena, seen->shown, seen->n_shown, &cap, sizeof *grown);
+        if (!grown) {
+            status = memo_fail_nomem(err, "what was shown", (seen->n_shown + 1) * sizeof *grown);
+            break;
         }
+        seen->shown = grown;
         status = search_list_shown_row(sql, cells, page, &seen->shown[seen->n_shown++], err);
         if (status)
             break;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/grow.h"
 #include "store/facts/fact_rows.h"
 #include "store/rows/page.h"
 
@@ -159,16 +160,10 @@ typedef struct evidence_args {
 
 static memo_status evidence_add(evidence_args *a, const memo_cell *cells, memo_err *err)
 {
-    if (a->n == a->cap) {
-        size_t cap = a->cap ? a->cap * 2 : 4;
-        memo_evidence_row *grown = memo_arena_array(a->arena, cap, sizeof *grown);
-        if (!grown)
-            return memo_fail_nomem(err, "evidence", cap * sizeof *grown);
-        if (a->n)
-            memcpy(grown, a->rows, a->n * sizeof *grown);
-        a->rows = grown;
-        a->cap = cap;
-    }
+    memo_evidence_row *grown = memo_arena_grow(a->arena, a->rows, a->n, &a->cap, sizeof *grown);
+    if (!grown)
+        return memo_fail_nomem(err, "evidence", (a->n + 1) * sizeof *grown);
+    a->rows = grown;
     a->rows[a->n++] = (memo_evidence_row){cells[0].integer, cells[1].integer, cells[2].integer,
                                           cells[3].integer, cells[4].integer};
     return MEMO_OK;

@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/grow.h"
 
 #define REPAIR_MAX_ROW "4611686018427387904" /* 2^62: no counting gets there */
 
@@ -80,14 +81,10 @@ static memo_status repair_move(repair_work *w, const memo_table *table, const ch
 static memo_status repair_remember(repair_work *w, int64_t row, memo_err *err)
 {
     repair_list *list = &w->list;
-    if (list->n == list->cap) {
-        size_t cap = list->cap ? list->cap * 2 : 64;
-        int64_t *grown = memo_reallocarray(list->rows, cap, sizeof *grown);
-        if (!grown)
-            return memo_fail_nomem(err, "damaged rows", cap * sizeof *grown);
-        list->rows = grown;
-        list->cap = cap;
-    }
+    int64_t *grown = memo_grow(list->rows, list->n, &list->cap, sizeof *grown);
+    if (!grown)
+        return memo_fail_nomem(err, "damaged rows", (list->n + 1) * sizeof *grown);
+    list->rows = grown;
     list->rows[list->n++] = row;
     return MEMO_OK;
 }

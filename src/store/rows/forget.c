@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/grow.h"
 #include "store/repair/repair.h"
 #include "store/rows/fulltext.h"
 #include "store/rows/rows.h"
@@ -163,14 +164,10 @@ typedef struct forget_list {
 
 static memo_status forget_list_add(forget_list *list, int64_t rid, memo_err *err)
 {
-    if (list->n == list->cap) {
-        size_t cap = list->cap ? list->cap * 2 : 64;
-        int64_t *grown = memo_reallocarray(list->rids, cap, sizeof *grown);
-        if (!grown)
-            return memo_fail_nomem(err, "what to forget", cap * sizeof *grown);
-        list->rids = grown;
-        list->cap = cap;
-    }
+    int64_t *grown = memo_grow(list->rids, list->n, &list->cap, sizeof *grown);
+    if (!grown)
+        return memo_fail_nomem(err, "what to forget", (list->n + 1) * sizeof *grown);
+    list->rids = grown;
     list->rids[list->n++] = rid;
     return MEMO_OK;
 }

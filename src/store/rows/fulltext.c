@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/grow.h"
 #include "store/rows/cover.h"
 #include "store/rows/parts.h"
 
@@ -95,16 +96,11 @@ typedef struct fulltext_hits {
 
 static memo_status fulltext_push(fulltext_hits *list, memo_store_hit hit, memo_err *err)
 {
-    if (list->n == list->cap) {
-        size_t cap = list->cap ? list->cap * 2 : 64;
-        memo_store_hit *more = memo_arena_array(list->arena, cap, sizeof *more);
-        if (!more)
-            return memo_fail_nomem(err, "full-text hits", cap * sizeof *more);
-        if (list->n)
-            memcpy(more, list->hits, list->n * sizeof *more);
-        list->hits = more;
-        list->cap = cap;
-    }
+    memo_store_hit *grown =
+        memo_arena_grow(list->arena, list->hits, list->n, &list->cap, sizeof *grown);
+    if (!grown)
+        return memo_fail_nomem(err, "full-text hits", (list->n + 1) * sizeof *grown);
+    list->hits = grown;
     list->hits[list->n++] = hit;
     return MEMO_OK;
 }

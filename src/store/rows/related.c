@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/grow.h"
 #include "store/events/event_rows.h"
 #include "store/facts/fact_rows.h"
 #include "store/rows/cells.h"
@@ -256,7 +257,7 @@ static memo_status related_list(memo_sql *sql, const related_args *a, int64_t ri
     size_t cap = 0;
     memo_store_damage damage = {.arena = a->arena};
     const related_read read = {sql, rid, a->id, a->arena, &damage};
-    memo_link *links = NULL;
+    memo_link *links = NULL, *grown;
     memo_status status;
     memo_stmt st = memo_stmt_keep(sql,
                                   "SELECT * FROM (SELECT rid, other, kind, made_ms, score, checksum"
@@ -275,17 +276,12 @@ static memo_status related_list(memo_sql *sql, const related_args *a, int64_t ri
             a->out->n_damaged++;
             continue;
         }
-        if (a->out->n == cap) {
-            memo_link *grown = memo_arena_array(a->arena, cap ? cap * 2 : 8, sizeof *grown);
-            if (!grown) {
-                status = memo_fail_nomem(err, "links", (cap + 8) * sizeof *grown);
-                break;
-            }
-            if (links)
-                memcpy(grown, links, cap * sizeof *links);
-            links = grown;
-            cap = cap ? cap * 2 : 8;
+        grown = memo_arena_grow(a->arena, links, a->out->n, &cap, sizeof *links);
+        if (!grown) {
+            status = memo_fail_nomem(err, "links", (a->out->n + 1) * sizeof *links);
+            break;
         }
+        links = grown;
         status = related_take(&read, cells, &links[a->out->n++], err);
         if (status)
             break;

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/grow.h"
 
 enum { TRACES_HEAD_BITS = 16, TRACES_MAX = 1 << 17, TRACES_MAX_PIECES = 1 << 12 };
 
@@ -58,18 +59,15 @@ static int traces_knows(const memo_traces *t, const char *bytes, size_t n)
 static memo_status traces_put(memo_traces *t, const char *bytes, size_t n, int is_word,
                               memo_err *err)
 {
+    memo_trace *grown;
     size_t head;
     if (n < MEMO_TRACE_LEAST || n > MEMO_TRACE_LONGEST || t->n == TRACES_MAX ||
         traces_knows(t, bytes, n))
         return MEMO_OK;
-    if (t->n == t->cap) {
-        size_t cap = t->cap ? t->cap * 2 : 64;
-        memo_trace *grown = memo_reallocarray(t->list, cap, sizeof *grown);
-        if (!grown)
-            return memo_fail_nomem(err, "traces", cap * sizeof *grown);
-        t->list = grown;
-        t->cap = cap;
-    }
+    grown = memo_grow(t->list, t->n, &t->cap, sizeof *grown);
+    if (!grown)
+        return memo_fail_nomem(err, "traces", (t->n + 1) * sizeof *grown);
+    t->list = grown;
     head = traces_head(traces_six(bytes));
     t->list[t->n] = (memo_trace){
         .bytes = bytes, .n = (unsigned char)n, .is_word = is_word != 0, .next = t->heads[head]};
