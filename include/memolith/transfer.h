@@ -79,6 +79,9 @@ typedef struct memo_import_options {
     void *wanted_user;
     memo_links_mode links; /* as in memo_write_options; what waits is linked at the end */
     int no_extra;          /* non-zero: fields that are no part of a record are left out */
+    /* Told of every file or folder that is left out and counted as skipped, in words why. */
+    void (*on_skipped)(void *user, const char *path, const char *why);
+    void *on_skipped_user;
 } memo_import_options;
 
 typedef struct memo_import_report {

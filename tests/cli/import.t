@@ -4,10 +4,12 @@ Files, folders and NDJSON lines.
 $ mkdir notes notes/deep; echo 'the key is behind the door' > notes/a.txt; printf '# Boat\n\nthe boat is in the garden\n' > notes/deep/b.md; echo x > notes/.hidden
 $ memolith import notes
 > 2 new, 1 skipped (2 files, 2 chunks, 20 tokens) in <time> s
+> skipped notes/.hidden (its name begins with a dot)
 $ memolith import notes
 > 0 new, 2 unchanged, 1 skipped (2 files, 0 chunks, 0 tokens) in <time> s
+> skipped notes/.hidden (its name begins with a dot)
 $ echo 'the key is in the shed' > notes/a.txt; memolith import notes -o json
-> {"files":2,"new":0,"changed":1,"unchanged":1,"removed":0,"kept":0,"skipped":1,"failed":0,"chunks":1,"tokens":9,"entities":0,"facts":0,"versions":0,"elapsed_ms":<ms>}
+> {"files":2,"new":0,"changed":1,"unchanged":1,"removed":0,"kept":0,"skipped":1,"failed":0,"chunks":1,"tokens":9,"entities":0,"facts":0,"versions":0,"elapsed_ms":<ms>,"skipped_files":[{"path":"notes/.hidden","why":"its name begins with a dot"}]}
 $ memolith list -o ndjson | grep -o '"key":"[^"]*"' | sort
 > "key":"<folder>/notes/a.txt"
 > "key":"<folder>/notes/deep/b.md"
@@ -161,6 +163,16 @@ $ $PYTHON $HELPERS/on_terminal.py stderr -- memolith import many.ndjson -o quiet
 > 1
 $ $PYTHON $HELPERS/on_terminal.py stdout -- memolith import many.ndjson
 > 0 new, 600 unchanged (1 file, 0 chunks, 0 tokens) in <time> s
+
+## what is left out is named: the first three, and all as JSON
+$ mkdir n; echo tea > n/a.txt; : > n/b.txt; ln -s a.txt n/c.txt; echo x > n/.d; : > n/e.txt; echo x > n/f.memo-wal; memolith import n; memolith import n -o json | grep -o '"path":"[^"]*"'
+> 1 new, 5 skipped (3 files, 1 chunk, 4 tokens) in <time> s
+> skipped n/.d (its name begins with a dot), n/c.txt (it is a link), n/f.memo-wal (it is a store, or goes with one) and 2 more (-o json names all)
+> "path":"n/.d"
+> "path":"n/c.txt"
+> "path":"n/f.memo-wal"
+> "path":"n/b.txt"
+> "path":"n/e.txt"
 
 ## a file that cannot be taken is named once
 $ mkdir n; truncate -s 65M n/big.txt; echo tea > n/a.txt; memolith import n --skip-bad

@@ -446,6 +446,7 @@ $ rm -r source; cp -r "$TINY" source; chmod -R u+w source; rm source/model.safet
 ? 1
 $ mkdir walked; mkfifo walked/a.txt; echo tea > walked/b.txt; memolith import walked -f s.memo
 > 1 new, 1 skipped (1 file, 1 chunk, 4 tokens) in <time> s
+> skipped walked/a.txt (it is neither a file nor a folder)
 $ mkdir -p home/.config/memolith; mkfifo home/.config/memolith/config; memolith list
 ! error[IO]: <folder>/home/.config/memolith/config: not a regular file but a FIFO
 ? 1

@@ -18,6 +18,7 @@ $ memolith list -o ndjson | grep -o '"key":"[^"]*","text":"[^"]*"' | sort; memol
 > "key":"<folder>/notes/e.txt","text":"more\n"
 > "key":"<folder>/notes/z/d.md","text":"the garden\n"
 > 0 new, 4 unchanged, 2 skipped (5 files, 0 chunks, 0 tokens) in <time> s
+> skipped notes/.h (its name begins with a dot), notes/bin (it is empty or binary)
 
 ## an editor that writes a new file and renames it, a folder that is removed and made again
 $ mkdir notes; echo 'the pot' > notes/a.txt

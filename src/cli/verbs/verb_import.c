@@ -13,6 +13,8 @@
 #include "cli/watch.h"
 #include "cli/zst.h"
 
+#define IMPORT_NAMED_SKIPS 3
+
 static void import_on_bad(void *user, const char *path, uint64_t line, const memo_err *why)
 {
     cli_app *app = user;
@@ -23,6 +25,38 @@ static void import_on_bad(void *user, const char *path, uint64_t line, const mem
         cli_warn("%s: line %" PRIu64 ": %s", path, line, why->message);
     else
         cli_warn("%s: %s", path, why->message);
+}
+
+/* What was left out. In text the first few are named. */
+typedef struct import_skips {
+    uint64_t n;
+    memo_buf text, json; /* elements of an array */
+} import_skips;
+
+static void import_on_skipped(void *user, const char *path, const char *why)
+{
+    import_skips *skips = user;
+    if (skips->n < IMPORT_NAMED_SKIPS)
+        memo_buf_printf(&skips->text, "%s%s (%s)", skips->n ? ", " : "", path, why);
+    if (skips->n++)
+        memo_buf_putc(&skips->json, ',');
+    cli_json_open(&skips->json, '{');
+    cli_json_put_string(&skips->json, "path", path);
+    cli_json_put_string(&skips->json, "why", why);
+    cli_json_close(&skips->json, '}');
+}
+
+static void import_put_skips(memo_buf *out, const import_skips *skips)
+{
+    if (skips->n == 0)
+        return;
+    memo_buf_printf(out, "skipped %s", skips->text.data ? skips->text.data : "");
+    if (skips->n > IMPORT_NAMED_SKIPS) {
+        memo_buf_puts(out, " and ");
+        cli_put_grouped(out, skips->n - IMPORT_NAMED_SKIPS);
+        memo_buf_puts(out, " more (-o json names all)");
+    }
+    memo_buf_putc(out, '\n');
 }
 
 static void import_put_text(memo_buf *out, const memo_import_report *r)
@@ -61,7 +95,7 @@ static void import_put_text(memo_buf *out, const memo_import_report *r)
     }
 }
 
-static void import_put_json(memo_buf *out, const memo_import_report *r)
+static void import_put_json(memo_buf *out, const memo_import_report *r, const import_skips *skips)
 {
     cli_json_open(out, '{');
     cli_json_put_u64(out, "files", r->n_files);
@@ -79,6 +113,10 @@ static void import_put_json(memo_buf *out, const memo_import_report *r)
     cli_json_put_u64(out, "versions", r->n_versions);
     cli_json_key(out, "elapsed_ms");
     cli_json_i64(out, r->elapsed_ms);
+    if (skips) {
+        cli_json_key(out, "skipped_files");
+        memo_buf_printf(out, "[%s]", skips->json.data ? skips->json.data : "");
+    }
     memo_buf_puts(out, "}\n");
 }
 
@@ -99,14 +137,18 @@ static memo_status import_check_paths(const cli_args *args, memo_err *err)
     return MEMO_OK;
 }
 
-/* Also after a failure or a signal: what is counted here is committed. */
-static void import_put(cli_app *app, const memo_import_report *report)
+/* Also after a failure or a signal: what is counted here is committed. `skips` NULL: watching, they are the same
+ * ones in each round. */
+static void import_put(cli_app *app, const memo_import_report *report, const import_skips *skips)
 {
     cli_progress_clear(&app->progress);
-    if (app->out.format == CLI_FORMAT_TEXT)
-        import_put_text(&app->out.buf, report);
-    else
-        import_put_json(&app->out.buf, report);
+    if (app->out.format != CLI_FORMAT_TEXT) {
+        import_put_json(&app->out.buf, report, skips);
+        return;
+    }
+    import_put_text(&app->out.buf, report);
+    if (skips)
+        import_put_skips(&app->out.buf, skips);
 }
 
 /* Why something was kept that a file is missing for. */
@@ -178,7 +220,7 @@ static memo_status import_watch(cli_app *app, memo_import_options *options, memo
         memo_err why = {0};
         status = import_round(app, watch, options, &forgets, &report, &why);
         if (n_rounds++ == 0 || !import_did_nothing(&report))
-            import_put(app, &report);
+            import_put(app, &report, NULL);
         if (status) {
             cli_watch_undo(watch);
             *err = why;
@@ -201,9 +243,18 @@ static memo_status import_watch(cli_app *app, memo_import_options *options, memo
 static memo_status import_once(cli_app *app, const memo_import_options *options, memo_err *err)
 {
     memo_import_report report = {.size = sizeof report};
-    memo_status status = memo_db_import(app->db, (const char *const *)app->args.words,
-                                        app->args.n_words, options, &report, err);
-    import_put(app, &report);
+    import_skips skips = {0};
+    memo_import_options o = *options;
+    memo_status status;
+    o.on_skipped = import_on_skipped;
+    o.on_skipped_user = &skips;
+    status = memo_db_import(app->db, (const char *const *)app->args.words, app->args.n_words, &o,
+                            &report, err);
+    if (status == MEMO_OK && (skips.text.failed || skips.json.failed))
+        status = memo_fail_nomem(err, "names of skipped files", skips.json.n);
+    import_put(app, &report, &skips);
+    memo_buf_fini(&skips.text);
+    memo_buf_fini(&skips.json);
     import_warn_kept(report.n_kept);
     if (report.n_failed > 0 && !options->skip_bad && !err->hint[0])
         memo_hint(err, status, "mend it, or --skip-bad to name and leave out what is bad");

@@ -356,6 +356,17 @@ static memo_status import_read_file(memo_import_work *w, const memo_walk_file *f
     return status;
 }
 
+static void import_on_skipped(void *user, const char *path, const char *why)
+{
+    memo_import_work *w = user;
+
+    if (!w->options.on_skipped)
+        return;
+    w->db->in_callback = 1;
+    w->options.on_skipped(w->options.on_skipped_user, path, why);
+    w->db->in_callback = 0;
+}
+
 static memo_status import_file(memo_import_work *w, const memo_walk_file *file, memo_err *err)
 {
     memo_record_in record;
@@ -367,6 +378,7 @@ static memo_status import_file(memo_import_work *w, const memo_walk_file *file, 
         status = memo_fail(&why, MEMO_ERR_VALUE, "not a text: the file is empty or binary");
     if (status == MEMO_OK && skip) {
         w->report->n_skipped++;
+        import_on_skipped(w, file->path, "it is empty or binary");
         w->done++;
         return MEMO_OK;
     }
@@ -448,6 +460,8 @@ static memo_status import_list(memo_import_work *w, const char *const *paths, si
 
     w->walk.arena = &w->paths;
     w->walk.store = memo_store_path(w->db->store);
+    w->walk.on_skipped = import_on_skipped;
+    w->walk.user = w;
     for (size_t i = 0; i < n_paths && status == MEMO_OK; i++)
         status = memo_walk_add(&w->walk, paths[i], err);
     w->report->n_skipped = w->walk.n_skipped;

@@ -146,10 +146,7 @@ static memo_status walk_read_names(memo_walk *walk, const char *path, walk_names
     while (status == MEMO_OK && (errno = 0, entry = readdir(dir)) != NULL) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        if (entry->d_name[0] == '.')
-            walk->n_skipped++;
-        else
-            status = walk_keep_name(walk, list, entry->d_name, err);
+        status = walk_keep_name(walk, list, entry->d_name, err);
     }
     if (status == MEMO_OK && errno)
         status = memo_fail_errno(err, errno, path, "read the folder");
@@ -161,18 +158,31 @@ static memo_status walk_read_names(memo_walk *walk, const char *path, walk_names
 
 static memo_status walk_folder(memo_walk *walk, walk_place at, int depth, memo_err *err);
 
+static void walk_skip(memo_walk *walk, const char *path, const char *why)
+{
+    walk->n_skipped++;
+    if (walk->on_skipped)
+        walk->on_skipped(walk->user, path, why);
+}
+
 /* One entry of a folder; a file that went away since is skipped. */
 static memo_status walk_entry(memo_walk *walk, walk_place at, int depth, memo_err *err)
 {
+    const char *why = "it went away";
     struct stat st;
 
-    if (lstat(at.path, &st) == 0) {
+    if (walk_name(at.path)[0] == '.') {
+        why = "its name begins with a dot";
+    } else if (lstat(at.path, &st) == 0) {
         if (S_ISDIR(st.st_mode))
             return walk_folder(walk, at, depth + 1, err);
         if (S_ISREG(st.st_mode) && !walk_is_store(walk, at.path))
             return walk_push(walk, at, &st, 0, err);
+        why = S_ISREG(st.st_mode)   ? "it is a store, or goes with one"
+              : S_ISLNK(st.st_mode) ? "it is a link"
+                                    : "it is neither a file nor a folder";
     }
-    walk->n_skipped++;
+    walk_skip(walk, at.path, why);
     return MEMO_OK;
 }
 

@@ -33,6 +33,8 @@ typedef struct memo_walk {
     size_t n, cap;
     memo_walk_file *files; /* [n] */
     uint64_t n_skipped;
+    void (*on_skipped)(void *user, const char *path, const char *why); /* or NULL */
+    void *user;
 } memo_walk;
 
 void memo_walk_fini(memo_walk *walk);
