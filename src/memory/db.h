@@ -59,7 +59,7 @@ void memo_db_wrap_progress(memo_db_progress *wrapper, memo_db *db, memo_progress
 memo_status memo_db_check_call(const memo_db *db, const void *needed, const char *call,
                                memo_err *err);
 
-/* ---- namespaces and models (db.c) ---------------------------------------------------------- */
+/* ---- namespaces and models (db.c) ------------------------------------------------------------ */
 
 const char *memo_db_ns_name(const char *ns); /* NULL: the default's */
 
@@ -79,7 +79,10 @@ int memo_db_can_embed(const memo_db *db);
 memo_status memo_db_check_space(memo_db *db, const char *name, const memo_store_ns *ns,
                                 const char *outcome, memo_err *err);
 
-/* ---- vectors from elsewhere (external.c) --------------------------------------------------- */
+/* How many tokens of a document the model sees: its maximum less special tokens and prompt. */
+memo_status memo_db_capacity(memo_db *db, size_t *n_tokens, memo_err *err);
+
+/* ---- vectors from elsewhere (external.c) ----------------------------------------------------- */
 
 /* Copy the caller's description of an external space into the handle. */
 memo_status memo_external_init(memo_db *db, const memo_external_space *external, memo_err *err);
@@ -101,8 +104,7 @@ memo_status memo_db_embed(memo_db *db, const memo_embed_options *options, const 
 /* Write: in a new space, what the embedder has made of the probe texts. */
 memo_status memo_external_keep_probes(memo_db *db, int64_t space, memo_err *err);
 
-/* How many tokens of a document the model sees: its maximum less special tokens and prompt. */
-memo_status memo_db_capacity(memo_db *db, size_t *n_tokens, memo_err *err);
+/* ---- messages and objects (db.c) ------------------------------------------------------------- */
 
 /* Put words before a failure's message: "record 3: text is empty". Returns the status. */
 memo_status memo_err_prefix(memo_err *err, memo_status status, const char *fmt, ...)
@@ -117,7 +119,7 @@ memo_status memo_db_put_object(const json_t *object, memo_arena *arena, const ch
 memo_status memo_db_merge_metadata(const char *old, const char *change, memo_arena *arena,
                                    const char **out, memo_err *err);
 
-/* ---- lists of rows (listing.c) ----------------------------------------------------------------- */
+/* ---- lists of rows (listing.c) --------------------------------------------------------------- */
 
 /* A namespace to read: *ns_id 0 when it is the default one and does not exist yet. */
 memo_status memo_db_find_ns(memo_db *db, const char *ns, int64_t *ns_id, memo_err *err);
@@ -131,7 +133,7 @@ memo_status memo_db_name_damage(const memo_store_damage *damage, memo_arena *are
                                 size_t *n_damaged, const char *const **names, size_t *n_names,
                                 memo_err *err);
 
-/* ---- the way in (ingest.c) ----------------------------------------------------------------- */
+/* ---- the way in (ingest.c) ------------------------------------------------------------------- */
 
 /* Check one record's fields without looking at the store; what memo_db_add() would refuse. */
 memo_status memo_ingest_check(const memo_record_in *in, memo_err *err);
@@ -197,6 +199,7 @@ typedef struct memo_db_tries {
     int n;
     uint64_t version, before; /* what this try and the one before it began with */
 } memo_db_tries;
+/* (db_records.c) */
 int memo_db_try_again(memo_db_tries *tries, memo_status status);
 
 /* memo_db_restore() of the version before `version`, and `also` with it. MEMO_ERR_VALUE: the record has
@@ -208,7 +211,7 @@ memo_status memo_db_restore_also(memo_db *db, const char *ns, const char *id, ui
  * has lost chunks or vectors. Errors as of memo_db_edit(). (db_records.c) */
 memo_status memo_db_embed_again(memo_db *db, const char *ns, const char *id, memo_err *err);
 
-/* ---- one document's pieces (document.c) ---------------------------------------------------- */
+/* ---- one document's pieces (document.c) ------------------------------------------------------ */
 
 /* A text cut into spans, with what the model is given for each. */
 typedef struct memo_document {

@@ -11,7 +11,7 @@
  *   - Everything that changes rows ("write") needs memo_store_begin_write() .. commit(). Only then
  *     the writer lock is held; embed before, not inside.
  *     After a failed write call roll back; what it had done so far is not undone by itself.
- *   - Reads outside a transaction each see the newest commit; memo_store_begin_read() .. end_read()
+ *   - Reads outside a transaction each see the newest commit; memo_store_begin_read() .. memo_store_end_read()
  *     gives several reads one snapshot. Inside a write transaction reads see its own changes.
  *   - Results lie in the caller's arena or in structs by value, and stay valid when the store
  *     changes or closes. Pointers in callbacks are borrowed for the call.
@@ -51,7 +51,7 @@ typedef struct memo_store_options {
     int repairing;          /* open also when its counters do not fit its rows: for repair only */
 } memo_store_options;
 
-/* ---- open (store.c) ------------------------------------------------------------------------ */
+/* ---- open (store.c) -------------------------------------------------------------------------- */
 
 /* memo_store_open() -- open or make a store; errors as documented at memo_db_open(). `ctx` must
  * outlive the store (its clock and log are used). */
@@ -65,7 +65,7 @@ void memo_store_close(memo_store *store);
 const char *memo_store_path(const memo_store *store); /* absolute, links resolved */
 int memo_store_read_only(const memo_store *store);    /* also after a failed sync */
 
-/* ---- transactions (transaction.c) ---------------------------------------------------------------- */
+/* ---- transactions (transaction.c) ------------------------------------------------------------ */
 
 /* memo_store_begin_write() -- take the writer lock and begin.
  *
@@ -92,11 +92,11 @@ memo_status memo_store_begin_read(memo_store *store, memo_err *err);
 void memo_store_end_read(memo_store *store);
 
 /* A ULID: 48 bits of time, 80 random bits, in Crockford's base 32. Ids made by one handle within
- * one millisecond ascend. */
+ * one millisecond ascend. (rows.c) */
 memo_status memo_ulid_make(memo_store *store, int64_t now_ms, char out[MEMO_ID_BYTES],
                            memo_err *err);
 
-/* ---- namespaces and spaces (spaces.c) ------------------------------------------------------ */
+/* ---- namespaces and spaces (spaces.c) -------------------------------------------------------- */
 
 typedef struct memo_store_ns {
     int64_t id;
@@ -159,7 +159,7 @@ typedef int (*memo_store_ns_fn)(void *user, const char *name, const memo_store_n
                                 uint64_t n_records);
 memo_status memo_store_each_ns(memo_store *store, memo_store_ns_fn fn, void *user, memo_err *err);
 
-/* ---- writing records (put.c) ------------------------------------------------------------- */
+/* ---- writing records (put.c) ----------------------------------------------------------------- */
 
 typedef struct memo_store_chunk {
     size_t begin, end;   /* byte span in the record's text, begin < end, at character boundaries */
@@ -249,6 +249,8 @@ memo_status memo_store_check_tags(const char *const *tags, size_t n_tags, memo_e
 memo_status memo_store_put_version(memo_store *store, int64_t ns, const memo_store_put *put,
                                    int *added, memo_err *err);
 
+/* ---- forgetting (forget.c) ------------------------------------------------------------------- */
+
 /* memo_store_forget() -- write: delete one record by id or key, with its versions, chunks, vectors
  * and full-text rows, and with what other tables keep about it (related.c); a tombstone stays. *found
  * 0 when there is none. Works on damaged records. */
@@ -267,7 +269,7 @@ typedef struct memo_store_sweep {
 memo_status memo_store_forget_where(memo_store *store, const memo_store_sweep *sweep,
                                     uint64_t *n_forgotten, memo_err *err);
 
-/* ---- what records say of each other (related.c) -------------------------------------------- */
+/* ---- what records say of each other (related.c) ---------------------------------------------- */
 
 /* Write. Record `rid` is linked to record `other`; once more replaces it. */
 memo_status memo_store_link(memo_store *store, int64_t rid, int64_t other, memo_link_kind kind,
@@ -277,7 +279,7 @@ memo_status memo_store_link(memo_store *store, int64_t rid, int64_t other, memo_
 memo_status memo_store_links(memo_store *store, int64_t ns, const char *id, memo_arena *arena,
                              memo_links *out, memo_err *err);
 
-/* ---- who may say the same (sketches.c) ----------------------------------------------------- */
+/* ---- who may say the same (sketches.c) ------------------------------------------------------- */
 
 /* A record's sketch is a few hashes of what it says; the caller knows how they are made. Records with
  * one in common may say the same. A record without a sketch waits to be compared with the others. */
@@ -325,7 +327,7 @@ typedef struct memo_store_damage {
     const char *ids[MEMO_STORE_MAX_DAMAGED];
 } memo_store_damage;
 
-/* Add one, unless it is named already; the name is copied. `damage` may be NULL. */
+/* Add one, unless it is named already; the name is copied. `damage` may be NULL. (store.c) */
 void memo_damage_add(memo_store_damage *damage, const char *id);
 
 /* What a read may see: live (not expired) records of a namespace that pass a filter. */
@@ -418,7 +420,7 @@ typedef struct memo_store_past {
 memo_status memo_store_open_past(memo_store *store, const memo_store_past *ask, memo_store **past,
                                  memo_err *err);
 
-/* ---- the change feed (change_rows.c) -------------------------------------------------------- */
+/* ---- the change feed (change_rows.c) --------------------------------------------------------- */
 
 typedef struct memo_store_changes_options {
     const char *since; /* cursor; NULL or "": from the beginning */
@@ -430,12 +432,14 @@ typedef struct memo_store_changes_options {
 memo_status memo_store_changes(memo_store *store, const memo_store_changes_options *options,
                                memo_arena *arena, memo_changes *out, memo_err *err);
 
+/* ---- counts (lookup.c) ----------------------------------------------------------------------- */
+
 memo_status memo_store_count(memo_store *store, const memo_store_scope *scope, uint64_t *n_records,
                              uint64_t *n_chunks, memo_err *err);
 
 memo_status memo_store_get_stats(memo_store *store, memo_db_stats *stats, memo_err *err);
 
-/* ---- searching (scan.c, fulltext.c) -------------------------------------------------------- */
+/* ---- the vectors of a scope (scan.c) --------------------------------------------------------- */
 
 /* Vectors of a scan, contiguous and 64-byte aligned; in ascending order of chunk id. */
 typedef struct memo_store_block {
@@ -455,6 +459,8 @@ memo_status memo_store_scan(memo_store *store, const memo_store_scope *scope, in
                             memo_store_block_fn fn, void *user, memo_store_damage *damage,
                             memo_err *err);
 
+/* ---- the vectors of a space (vectors.c) ------------------------------------------------------ */
+
 /* A vector's row, whatever its namespace. */
 typedef struct memo_store_space_block {
     size_t n;
@@ -465,7 +471,7 @@ typedef struct memo_store_space_block {
 typedef int (*memo_store_space_block_fn)(void *user, const memo_store_space_block *block);
 
 /* memo_store_read_chunks() -- the chunks of a record with their vectors in `space`, in the arena. Those
- * without one are left out; MEMO_ERR_CORRUPT when a checksum fails. (vectors.c) */
+ * without one are left out; MEMO_ERR_CORRUPT when a checksum fails. */
 memo_status memo_store_read_chunks(memo_store *store, int64_t ns, const char *id, int64_t space,
                                    memo_arena *arena, memo_store_chunk **chunks, size_t *n,
                                    memo_err *err);
@@ -479,7 +485,7 @@ memo_status memo_store_scan_space(memo_store *store, int64_t space, int64_t reco
 memo_status memo_store_get_vector(memo_store *store, int64_t space, int64_t chunk, float *vector,
                                   size_t dim, memo_err *err);
 
-/* The vectors of a space at a moment: two with the same number and sum are the same. (vectors.c) */
+/* The vectors of a space at a moment: two with the same number and sum are the same. */
 typedef struct memo_store_set {
     int64_t seq;       /* change sequence */
     int64_t n_commits; /* of the store: nothing at all has changed while it is the same */
@@ -509,6 +515,8 @@ memo_status memo_store_explain_match(memo_store *store, const memo_store_scope *
 uint64_t memo_store_vector_sum(int64_t chunk, int64_t space, int64_t ns, int64_t record,
                                const float *vector, size_t dim);
 const char *memo_store_uuid(const memo_store *store); /* 32 characters */
+
+/* ---- words (fulltext.c, parts.c) ------------------------------------------------------------- */
 
 typedef struct memo_store_hit {
     int64_t chunk;
@@ -564,6 +572,8 @@ memo_status memo_store_exact(memo_store *store, const memo_store_scope *scope, m
 /* Append `"term"` (a quoted FTS5 string: phrase of the words in it) to an expression. */
 void memo_store_quote_term(memo_buf *match, const char *term, size_t n_bytes);
 
+/* ---- what a score means (calibration_rows.c) ------------------------------------------------- */
+
 /* What a cosine of a space says: P(match) = 1 / (1 + exp(-(slope x + offset))). */
 typedef struct memo_store_calibration {
     double slope, offset;
@@ -572,7 +582,7 @@ typedef struct memo_store_calibration {
     int64_t made_ms;
 } memo_store_calibration;
 
-/* *found 0: the space has none. MEMO_ERR_CORRUPT: its checksum fails. (calibration_rows.c) */
+/* *found 0: the space has none. MEMO_ERR_CORRUPT: its checksum fails. */
 memo_status memo_store_get_calibration(memo_store *store, int64_t space,
                                        memo_store_calibration *out, int *found, memo_err *err);
 /* Write; `origin` says what it was fitted to. */
@@ -580,8 +590,10 @@ memo_status memo_store_put_calibration(memo_store *store, int64_t space,
                                        const memo_store_calibration *in, const char *origin,
                                        memo_err *err);
 
+/* ---- chunks that were found (lookup_chunks.c) ------------------------------------------------ */
+
 /* The chunk of a record in which byte `at` of its text lies, if the scope lets the record through;
- * *chunk 0: it does not. (lookup_chunks.c) */
+ * *chunk 0: it does not. */
 memo_status memo_store_chunk_at(memo_store *store, const memo_store_scope *scope, int64_t record,
                                 int64_t at, int64_t *chunk, memo_err *err);
 /* When the records of some chunks were created; 0 for one that is gone. */
@@ -601,7 +613,8 @@ typedef struct memo_store_chunk_row {
     memo_record record_info; /* without text ({NULL, 0}) */
 } memo_store_chunk_row;
 
-/* Fetch chunks by id, in the order asked; everything in the arena. `damage` (or NULL) grows. */
+/* Fetch chunks by id, in the order asked; everything in the arena. `damage` (or NULL) grows.
+ * (lookup.c) */
 memo_status memo_store_fetch(memo_store *store, const int64_t *chunks, size_t n, memo_arena *arena,
                              memo_store_chunk_row **rows, memo_store_damage *damage, memo_err *err);
 
@@ -612,7 +625,7 @@ memo_status memo_store_backup(memo_store *store, const char *path,
                               const memo_backup_options *options, memo_backup_report *report,
                               memo_err *err);
 
-/* ---- health (audit.c) ---------------------------------------------------------------------- */
+/* ---- health (audit.c) ------------------------------------------------------------------------ */
 
 typedef void (*memo_store_finding_fn)(void *user, memo_finding_level level, const char *area,
                                       const char *message, const char *hint);
@@ -632,7 +645,7 @@ memo_status memo_store_check_place(memo_store *store, memo_store_finding_fn fn, 
 memo_status memo_store_check_pages(const char *path, memo_store_finding_fn fn, void *user,
                                    memo_err *err);
 
-/* ---- repair (repair.c) --------------------------------------------------------------------- */
+/* ---- repair (repair.c) ----------------------------------------------------------------------- */
 
 /* Where findings go. */
 typedef struct memo_store_sink {
@@ -648,11 +661,12 @@ memo_status memo_store_repair(memo_ctx *ctx, const char *path, const memo_repair
                               memo_err *err);
 
 /* memo_store_each_unembedded() -- the records that lack a vector in their namespace's space. `fn` is
- * given namespace and id, borrowed; it must not call the store. */
+ * given namespace and id, borrowed; it must not call the store. (repair_rows.c) */
 typedef int (*memo_store_id_fn)(void *user, const char *ns, const char *id);
 memo_status memo_store_each_unembedded(memo_store *store, memo_store_id_fn fn, void *user,
                                        memo_err *err);
 
+/* What doctor --quarantine lists; a non-zero return stops. (quarantine.c) */
 memo_status memo_store_each_quarantined(memo_store *store,
                                         int (*fn)(void *user, const memo_quarantined *row),
                                         void *user, memo_err *err);

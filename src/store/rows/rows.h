@@ -85,13 +85,6 @@ memo_status memo_related_forget(memo_store *store, const memo_row *row, int shre
  * records that were like it wait to be compared again. */
 memo_status memo_related_unlike(memo_store *store, int64_t rid, memo_err *err);
 
-/* The name of a namespace, in the arena. (lookup.c) */
-memo_status memo_ns_name(memo_sql *sql, int64_t ns, memo_arena *arena, const char **name,
-                         memo_err *err);
-
-/* Put the names of a read's damage into what it gives. (lookup.c) */
-memo_status memo_damage_list(const memo_store_damage *damage, memo_records *out, memo_err *err);
-
 /* Parents that a list has met already, so that the text of one with many parts is not read and hashed
  * for each of them; of two whose numbers fall together the later one stays. Zeroed at first; ids are in
  * the list's arena. */
@@ -113,6 +106,8 @@ memo_status memo_related_read(memo_sql *sql, const memo_row *row, memo_arena *ar
                               memo_related_parents *parents, memo_record *out,
                               memo_store_damage *damage, memo_err *err);
 
+/* ---- tombstones (tables.c) ------------------------------------------------------------------- */
+
 /* Write: the tombstone of a record (ns, rid, id, key) that goes with change `seq`. */
 memo_status memo_tombstone_put(memo_sql *sql, const memo_row *row, int64_t seq, int64_t now_ms,
                                memo_err *err);
@@ -126,6 +121,8 @@ typedef enum memo_tombstone_state {
 memo_status memo_tombstone_mark(memo_sql *sql, int64_t seq, memo_tombstone_state state,
                                 memo_err *err);
 
+/* ---- what is derived from a row (derive.c) --------------------------------------------------- */
+
 /* Write what is derived from a good row of `records`: its tags. memo_row_underive() removes it. */
 memo_status memo_row_derive(memo_sql *sql, const memo_row *row, memo_err *err);
 /* The same, where the tags are at hand that the row was made with. */
@@ -133,17 +130,30 @@ memo_status memo_row_derive_tags(memo_sql *sql, const memo_row *row, const char 
                                  size_t n_tags, memo_err *err);
 memo_status memo_row_underive(memo_sql *sql, const memo_row *row, memo_err *err);
 
-/* Of a put with said_ms (unsaid.c): what it leaves out is as it was; whether a record that has another
- * text or other fields was changed since its source was written, and said the same before. */
-void memo_row_keep_unsaid(const struct memo_store_put *put, const memo_row *old, memo_row *now);
-memo_status memo_row_was_said(memo_sql *sql, const struct memo_store_put *put, const memo_row *old,
-                              const memo_row *now, int *was, memo_err *err);
-
 /* How many rows of `tags` are of no record, or of its records are missing there. */
 memo_status memo_tags_audit(memo_sql *sql, int64_t *n, memo_err *err);
 
 /* Make all of that anew, from the rows that are good. */
 memo_status memo_rows_derive_all(memo_sql *sql, memo_err *err);
+
+/* ---- what a source did not say (unsaid.c) ---------------------------------------------------- */
+
+/* Of a put with said_ms: what it leaves out is as it was; whether a record that has another
+ * text or other fields was changed since its source was written, and said the same before. */
+void memo_row_keep_unsaid(const struct memo_store_put *put, const memo_row *old, memo_row *now);
+memo_status memo_row_was_said(memo_sql *sql, const struct memo_store_put *put, const memo_row *old,
+                              const memo_row *now, int *was, memo_err *err);
+
+/* ---- names for what is read (lookup.c) ------------------------------------------------------- */
+
+/* The name of a namespace, in the arena. */
+memo_status memo_ns_name(memo_sql *sql, int64_t ns, memo_arena *arena, const char **name,
+                         memo_err *err);
+
+/* Put the names of a read's damage into what it gives. */
+memo_status memo_damage_list(const memo_store_damage *damage, memo_records *out, memo_err *err);
+
+/* ---- a row and its public form (rows.c) ------------------------------------------------------ */
 
 /* A size as a column and back; SIZE_MAX ("none") is -1. */
 int64_t memo_size_to_column(size_t n);
