@@ -363,17 +363,10 @@ static memo_status app_latency(cli_app *app, memo_db_options *options, memo_err 
     return MEMO_OK;
 }
 
-static memo_status app_open_store(cli_app *app, memo_open_mode mode, int is_search, memo_err *err)
+static memo_status app_open_at(cli_app *app, const char *path, memo_open_mode mode, int is_search,
+                               memo_err *err)
 {
-    const char *path;
-    memo_status status = cli_app_ctx(app, err);
-    if (status == MEMO_OK)
-        status = cli_settings_path(&app->settings, OPT_DB, &path, err);
-    if (status == MEMO_OK)
-        status = mode == MEMO_OPEN_CREATE ? app_make_default_folder(app, path, err)
-                                          : cli_app_store_exists(app, err);
-    if (status)
-        return status;
+    memo_status status = MEMO_OK;
     const memo_external_space space = {.size = sizeof space,
                                        .name = cli_args_text(&app->args, OPT_SPACE)};
     memo_db_options options = {.size = sizeof options,
@@ -388,6 +381,24 @@ static memo_status app_open_store(cli_app *app, memo_open_mode mode, int is_sear
         status = app_latency(app, &options, err);
     }
     return status ? status : memo_db_open(app->ctx, path, &options, &app->db, err);
+}
+
+static memo_status app_open_store(cli_app *app, memo_open_mode mode, int is_search, memo_err *err)
+{
+    const char *path;
+    memo_status status = cli_app_ctx(app, err);
+    if (status == MEMO_OK)
+        status = cli_settings_path(&app->settings, OPT_DB, &path, err);
+    if (status == MEMO_OK)
+        status = mode == MEMO_OPEN_CREATE ? app_make_default_folder(app, path, err)
+                                          : cli_app_store_exists(app, err);
+    return status ? status : app_open_at(app, path, mode, is_search, err);
+}
+
+memo_status cli_app_new_store(cli_app *app, const char *path, memo_err *err)
+{
+    memo_status status = cli_app_ctx(app, err);
+    return status ? status : app_open_at(app, path, MEMO_OPEN_CREATE, 0, err);
 }
 
 memo_status cli_app_store(cli_app *app, memo_open_mode mode, memo_err *err)

@@ -55,6 +55,8 @@ memo_status cli_app_store(cli_app *app, memo_open_mode mode, memo_err *err);
 /* The same for a search, which is kept in the store (feedback.h) when that can be written without
  * waiting, and is not asked otherwise; --latency-log and --slow-ms are heeded. */
 memo_status cli_app_search_store(cli_app *app, memo_err *err);
+/* A new one at another path than that of the settings. */
+memo_status cli_app_new_store(cli_app *app, const char *path, memo_err *err);
 /* cli_app_store()'s refusal alone, before anything slow is opened. */
 memo_status cli_app_store_exists(cli_app *app, memo_err *err);
 

@@ -338,6 +338,6 @@ void cli_settings_put_markdown(memo_buf *out)
         "| --- | --- |\n"
         "| `NO_COLOR` | not empty: no colour (there is none anyway when stdout is not a terminal) "
         "|\n"
-        "| `TMPDIR` | where `embed --ndjson - -o npy` keeps its input while it counts the lines; "
-        "else `/tmp` |\n");
+        "| `TMPDIR` | where `embed --ndjson - -o npy` keeps its input while it counts the lines, "
+        "and `import --dry-run` an empty store where there is none yet; else `/tmp` |\n");
 }

@@ -164,6 +164,17 @@ $ $PYTHON $HELPERS/on_terminal.py stderr -- memolith import many.ndjson -o quiet
 $ $PYTHON $HELPERS/on_terminal.py stdout -- memolith import many.ndjson
 > 0 new, 600 unchanged (1 file, 0 chunks, 0 tokens) in <time> s
 
+## a dry run where there is no store makes none
+$ mkdir n t; echo tea > n/a.txt; echo pot > n/b.txt; TMPDIR=$PWD/t memolith import n --dry-run -f new.memo; ls . t
+> 2 new (2 files, 0 chunks, 0 tokens) in <time> s
+> .:
+> home
+> model.safetensors
+> n
+> t
+>
+> t:
+
 ## what is left out is named: the first three, and all as JSON
 $ mkdir n; echo tea > n/a.txt; : > n/b.txt; ln -s a.txt n/c.txt; echo x > n/.d; : > n/e.txt; echo x > n/f.memo-wal; memolith import n; memolith import n -o json | grep -o '"path":"[^"]*"'
 > 1 new, 5 skipped (3 files, 1 chunk, 4 tokens) in <time> s

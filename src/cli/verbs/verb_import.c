@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "cli/app.h"
 #include "cli/json_out.h"
 #include "cli/ready_vector.h"
@@ -261,6 +265,48 @@ static memo_status import_once(cli_app *app, const memo_import_options *options,
     return status;
 }
 
+/* A dry run where there is no store yet: against an empty one in TMPDIR, which goes again. */
+static memo_status import_preview(cli_app *app, const memo_import_options *options, memo_err *err)
+{
+    static const char *const files[] = {"s.memo",     "s.memo-lock", "s.memo-wal",
+                                        "s.memo-shm", "s.memo-idx",  "s.memo-journal"};
+    const char *tmpdir = getenv("TMPDIR"), *base = tmpdir && tmpdir[0] ? tmpdir : "/tmp";
+    char *folder = memo_path_join(base, "memolith-XXXXXX");
+    memo_status status = MEMO_OK;
+    if (!folder)
+        return memo_fail_nomem(err, "a path", 0);
+    if (!mkdtemp(folder)) {
+        status = memo_fail_errno(err, errno, base, "create a temporary folder");
+        memo_free(folder);
+        return status;
+    }
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *path = memo_path_join(folder, files[i]);
+        if (!path && status == MEMO_OK)
+            status = memo_fail_nomem(err, "a path", 0);
+        if (i == 0 && path)
+            status = cli_app_new_store(app, path, err);
+        if (i == 0 && path && status == MEMO_OK)
+            status = import_once(app, options, err);
+        memo_db_close(app->db);
+        app->db = NULL;
+        if (path)
+            unlink(path);
+        memo_free(path);
+    }
+    rmdir(folder);
+    memo_free(folder);
+    return status;
+}
+
+/* Whether there is no store to compare with. */
+static int import_has_no_store(cli_app *app)
+{
+    const char *path;
+    return cli_settings_path(&app->settings, OPT_DB, &path, NULL) == MEMO_OK &&
+           !memo_path_exists(path);
+}
+
 memo_status cli_verb_import(cli_app *app, memo_err *err)
 {
     const cli_args *args = &app->args;
@@ -309,6 +355,8 @@ memo_status cli_verb_import(cli_app *app, memo_err *err)
         status = memo_fail(err, MEMO_ERR_USAGE, "--watch with --dry-run would say the same again");
     if (status == MEMO_OK)
         status = cli_app_embedder(app, err);
+    if (status == MEMO_OK && options.dry_run && import_has_no_store(app))
+        return import_preview(app, &options, err);
     if (status == MEMO_OK)
         status = cli_app_store(app, options.dry_run ? MEMO_OPEN_EXISTING : MEMO_OPEN_CREATE, err);
     if (status)
