@@ -2,7 +2,6 @@
 #include "index/idx_file.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/alloc.h"

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* memory/changes.c -- the change feed for callers. */
-#include <string.h>
-
 #include "base/alloc.h"
 #include "base/error.h"
 #include "memory/db.h"

@@ -2,7 +2,6 @@
 #include "store/switches.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "store/rows/cells.h"

@@ -8,8 +8,6 @@
  * quotes of a record (title, key, source) is cut to one line. */
 #include "memory/context/context_pack.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/dates.h"

@@ -2,7 +2,6 @@
 #include "memory/search/past.h"
 
 #include <stdint.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"

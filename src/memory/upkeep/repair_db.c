@@ -2,7 +2,6 @@
 /* memo_db_repair(): the store's own repair, then new vectors for the texts that lost theirs. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"

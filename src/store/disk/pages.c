@@ -2,7 +2,6 @@
 #include "store/disk/pages.h"
 
 #include <inttypes.h>
-#include <string.h>
 #include <time.h>
 
 #include "base/alloc.h"

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The tables whose rows are lists of cells (rows/cells.h), put in order: first rows whose checksum
  * fails go to quarantine, then rows that refer to what is not there (any more). */
-#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "store/repair/repair.h"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Taking records away: chunks alone when a record changes, or all of it, with a tombstone. */
-#include <inttypes.h>
 #include <string.h>
 
 #include <memolith/feedback.h>

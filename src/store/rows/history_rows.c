@@ -3,7 +3,6 @@
  * in no past. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/dates.h"
 #include "base/error.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the store keeps about a record in other tables: read with it, and gone with it. */
 #include <stdio.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "base/grow.h"

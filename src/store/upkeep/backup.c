@@ -7,12 +7,10 @@
  * needed. `doctor --repair` keeps a byte-for-byte copy of a damaged file before it changes it. */
 #include "store/upkeep/backup.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "store/disk/claim.h"

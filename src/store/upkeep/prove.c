@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* That something is not there: every table, every byte, every word. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"

@@ -2,7 +2,6 @@
 #include "store/upkeep/shred.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "store/disk/vfs.h"
