@@ -131,6 +131,7 @@ static const fuzz_table fuzz_tables[] = {
     {"fts_data", {"block", "id"}},
     {"fts_docsize", {"sz", "id"}},
     {"sqlite_sequence", {"name", "seq"}},
+    {"tallies", {"what", "n", "sum", "list"}},
 };
 
 static void fuzz_change_row(sqlite3 *db, const uint8_t *d)

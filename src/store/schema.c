@@ -23,7 +23,8 @@
  *   fts_parts   full-text index of runs of three characters, contentless, only over chunks that have
  *               letters of scripts written without spaces (rows/parts.h): rowid is the chunk's
  *   tallies     how many vectors each space has, and the sum of their checksums; row 0 has in `list` the
- *               newest rows of sketches (rows/sketches.c): derived. What every add changes is one page
+ *               newest rows of sketches (rows/sketches.c): derived; row -1 which row ids were given
+ *               (rows/numbers.h). What every add changes is one page
  *   sketches    hashes of a record's text by which near-duplicates are found: derived
  *   unlinked    records that have not been compared with the others yet: each record has a sketch,
  *               or is here

@@ -25,6 +25,13 @@ typedef struct memo_set_change {
 } memo_set_change;
 #define MEMO_STORE_SET_CHANGES 4 /* spaces of one transaction; of more, all are counted */
 
+/* Row ids of a table, inside a write transaction (rows/numbers.h). */
+typedef enum memo_numbered { MEMO_NUMBERED_RECORDS, MEMO_NUMBERED_CHUNKS } memo_numbered;
+typedef struct memo_numbers {
+    int64_t last;  /* given */
+    int64_t ahead; /* what SQLite's own counter says */
+} memo_numbers;
+
 struct memo_store {
     memo_ctx *ctx;
     char *path;
@@ -48,8 +55,10 @@ struct memo_store {
     int wrote;     /* something was committed through this handle */
     int64_t seq;   /* change sequence, inside a write transaction */
     /* Known from here to the end of a write transaction; 0: ask. */
-    int64_t next_rid, next_cid, dim_space;
-    size_t dim;          /* of space dim_space */
+    int64_t dim_space;
+    size_t dim;   /* of space dim_space */
+    int numbered; /* the row ids given before are known */
+    memo_numbers numbers[2];
     int rebuild_derived; /* rows were removed whose words or tags are not known any more */
     memo_set_change set_changes[MEMO_STORE_SET_CHANGES];
     size_t n_set_changes;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "store/disk/vfs.h"
 #include "store/rows/fulltext.h"
+#include "store/rows/numbers.h"
 #include "store/rows/rows.h"
 #include "store/rows/vectors.h"
 #include "store/schema.h"
@@ -89,7 +90,7 @@ static memo_status transaction_begin(memo_store *store, int relaxed, int64_t wai
     if (!status) {
         store->in_write = 1;
         store->rebuild_derived = store->recount_vectors = 0, store->n_set_changes = 0;
-        store->next_rid = store->next_cid = store->dim_space = 0;
+        store->numbered = 0, store->dim_space = 0;
         status = transaction_read_seq(store, &store->seq, err);
     }
     if (!status && !store->repairing)
@@ -161,6 +162,8 @@ memo_status memo_store_commit(memo_store *store, memo_err *err)
         status = memo_rows_derive_all(&store->sql, err);
     if (!status)
         status = memo_vector_sets_write(store, err);
+    if (!status)
+        status = memo_numbers_write(store, err);
     if (!status)
         status = transaction_write_meta(store, err);
     if (!status) {

@@ -58,6 +58,8 @@ $ memolith doctor --verify -f a.memo
 >       fix: memolith doctor --repair   (keeps a copy of the file), or restore a backup
 > bad   records   <folder>/a.memo: cannot read it: checksum of page 7 does not match
 >       fix: memolith doctor --repair   (keeps a copy of the file), or restore a backup
+> bad   records   <folder>/a.memo: cannot read it: checksum of page 7 does not match
+>       fix: memolith doctor --repair   (keeps a copy of the file), or restore a backup
 > ok    tables    0 rows of other tables, all checksums match
 > bad   tables    <folder>/a.memo: cannot read it: checksum of page 7 does not match
 >       fix: memolith doctor --repair   (keeps a copy of the file), or restore a backup
@@ -65,7 +67,7 @@ $ memolith doctor --verify -f a.memo
 > ok    fulltext  3 rows, index structure is right
 > bad   fulltext  <folder>/a.memo: cannot read its records: checksum of page 7 does not match
 >       fix: memolith doctor --repair   (keeps a copy of the file), or restore a backup
-! error[CORRUPT]: 9 of 14 findings are bad
+! error[CORRUPT]: 10 of 15 findings are bad
 ? 7
 $ memolith doctor --repair --dry-run -f a.memo
 > bad   pages     page 7 of 69: checksum does not match

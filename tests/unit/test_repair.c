@@ -296,6 +296,8 @@ static void test_repair_of_rows(void **state)
         {"UPDATE meta SET change_seq = 7", 0, 0, "change counter"},
         {"UPDATE meta SET change_seq = 9223372036854775807", 0, 0, "change counter"},
         {"UPDATE sqlite_sequence SET seq = 1", 0, 0, "counter of row ids"},
+        {"UPDATE tallies SET n = 1 WHERE what = -1", 0, 0, "counter of row ids"},
+        {"UPDATE tallies SET sum = 1 << 40 WHERE what = -1", 0, 0, "counter of row ids"},
         {"INSERT INTO vectors SELECT 99999, cid, 7, ns, rid, checksum, vector FROM vectors"
          " WHERE cid = 21",
          0, 0, "1 row to quarantine"},

@@ -230,6 +230,11 @@ static void test_damage_counters_at_their_end_are_refused(void **state)
         {"UPDATE sqlite_sequence SET seq = 9223372036854775807 WHERE name = 'records'", "row id"},
         {"UPDATE sqlite_sequence SET seq = 9223372036854775807 WHERE name = 'chunks'", "row id"},
         {"UPDATE sqlite_sequence SET seq = -9 WHERE name = 'chunks'", "row id"},
+        {"UPDATE tallies SET n = -1 WHERE what = -1", "row id"},
+        {"UPDATE tallies SET sum = 5000 WHERE what = -1", "row id"},
+        {"UPDATE sqlite_sequence SET seq = 9223372036854775806; DELETE FROM tallies WHERE what = "
+         "-1",
+         "row id"},
         {"UPDATE records SET seq = 9223372036854775807 WHERE rid = 3;"
          "UPDATE meta SET change_seq = 9223372036854775807",
          "no change sequence"},

@@ -3,6 +3,7 @@
  * what a row refers to is settled before the row is looked at, so that in the end every row is whole
  * and refers to whole rows. */
 #include "store/repair/repair.h"
+#include "store/rows/numbers.h"
 #include "store/rows/parts.h"
 #include "store/rows/sketches.h"
 #include "store/rows/vectors.h"
@@ -345,6 +346,8 @@ static const repair_fix repair_fixes[] = {
     REPAIR_COUNTER("facts", "fid"),
     REPAIR_COUNTER("searches", "sid"),
     REPAIR_COUNTER("actions", "aid"),
+    {MEMO_NUMBERS_WRONG, "DELETE FROM tallies WHERE what = -1",
+     "counter of row ids did not fit (tallies)"},
 };
 
 static memo_status repair_tables(repair_work *w, memo_err *err)

@@ -68,7 +68,8 @@ int memo_table_good(const memo_table *table, const memo_cell *cells);
  *   cells  [n_columns]; the checksum's is filled in. A row id must be given: memo_store_next_id() */
 memo_status memo_table_put(memo_sql *sql, const memo_table *table, memo_cell *cells, memo_err *err);
 
-/* One more than the largest row id that a table with AUTOINCREMENT ever had. */
+/* One more than the largest row id that a table with AUTOINCREMENT ever had; of records and chunks its
+ * counter is ahead (rows/numbers.h). */
 memo_status memo_store_next_id(memo_sql *sql, const char *table, int64_t *id, memo_err *err);
 
 /* The first n columns of the row at which the statement stands. */

@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "store/rows/cells.h"
 #include "store/rows/fulltext.h"
+#include "store/rows/numbers.h"
 #include "store/rows/sketches.h"
 #include "store/rows/vectors.h"
 #include "store/store_inner.h"
@@ -411,24 +412,13 @@ static memo_status put_check_vector(size_t chunk, const float *vector, size_t di
     return memo_fail(err, MEMO_ERR_VALUE, "chunk %zu: its vector has no length", chunk);
 }
 
-static memo_status put_number(memo_store *store, const char *table, int64_t *next, size_t n,
-                              int64_t *id, memo_err *err)
-{
-    memo_status status = *next ? MEMO_OK : memo_store_next_id(&store->sql, table, next, err);
-    if (!status) {
-        *id = *next;
-        *next += (int64_t)n;
-    }
-    return status;
-}
-
 static memo_status put_write_chunks(memo_store *store, const memo_store_put *put,
                                     const memo_row *row, size_t *n_tokens, memo_err *err)
 {
     int64_t cid = 0;
     memo_status status = put->space ? put_find_dim(store, put->space, err) : MEMO_OK;
     if (!status)
-        status = put_number(store, "chunks", &store->next_cid, put->n_chunks, &cid, err);
+        status = memo_numbers_take(store, MEMO_NUMBERED_CHUNKS, put->n_chunks, &cid, err);
     for (size_t i = 0; !status && i < put->n_chunks; i++) {
         const memo_store_chunk *in = &put->chunks[i];
         memo_chunk_row chunk = {.cid = cid + (int64_t)i,
@@ -555,7 +545,7 @@ static memo_status put_identify(memo_store *store, const memo_store_put *put, in
     }
     now->id = (memo_text){id, MEMO_ID_BYTES - 1};
     if (!status)
-        status = put_number(store, "records", &store->next_rid, 1, &now->rid, err);
+        status = memo_numbers_take(store, MEMO_NUMBERED_RECORDS, 1, &now->rid, err);
     if (!now->created_ms)
         now->created_ms = put->born_ms && put->born_ms < now_ms ? put->born_ms : now_ms;
     return status;

@@ -14,6 +14,7 @@
 #include "store/disk/vfs.h"
 #include "store/repair/walfile.h"
 #include "store/rows/cells.h"
+#include "store/rows/numbers.h"
 #include "store/rows/parts.h"
 #include "store/rows/rows.h"
 #include "store/rows/sketches.h"
@@ -408,6 +409,7 @@ static const audit_count audit_counts[] = {
     {"records", "SELECT change_seq <> " MEMO_STORE_LAST_SEQ " FROM meta",
      "change sequence that does not fit the rows (a copy made while the store was written?)", 0,
      NULL},
+    {"records", MEMO_NUMBERS_WRONG, "counter of row ids that does not fit the rows", 0, NULL},
     {"vectors",
      "SELECT count(*) FROM chunks c WHERE NOT EXISTS (SELECT 1 FROM vectors v"
      " JOIN namespaces n ON n.id = v.ns AND coalesce(n.space, v.space) = v.space"
