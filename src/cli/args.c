@@ -205,10 +205,15 @@ static memo_status args_check_words(const cli_args *args, memo_err *err)
         return memo_hint(err,
                          memo_fail(err, MEMO_ERR_USAGE, "%s needs %s", verb->name, verb->words),
                          "%s", verb->example);
+    if (args->n_words > 0 && verb->max_words == 0)
+        return memo_hint(err,
+                         memo_fail(err, MEMO_ERR_USAGE, "%s takes no word, and \"%s\" is one",
+                                   verb->name, cli_shorten(args->words[0], extra)),
+                         "%s   (memolith help %s)", verb->example, verb->name);
     if (args->n_words > verb->max_words)
         return memo_hint(err,
                          memo_fail(err, MEMO_ERR_USAGE, "%s takes %s, and \"%s\" is one too many",
-                                   verb->name, verb->max_words ? verb->words : "no word",
+                                   verb->name, verb->words,
                                    cli_shorten(args->words[verb->max_words], extra)),
                          "memolith help %s", verb->name);
     cli_option word = {.kind = verb->word_kind};

@@ -181,3 +181,9 @@ $ memolith fact query
 ! no fact
 $ memolith fact query --retracted | grep -o 'Anna .*' | sed 's/20..-..-../DATE/; s/(.*)/(ID)/'
 > Anna likes tea, retracted DATE: its evidence was forgotten (ID)
+
+## a word that fact query does not take
+$ memolith fact query Anna
+! error[USAGE]: fact query takes no word, and "Anna" is one
+!   fix: memolith fact query --about anni --valid-at 2024-01-01   (memolith help fact query)
+? 2

@@ -112,8 +112,8 @@ $ memolith --threads 1 search tea
 !   fix: memolith VERB --threads ...   (memolith help lists the verbs)
 ? 2
 $ memolith version extra
-! error[USAGE]: version takes no word, and "extra" is one too many
-!   fix: memolith help version
+! error[USAGE]: version takes no word, and "extra" is one
+!   fix: memolith version   (memolith help version)
 ? 2
 $ memolith serach tea -o json
 ! {"error":{"name":"USAGE","exit":2,"message":"there is no verb \"serach\"","fix":"memolith search?   (memolith help lists the verbs)"}}

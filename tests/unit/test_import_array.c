@@ -118,6 +118,8 @@ static void test_import_json_array(void **state)
         array_import(e, "z.txt", "{}", (memo_import_options){.format = MEMO_IMPORT_JSON}, &r),
         MEMO_ERR_FORMAT, e->err);
     assert_contains(e->err.message, "not a JSON array: it begins with byte 0x7b");
+    assert_memo_ok(array_import(e, "n.json", "[]\n", (memo_import_options){0}, &r), e->err);
+    assert_int_equal(r.n_new, 0);
     assert_memo_ok(
         array_import(e, "o.json", "{\"text\": \"an object\"}", (memo_import_options){0}, &r),
         e->err);

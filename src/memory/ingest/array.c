@@ -189,5 +189,5 @@ int memo_array_looks_like(memo_lines *lines)
     int c = 0;
 
     return array_begin(&a, NULL) == MEMO_OK && array_skip_space(&a, &c, NULL) == MEMO_OK &&
-           c == '{';
+           (c == '{' || c == ']');
 }

@@ -168,7 +168,7 @@ static memo_status filter_read_text(filter_parser *p, int *root)
     memo_status status = filter_read_or(p, root);
     memo_filter_skip_space(p);
     if (!status && p->at != p->n)
-        status = memo_filter_fail(p, p->at, "\"and\", \"or\" or the end");
+        status = memo_filter_fail_end(p);
     return status;
 }
 

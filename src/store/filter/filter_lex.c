@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/filter/filter_parse.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,6 +48,39 @@ memo_status memo_filter_fail(filter_parser *p, size_t at, const char *expected)
     filter_describe(p, at, found);
     return memo_fail(p->err, MEMO_ERR_VALUE, "filter, byte %zu: found %s, expected %s", at, found,
                      expected);
+}
+
+/* The bytes of the word around `at`. */
+static memo_text filter_word_at(const filter_parser *p, size_t at)
+{
+    size_t begin = at, end = at;
+    while (begin > 0 && !strchr(" (,=<>", p->text[begin - 1]))
+        begin--;
+    while (end < p->n && end - begin < 64 && !strchr(" ),", p->text[end]))
+        end++;
+    return (memo_text){p->text + begin, memo_utf8_floor(p->text, p->n, end) - begin};
+}
+
+memo_status memo_filter_fail_value(filter_parser *p)
+{
+    memo_status status =
+        memo_filter_fail(p, p->at, "a value: 'text', a number, true, false, null or now");
+    memo_text word = filter_word_at(p, p->at);
+    if (p->at >= p->n || word.n_bytes == 0 ||
+        !(isalnum((unsigned char)*word.bytes) || (unsigned char)*word.bytes >= 0x80))
+        return status;
+    return memo_hint(p->err, status, "a text stands in quotes: '%.*s'", (int)word.n_bytes,
+                     word.bytes);
+}
+
+memo_status memo_filter_fail_end(filter_parser *p)
+{
+    memo_status status = memo_filter_fail(p, p->at, "\"and\", \"or\" or the end");
+    memo_text word = filter_word_at(p, p->at);
+    if (p->text[p->at] != '-' || *word.bytes < '0' || *word.bytes > '9') /* 2025-07-01 */
+        return status;
+    return memo_hint(p->err, status, "a date stands in quotes: '%.*s'", (int)word.n_bytes,
+                     word.bytes);
 }
 
 memo_status memo_filter_fail_limit(filter_parser *p, const char *what, size_t limit)
@@ -267,6 +301,6 @@ memo_status memo_filter_read_value(filter_parser *p, filter_value *v)
     else if (memo_filter_take_word(p, "null"))
         v->kind = VALUE_NULL;
     else
-        return memo_filter_fail(p, p->at, "a value: 'text', a number, true, false, null or now");
+        return memo_filter_fail_value(p);
     return MEMO_OK;
 }

@@ -69,6 +69,9 @@ typedef struct filter_parser {
 
 /* MEMO_ERR_VALUE "filter, byte N: found X, expected Y". */
 memo_status memo_filter_fail(filter_parser *p, size_t at, const char *expected);
+/* Where a value, or the end, should stand: a text or a date without its quotes is shown with them. */
+memo_status memo_filter_fail_value(filter_parser *p);
+memo_status memo_filter_fail_end(filter_parser *p);
 memo_status memo_filter_fail_limit(filter_parser *p, const char *what, size_t limit);
 memo_status memo_filter_fail_memory(filter_parser *p);
 
