@@ -19,8 +19,8 @@
  *   if (memo_ctx_new(NULL, &ctx, &err) == MEMO_OK &&
  *       memo_model_open(ctx, path, NULL, &model, &err) == MEMO_OK) {
  *       memo_text texts[2] = {MEMO_TEXT("a cat sat down"), MEMO_TEXT("the kitten is sitting")};
- *       memo_model_info info;
- *       memo_model_get_info(model, &info);
+ *       memo_model_info info = {.size = sizeof info};
+ *       memo_model_get_info(model, &info, NULL);
  *       float *v = malloc(2 * info.dim * sizeof *v);
  *       if (v && memo_model_embed(model, NULL, texts, 2, v, NULL, &err) == MEMO_OK) {
  *           double dot = 0;
