@@ -31,7 +31,7 @@ $ printf '{"_id":"a","text":"tea"}\n{"_id":"b"}\n{"_id":"c","text":"pot"}\nnot j
 $ memolith import bad.ndjson
 > 1 new, 1 failed (0 files, 1 chunk, 3 tokens) in <time> s
 ! error[FORMAT]: bad.ndjson:2: there is no field "text" with the text
-!   fix: mend it, or --skip-bad to name and leave out what is bad
+!   fix: --text-field NAME if another field has it, or --skip-bad to name and leave out what is bad; the fields are: _id
 ? 1
 $ memolith list -o ndjson | wc -l
 > 1
@@ -86,7 +86,7 @@ $ printf '[\n {"id":"a","text":"tea"},\n {"id":"b","text":"pot"}\n]\n' > two.jso
 $ printf '[{"id":"c","text":"tea"},{"id":"d"}]' > bad.json; memolith import bad.json
 > 1 new, 1 failed (0 files, 1 chunk, 3 tokens) in <time> s
 ! error[FORMAT]: bad.json:1: element 2: there is no field "text" with the text
-!   fix: mend it, or --skip-bad to name and leave out what is bad
+!   fix: --text-field NAME if another field has it, or --skip-bad to name and leave out what is bad; the fields are: id
 ? 1
 $ mkdir j; printf '[{"name":"not a memory"}]' > j/conf.json; memolith import j
 > 1 new (1 file, 1 chunk, 27 tokens) in <time> s
@@ -184,6 +184,21 @@ $ mkdir n; echo tea > n/a.txt; : > n/b.txt; ln -s a.txt n/c.txt; echo x > n/.d; 
 > "path":"n/f.memo-wal"
 > "path":"n/b.txt"
 > "path":"n/e.txt"
+
+## a file whose fields have other names: what they are, and how to say so
+$ printf '{"id":1,"body":"tea","more":2}\n' > x.ndjson; memolith import x.ndjson
+> 0 new, 1 failed (0 files, 0 chunks, 0 tokens) in <time> s
+! error[FORMAT]: x.ndjson:1: there is no field "text" with the text
+!   fix: --text-field NAME if another field has it, or --skip-bad to name and leave out what is bad; the fields are: id, body, more
+? 1
+$ printf 'id,body\n1,tea\n' > x.csv; memolith import x.csv; memolith import x.csv x.ndjson --text-field body -o quiet; memolith import x.ndjson --key-field k --text-field body
+> 0 new, 1 failed (0 files, 0 chunks, 0 tokens) in <time> s
+> 0 new, 1 failed (0 files, 0 chunks, 0 tokens) in <time> s
+! error[FORMAT]: x.csv:1: the header names no field "text" with the text
+!   fix: --text-field NAME if another column has it, or --skip-bad to name and leave out what is bad
+! error[FORMAT]: x.ndjson:1: there is no field "k" with the key
+!   fix: --key-field NAME if another field has it, or --skip-bad to name and leave out what is bad; the fields are: id, body, more
+? 1
 
 ## a file that cannot be taken is named once
 $ mkdir n; truncate -s 65M n/big.txt; echo tea > n/a.txt; memolith import n --skip-bad

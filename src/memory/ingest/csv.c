@@ -193,8 +193,11 @@ memo_status memo_csv_open(memo_csv *csv, memo_lines *lines, const memo_import_op
             status = csv_add_name(csv, &field, err);
     }
     if (status == MEMO_OK && !csv_has_name(csv, text))
-        status =
-            memo_fail(err, MEMO_ERR_FORMAT, "the header names no field \"%s\" with the text", text);
+        status = memo_hint(
+            err,
+            memo_fail(err, MEMO_ERR_FORMAT, "the header names no field \"%s\" with the text", text),
+            "--text-field NAME if another column has it, or --skip-bad to name and leave out what "
+            "is bad");
     memo_buf_fini(&field);
     return status;
 }

@@ -267,14 +267,41 @@ static memo_status lines_string(const json_t *object, const char *field, memo_ar
     return *out ? MEMO_OK : memo_fail_nomem(err, field, strlen(s));
 }
 
-static memo_status lines_text(const json_t *object, const char *field, memo_arena *arena,
-                              memo_text *out, memo_err *err)
+#define LINES_NAMED_FIELDS 6
+
+/* There is no such field: `option` names another, those that are there may be meant. */
+static memo_status lines_fail_absent(json_t *object, const char *field, const char *what,
+                                     const char *option, memo_err *err)
+{
+    char names[120] = "";
+    const char *name;
+    json_t *value;
+    size_t n = 0, at = 0;
+
+    json_object_foreach(object, name, value)
+    {
+        (void)value;
+        if (n == LINES_NAMED_FIELDS || at + strlen(name) + 4 >= sizeof names - 8) {
+            at += (size_t)snprintf(names + at, sizeof names - at, " ...");
+            break;
+        }
+        at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", n++ ? ", " : "", name);
+    }
+    memo_fail(err, MEMO_ERR_FORMAT, "there is no field \"%s\" with the %s", field, what);
+    return memo_hint(err, MEMO_ERR_FORMAT,
+                     "%s NAME if another field has it, or --skip-bad to name and leave out what is "
+                     "bad; the fields are: %s",
+                     option, n ? names : "none");
+}
+
+static memo_status lines_text(json_t *object, const char *field, memo_arena *arena, memo_text *out,
+                              memo_err *err)
 {
     const json_t *value = json_object_get(object, field);
     size_t n;
 
     if (!value)
-        return memo_fail(err, MEMO_ERR_FORMAT, "there is no field \"%s\" with the text", field);
+        return lines_fail_absent(object, field, "text", "--text-field", err);
     if (!json_is_string(value))
         return lines_fail_type(field, "a string", value, err);
     n = json_string_length(value);
@@ -309,15 +336,15 @@ static const char *lines_key_name(const json_t *object, const char *field)
 }
 
 /* A key is a string or an integer, from the field asked for, else "id", else "_id", else a hash. */
-static memo_status lines_key(const json_t *object, const char *field, memo_text line,
-                             memo_arena *arena, const char **key, memo_err *err)
+static memo_status lines_key(json_t *object, const char *field, memo_text line, memo_arena *arena,
+                             const char **key, memo_err *err)
 {
     const char *name = lines_key_name(object, field);
     const json_t *value = json_object_get(object, name);
     char digits[24];
 
     if (!value && field)
-        return memo_fail(err, MEMO_ERR_FORMAT, "there is no field \"%s\" with the key", field);
+        return lines_fail_absent(object, field, "key", "--key-field", err);
     if (!value || json_is_null(value))
         return memo_lines_hash_key(line, arena, key, err);
     if (json_is_string(value))
