@@ -829,11 +829,11 @@ $ memolith embed - -
 
 ## limits 15: SIGINT or SIGTERM in the middle of an import
 $ $PYTHON $HELPERS/stop_import.py SIGINT
-> exit 1, CANCELLED
+> exit 1, CANCELLED: what was counted is kept; the same command goes on from there
 > the count is the truth
 > some were stored, not all
 $ $PYTHON $HELPERS/stop_import.py SIGTERM
-> exit 1, CANCELLED
+> exit 1, CANCELLED: what was counted is kept; the same command goes on from there
 > the count is the truth
 > some were stored, not all
 

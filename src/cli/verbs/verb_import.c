@@ -260,6 +260,8 @@ static memo_status import_once(cli_app *app, const memo_import_options *options,
     memo_buf_fini(&skips.text);
     memo_buf_fini(&skips.json);
     import_warn_kept(report.n_kept);
+    if (status == MEMO_ERR_CANCELLED && !options->dry_run && !err->hint[0])
+        memo_hint(err, status, "what was counted is kept; the same command goes on from there");
     if (report.n_failed > 0 && !options->skip_bad && !err->hint[0])
         memo_hint(err, status, "mend it, or --skip-bad to name and leave out what is bad");
     return status;

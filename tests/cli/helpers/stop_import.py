@@ -35,7 +35,8 @@ def main():
     os.kill(process.pid, signal.Signals[sys.argv[1]])
     out, err = process.communicate(timeout=40)
     report, stored = json.loads(out), count()
-    print(f"exit {process.returncode}, {json.loads(err)['error']['name']}")
+    error = json.loads(err)["error"]
+    print(f"exit {process.returncode}, {error['name']}: {error['fix']}")
     print("the count is the truth" if report["new"] == stored else f"{report} but {stored} stored")
     print("some were stored, not all" if 0 < stored < N_LINES else f"{stored} of {N_LINES} stored")
 
