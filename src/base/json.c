@@ -3,6 +3,7 @@
  * before: the scan below needs no memory but one counter per level. It counts exactly for every
  * prefix that is valid JSON, and the reader stops at the first byte that is not. */
 #include "base/json.h"
+#include "base/alloc.h"
 
 #include <inttypes.h>
 #include <stdint.h>
@@ -236,6 +237,20 @@ memo_status memo_json_parse(const char *text, size_t n_bytes, const memo_json_li
     if (!json)
         return json_refused(text, n_bytes, limits, what, &fault, err);
     *out = json;
+    return MEMO_OK;
+}
+
+memo_status memo_json_dump(const json_t *json, size_t flags, const char *what, char **text,
+                           memo_err *err)
+{
+    size_t n = json ? json_dumpb(json, NULL, 0, flags) : 0;
+    char *out = n ? memo_malloc(n + 1) : NULL;
+    if (!out || json_dumpb(json, out, n, flags) != n) {
+        memo_free(out);
+        return memo_fail_nomem(err, what, n);
+    }
+    out[n] = '\0';
+    *text = out;
     return MEMO_OK;
 }
 

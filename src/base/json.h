@@ -40,6 +40,11 @@ extern const memo_json_limits memo_json_header_limits;
 memo_status memo_json_parse(const char *text, size_t n_bytes, const memo_json_limits *limits,
                             const char *what, json_t **out, memo_err *err);
 
+/* memo_json_dump() -- a value as text, NUL-terminated; memo_free(). MEMO_ERR_NOMEM, also for a NULL, which
+ * is what jansson gives for a value that it had no memory for; `what` names it then. */
+memo_status memo_json_dump(const json_t *json, size_t flags, const char *what, char **text,
+                           memo_err *err);
+
 /* What a number may be, both ends included. */
 typedef struct memo_json_sizes {
     size_t min, max;

@@ -173,9 +173,8 @@ static size_t recipe_digits(double value)
 memo_status memo_recipe_write(const memo_recipe *recipe, char **json, memo_err *err)
 {
     memo_status status = MEMO_OK;
-    char *text = NULL;
-    size_t n = 0, flags = JSON_COMPACT | JSON_PRESERVE_ORDER |
-                          JSON_REAL_PRECISION(recipe_digits(recipe->norm_eps));
+    const size_t flags =
+        JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(recipe_digits(recipe->norm_eps));
     json_t *root = json_object();
 
     /* A NULL from jansson fails the calls that use it, so one check per field is enough. */
@@ -192,17 +191,9 @@ memo_status memo_recipe_write(const memo_recipe *recipe, char **json, memo_err *
             status = MEMO_ERR_NOMEM;
         }
     }
-    if (status == MEMO_OK)
-        n = json_dumpb(root, NULL, 0, flags);
-    if (n && (text = memo_malloc(n + 1)))
-        text[json_dumpb(root, text, n, flags) == n ? n : 0] = '\0';
+    status = memo_json_dump(status ? NULL : root, flags, "the recipe", json, err);
     json_decref(root);
-    if (!text || !*text) {
-        memo_free(text);
-        return memo_fail_nomem(err, "the recipe", n);
-    }
-    *json = text;
-    return MEMO_OK;
+    return status;
 }
 
 static memo_status recipe_read_name(const json_t *pair, size_t field, memo_recipe *recipe,

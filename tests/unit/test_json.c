@@ -302,6 +302,31 @@ static memo_status sweep_json(void *text, memo_err *err)
     return status;
 }
 
+static memo_status sweep_dump(void *json, memo_err *err)
+{
+    char *text = NULL;
+    memo_status status = memo_json_dump(json, JSON_COMPACT, "a text", &text, err);
+    if (status == MEMO_OK)
+        assert_string_equal(text, "{\"a\":[1,2]}");
+    else
+        assert_null(text);
+    memo_free(text);
+    return status;
+}
+
+static void test_json_dump_gives_the_text_or_nothing(void **state)
+{
+    memo_err err = {0};
+    char *text = NULL;
+    json_t *json = parse_object("{\"a\": [1, 2]}");
+    (void)state;
+    assert_true(memo_test_alloc_sweep(sweep_dump, json) >= 1);
+    json_decref(json);
+    assert_memo_status(memo_json_dump(NULL, 0, "a text", &text, &err), MEMO_ERR_NOMEM, err);
+    assert_contains(err.message, "a text");
+    assert_null(text);
+}
+
 static void test_json_survives_allocation_failures(void **state)
 {
     char text[] = "[1]";
@@ -642,6 +667,7 @@ int main(void)
         cmocka_unit_test(test_json_double_members),
         cmocka_unit_test(test_json_string_and_bool_members),
         JSON_TEST_DIR(test_json_fault_names_text_and_place),
+        JSON_TEST_DIR(test_json_dump_gives_the_text_or_nothing),
         JSON_TEST_DIR(test_json_survives_allocation_failures),
         cmocka_unit_test(test_json_memory_stays_below_the_estimate),
         cmocka_unit_test(test_json_limit_of_memory),

@@ -102,8 +102,7 @@ memo_status memo_fidelity_write(const memo_fidelity_report *r, char **json, memo
 {
     const size_t flags = JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(REPORT_DIGITS);
     int failed = 0;
-    size_t n = 0;
-    char *text = NULL;
+    memo_status status;
     json_t *root = json_object();
 
     report_put_size(root, "version", REPORT_VERSION, &failed);
@@ -114,17 +113,9 @@ memo_status memo_fidelity_write(const memo_fidelity_report *r, char **json, memo
     report_put_size(root, "layer_texts", r->n_layer_texts, &failed);
     report_put(root, "layers", report_layers(r, &failed), &failed);
     report_put(root, "against", report_texts(&r->against, &failed), &failed);
-    if (!failed)
-        n = json_dumpb(root, NULL, 0, flags);
-    if (n && (text = memo_malloc(n + 1)))
-        text[json_dumpb(root, text, n, flags) == n ? n : 0] = '\0';
+    status = memo_json_dump(failed ? NULL : root, flags, "the report", json, err);
     json_decref(root);
-    if (!text || !*text) {
-        memo_free(text);
-        return memo_fail_nomem(err, "the report", n);
-    }
-    *json = text;
-    return MEMO_OK;
+    return status;
 }
 
 /* ---- read ---------------------------------------------------------------------------------- */

@@ -51,6 +51,13 @@ memo_status memo_row_find_key(memo_sql *sql, int64_t ns, const char *key, memo_a
     return forget_take_row(&st, arena, row, err);
 }
 
+memo_status memo_row_find(memo_sql *sql, int64_t ns, const char *id_or_key, memo_arena *arena,
+                          memo_row *row, memo_err *err)
+{
+    memo_status status = memo_row_find_id(sql, ns, id_or_key, arena, row, err);
+    return status || row->rid ? status : memo_row_find_key(sql, ns, id_or_key, arena, row, err);
+}
+
 /* ---- taking away --------------------------------------------------------------------------- */
 
 static memo_status forget_delete_by(memo_store *store, const char *constant, int64_t rid,
@@ -112,9 +119,7 @@ memo_status memo_store_forget(memo_store *store, int64_t ns, const char *id, int
     memo_status status = memo_store_check_write(store, err);
     if (status)
         return status;
-    status = memo_row_find_id(&store->sql, ns, id, &arena, &row, err);
-    if (!status && !row.rid)
-        status = memo_row_find_key(&store->sql, ns, id, &arena, &row, err);
+    status = memo_row_find(&store->sql, ns, id, &arena, &row, err);
     if (!status && row.rid)
         status = memo_row_forget(store, &row, 0, err);
     if (!status)

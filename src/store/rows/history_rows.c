@@ -67,9 +67,7 @@ static memo_status past_find(memo_sql *sql, past_args *a, memo_row *now, memo_er
 {
     memo_status status = memo_ns_name(sql, a->ns, a->arena, &a->ns_name, err);
     if (!status)
-        status = memo_row_find_id(sql, a->ns, a->id, a->arena, now, err);
-    if (!status && !now->rid)
-        status = memo_row_find_key(sql, a->ns, a->id, a->arena, now, err);
+        status = memo_row_find(sql, a->ns, a->id, a->arena, now, err);
     return !status && !now->rid ? past_fail_missing(sql, a, err) : status;
 }
 

@@ -296,11 +296,9 @@ static memo_status related_links(memo_store *store, memo_sql *sql, void *user, m
     const related_args *a = user;
     memo_arena arena = {0};
     memo_row row;
-    memo_status status = memo_row_find_id(sql, a->ns, a->id, &arena, &row, err);
+    memo_status status = memo_row_find(sql, a->ns, a->id, &arena, &row, err);
     a->out->n = 0;
     a->out->n_damaged = sql == &store->salvage; /* past a damaged page one may be missing */
-    if (!status && !row.rid)
-        status = memo_row_find_key(sql, a->ns, a->id, &arena, &row, err);
     if (!status && !row.rid)
         status = memo_fail(err, MEMO_ERR_NOTFOUND, "no record \"%.520s\"", a->id);
     if (!status)

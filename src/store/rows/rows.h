@@ -54,11 +54,14 @@ int64_t memo_vector_sum(int64_t cid, int64_t space, int64_t ns, int64_t rid, con
 
 /* ---- finding and taking away (forget.c) ------------------------------------------------------ */
 
-/* The record of this id or key, damaged or not; row->rid 0: none. Texts are in the arena. */
+/* The record of this id, of this key, or of this id and else of this key; damaged or not. row->rid 0:
+ * none. Texts are in the arena. */
 memo_status memo_row_find_id(memo_sql *sql, int64_t ns, const char *id, memo_arena *arena,
                              memo_row *row, memo_err *err);
 memo_status memo_row_find_key(memo_sql *sql, int64_t ns, const char *key, memo_arena *arena,
                               memo_row *row, memo_err *err);
+memo_status memo_row_find(memo_sql *sql, int64_t ns, const char *id_or_key, memo_arena *arena,
+                          memo_row *row, memo_err *err);
 
 /* Write: delete chunks, vectors and full-text rows of a record; when its words are not known for
  * sure the whole index is made anew at the commit. */

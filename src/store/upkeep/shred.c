@@ -100,9 +100,7 @@ memo_status memo_shred_rows(memo_store *store, int64_t ns, const char *id, memo_
     if (status)
         return status;
     *tombstone = 0;
-    status = memo_row_find_id(&store->sql, ns, id, &arena, &row, err);
-    if (!status && !row.rid)
-        status = memo_row_find_key(&store->sql, ns, id, &arena, &row, err);
+    status = memo_row_find(&store->sql, ns, id, &arena, &row, err);
     if (!status && row.rid)
         status = shred_remember(store, &row, traces, err);
     if (!status)
