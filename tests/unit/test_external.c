@@ -5,6 +5,9 @@
 #include <float.h>
 #include <math.h>
 
+#include "memory/db.h"
+#include "memory/vector_index.h"
+
 enum { DIM = 4 };
 
 static memo_db *open_space(db_env *e, const memo_external_space *space, memo_open_mode mode)
@@ -349,6 +352,60 @@ static void test_limits_182_lengths_beyond_floats(void **state)
     memo_hits_free(b);
 }
 
+/* Records n0, n1, ... whose vectors all have one direction, in lengths that differ. */
+static void add_collinear(db_env *e, size_t n)
+{
+    static const float lengths[] = {1, 0.5F, 4,
+                                    256}; /* exact: the directions are equal to the bit */
+    memo_record_in *in = calloc(n, sizeof *in);
+    memo_vector *v = calloc(n, sizeof *v);
+    float *values = calloc(n, DIM * sizeof *values);
+    char(*keys)[16] = calloc(n, sizeof *keys);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t d = 0; d < DIM; d++)
+            values[i * DIM + d] = (float)(d + 1) * lengths[i % 4];
+        v[i] = floats(values + i * DIM, DIM);
+        sprintf(keys[i], "n%zu", i);
+        in[i] = db_record(keys[i], keys[i]);
+        in[i].vectors = &v[i];
+        in[i].n_vectors = 1;
+    }
+    assert_memo_ok(memo_db_add(e->db, NULL, in, n, NULL, &e->err), e->err);
+    free(keys);
+    free(values);
+    free(v);
+    free(in);
+}
+
+/* All are equally near: the first ids are the hits, by the index and without it. */
+static void test_limits_186_a_hundred_thousand_equal_vectors(void **state)
+{
+    enum { N = 100000, K = 12 };
+    static const float query[DIM] = {2, 4, 6, 8};
+    db_env *e = *state;
+    const memo_vector wanted = floats(query, DIM);
+    const memo_search_options o = {
+        .size = sizeof o, .mode = MEMO_SEARCH_DENSE, .vector = &wanted, .k = K};
+    use_ada(e);
+    add_collinear(e, N);
+    for (int indexed = 0; indexed < 2; indexed++) {
+        memo_hits *hits = NULL;
+        e->db->index.min_rows = indexed ? 1 : SIZE_MAX;
+        memo_vector_index_drop(&e->db->index);
+        assert_memo_ok(memo_db_search(e->db, (memo_text){NULL, 0}, &o, &hits, &e->err), e->err);
+        assert_int_equal(e->db->index.view.base != NULL, indexed);
+        assert_int_equal(hits->n, K);
+        assert_int_equal(hits->n_searched, N);
+        for (int i = 0; i < K; i++) {
+            char key[16];
+            sprintf(key, "n%d", i);
+            assert_string_equal(hits->hits[i].key, key);
+            assert_true(fabs(hits->hits[i].score - 1) < 1e-6);
+        }
+        memo_hits_free(hits);
+    }
+}
+
 static void test_external_and_model_do_not_mix(void **state)
 {
     static const float a[TINY_HIDDEN] = {1};
@@ -595,6 +652,7 @@ int main(void)
         db_test(test_external_edit_of_a_models_record),
         db_test(test_limits_180_vectors_that_cannot_be),
         db_test(test_limits_182_lengths_beyond_floats),
+        db_test(test_limits_186_a_hundred_thousand_equal_vectors),
         db_test(test_external_and_model_do_not_mix),
         db_test(test_external_names),
         db_test(test_external_embedder_makes_vectors),

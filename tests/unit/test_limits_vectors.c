@@ -10,8 +10,8 @@
  *   187  test_limits_187_number_of_hits
  *   188  test_limits_188_negative_zero_is_zero
  *
- * 185 (arrays of Python) and 186 (large approximate indexes) belong to what is not built yet; ties
- * by id are in test_search_orders_ties_by_id. */
+ * 185 (arrays of Python) belongs to what is not built yet; 186 is in test_external.c, and other ties by
+ * id in test_search_orders_ties_by_id. */
 #include <float.h>
 #include <math.h>
 
