@@ -326,6 +326,9 @@ static void alloc_make_imports(const alloc_env *e)
         "{\"text\":\"the second line has no key \\u00e9\\ud83d\\ude00\",\"created\":"
         "\"2025-07-01T00:00:00Z\",\"title\":\"Second\"}\n"
         "{\"_id\":\"l-3\",\"text\":\"the third\",\"created\":1750000000123}\n");
+    bert_write_text(folder, "array.json",
+                    "[{\"id\": \"j-1\", \"text\": \"the lamp\", \"tags\": [\"home\"]},\n"
+                    " {\"id\": \"j-2\", \"text\": \"the oil\", \"n\": 2.5}]\n");
     bert_write_text(folder, "bad.ndjson",
                     "{\"id\":\"b-1\",\"text\":\"good\"}\n{\"id\":\"b-2\"}\nnot json\n"
                     "{\"id\":\"b-4\",\"text\":\"good as well\"}\n");

@@ -370,6 +370,7 @@ static const alloc_scenario alloc_store_scenarios[] = {
     {"import bad lines", ALLOC_WRITES, alloc_run_import, "in/bad.ndjson", 1, 0},
     {"import and stop", ALLOC_WRITES, alloc_run_import, "in/bad.ndjson", 0, 0},
     {"import CSV", ALLOC_WRITES, alloc_run_import, "in/table.csv", 0, 0},
+    {"import an array", ALLOC_WRITES, alloc_run_import, "in/array.json", 0, 0},
     {"import Markdown", ALLOC_WRITES, alloc_run_import, "in/notes.md", 0, 0},
     {"import a folder", ALLOC_WRITES, alloc_run_import, "in", 1, 0},
     {"import again", ALLOC_WRITES | ALLOC_PREPARES, alloc_run_import, "in/lines.ndjson", 0, 1},

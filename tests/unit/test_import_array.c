@@ -126,6 +126,30 @@ static void test_import_json_array(void **state)
     assert_int_equal(r.n_new, 1); /* as it ever was: a text */
 }
 
+/* The file is read first to see what it is: without memory for that it is not taken for a text. */
+static void test_import_json_array_without_memory(void **state)
+{
+    db_env *e = *state;
+    memo_status status = MEMO_ERR_NOMEM;
+    for (uint64_t n = 1; status == MEMO_ERR_NOMEM; n++) {
+        memo_import_report r = {.size = sizeof r};
+        memo_records *all = NULL;
+        db_teardown(state);
+        db_setup(state);
+        e = *state;
+        memo_alloc_fail_at(n, 0);
+        status = array_import(e, "x.json", "[{\"text\": \"tea\"}, {\"text\": \"pot\"}]",
+                              (memo_import_options){0}, &r);
+        memo_alloc_fail_at(0, 0);
+        assert_true(status == MEMO_OK || status == MEMO_ERR_NOMEM);
+        assert_memo_ok(memo_db_list(e->db, NULL, &all, &e->err), e->err);
+        for (size_t i = 0; i < all->n; i++)
+            assert_int_equal(all->records[i].text.n_bytes, 3);
+        assert_true(status == MEMO_ERR_NOMEM || all->n == 2);
+        memo_records_free(all);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +157,7 @@ int main(void)
         cmocka_unit_test(test_array_names_what_is_wrong),
         cmocka_unit_test(test_array_goes_on_behind_what_is_too_long),
         db_test(test_import_json_array),
+        db_test(test_import_json_array_without_memory),
     };
     return cmocka_run_group_tests(tests, db_setup_group, db_teardown_group);
 }

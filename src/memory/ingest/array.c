@@ -183,11 +183,14 @@ memo_status memo_array_next(memo_array *a, int *more, memo_err *err)
     return array_element(a, err);
 }
 
-int memo_array_looks_like(memo_lines *lines)
+memo_status memo_array_looks_like(memo_lines *lines, int *is_array, memo_err *err)
 {
     memo_array a = {.lines = lines};
     int c = 0;
+    memo_status status = array_begin(&a, err);
 
-    return array_begin(&a, NULL) == MEMO_OK && array_skip_space(&a, &c, NULL) == MEMO_OK &&
-           (c == '{' || c == ']');
+    if (status == MEMO_OK)
+        status = array_skip_space(&a, &c, err);
+    *is_array = status == MEMO_OK && (c == '{' || c == ']');
+    return status == MEMO_ERR_NOMEM ? status : MEMO_OK;
 }

@@ -33,7 +33,8 @@ void memo_array_fini(memo_array *array);
  * early or goes on behind its end; MEMO_ERR_LIMIT: it is too long. The call after goes on, where that can be. */
 memo_status memo_array_next(memo_array *array, int *more, memo_err *err);
 
-/* Whether the file begins as an array of objects, or of nothing. Without memory or when it cannot be read: it does not. */
-int memo_array_looks_like(memo_lines *lines);
+/* Whether the file begins as an array of objects, or of nothing; one that cannot be read does not. Only
+ * MEMO_ERR_NOMEM: without memory nothing is decided. */
+memo_status memo_array_looks_like(memo_lines *lines, int *is_array, memo_err *err);
 
 #endif

@@ -126,14 +126,17 @@ static memo_status reader_json_format(const memo_walk_file *file,
     memo_reader reader;
     memo_record_in record;
     memo_arena arena = {0};
-    int more = 0, is_array;
+    int more = 0, is_array = 0;
     memo_status status = memo_lines_open(&lines, &opened, file->path, options->unpacker, err);
 
-    is_array = status == MEMO_OK && memo_array_looks_like(&lines);
+    if (status == MEMO_OK)
+        status = memo_array_looks_like(&lines, &is_array, err);
     memo_lines_fini(&lines);
     memo_file_close(&opened);
+    if (status == MEMO_ERR_NOMEM)
+        return status;
     if (!is_array)
-        return status == MEMO_ERR_NOMEM ? status : reader_guess(file, options, format, err);
+        return reader_guess(file, options, format, err);
     *format = MEMO_IMPORT_JSON;
     if (file->is_named)
         return MEMO_OK;
