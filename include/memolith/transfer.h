@@ -27,9 +27,9 @@ typedef enum memo_import_format {
                            semicolons or tabs, whichever the header has first */
     MEMO_IMPORT_MBOX,   /* mail, one record a message */
     MEMO_IMPORT_MCP,    /* entities, observations and relations of the reference memory server */
+    MEMO_IMPORT_STORE,  /* another store, a backup for instance */
     MEMO_IMPORT_EML,    /* one message, as mail programs save it */
     MEMO_IMPORT_JSON,   /* an array of objects, each as a line of NDJSON would be */
-    MEMO_IMPORT_STORE,  /* another store, a backup for instance */
 } memo_import_format;
 
 /* What takes files apart that are packed by zstd: the library itself knows no compression. */
@@ -134,8 +134,8 @@ typedef struct memo_import_report {
  * MCP: an observation becomes a record with the entity's name as its title, and a fact "observation" of
  * the entity with that record as evidence; a relation becomes a fact. Of these only observations are
  * counted as records. One that the same file had before and has no more is forgotten (n_removed), and its fact
- * with it; not when a line of the file is bad or none is an entity, not when it is pinned or was edited here.
- * Entities and relations stay.
+ * with it; not when a line of the file is bad or none is an entity, not when it is pinned, was edited here, or
+ * came from another file too. Entities and relations stay.
  *
  * A packed file of many records is unpacked while it is read, in bounded memory. All are read through
  * before the first write: when one of them cannot be unpacked to its end, nothing is imported
@@ -163,7 +163,8 @@ typedef struct memo_import_report {
  * and counted is what may be on a disk that is away: when the nearest folder that is left is empty, or on
  * another file system than the one that was given; and all of them, when skip_bad left out a file that
  * could not be read. Of a folder given that holds no file nothing is looked for. Pinned records stay, and
- * relative sources. It comes last; a bad line or file that skip_bad left out is on the disk and keeps its
+ * relative sources, and of a .json file, which many a record is about, what has a key of its own. It comes
+ * last; a bad line or file that skip_bad left out is on the disk and keeps its
  * records. */
 MEMO_API memo_status memo_db_import(memo_db *db, const char *const *paths, size_t n_paths,
                                     const memo_import_options *options, memo_import_report *report,

@@ -1,75 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* CSV, mail and the memory of MCP servers as files to import; prune and dry runs. */
-#include "db_util.h"
+/* CSV and mail as files to import; prune and dry runs. */
+#include "import_util.h"
 
 #include <time.h>
 
 #include "memory/ingest/mail.h"
 #include "memory/ingest/mime.h"
-
-static char folder[400];
-
-typedef struct formats_env {
-    memo_import_report report;
-    char bad[600]; /* "name:line STATUS" joined by spaces */
-} formats_env;
-
-static void formats_note_bad(void *user, const char *path, uint64_t line, const memo_err *why)
-{
-    formats_env *f = user;
-    size_t at = strlen(f->bad);
-    const char *name = strrchr(path, '/');
-    snprintf(f->bad + at, sizeof f->bad - at, "%s%s:%d %s", at ? " " : "", name ? name + 1 : path,
-             (int)line, memo_status_name(why->status) + 4); /* without "ERR_" */
-}
-
-static void formats_folder(db_env *e)
-{
-    snprintf(folder, sizeof folder, "%s/in", e->dir);
-    memo_test_remove_tree(folder);
-    assert_int_equal(mkdir(folder, 0700), 0);
-}
-
-static void formats_put(const char *name, const char *text)
-{
-    FILE *f = tiny_model_create(folder, name);
-    fwrite(text, 1, strlen(text), f);
-    fclose(f);
-}
-
-static memo_status formats_import(db_env *e, const char *name, memo_import_options o,
-                                  formats_env *f)
-{
-    char path[600];
-    const char *const paths[] = {path};
-    snprintf(path, sizeof path, "%s%s%s", folder, *name ? "/" : "", name);
-    memset(f, 0, sizeof *f);
-    o.size = sizeof o;
-    o.on_bad = formats_note_bad;
-    o.on_bad_user = f;
-    memset(&e->err, 0, sizeof e->err);
-    f->report.size = sizeof f->report;
-    return memo_db_import(e->db, paths, 1, &o, &f->report, &e->err);
-}
-
-static void formats_expect(const formats_env *f, int n_new, int n_changed, int n_unchanged,
-                           int n_removed, int n_failed)
-{
-    const memo_import_report *r = &f->report;
-    if ((int)r->n_new != n_new || (int)r->n_changed != n_changed ||
-        (int)r->n_unchanged != n_unchanged || (int)r->n_removed != n_removed ||
-        (int)r->n_failed != n_failed)
-        fail_msg("new %d changed %d unchanged %d removed %d failed %d, not %d %d %d %d %d",
-                 (int)r->n_new, (int)r->n_changed, (int)r->n_unchanged, (int)r->n_removed,
-                 (int)r->n_failed, n_new, n_changed, n_unchanged, n_removed, n_failed);
-}
-
-static memo_records *formats_get(db_env *e, const char *key)
-{
-    memo_records *r = NULL;
-    assert_memo_ok(memo_db_get(e->db, NULL, key, &r, &e->err), e->err);
-    return r;
-}
 
 /* ---- CSV ----------------------------------------------------------------------------------- */
 
@@ -438,102 +374,6 @@ static void test_mail_survives_what_is_broken(void **state)
     memo_arena_fini(&arena);
 }
 
-/* ---- MCP ----------------------------------------------------------------------------------- */
-
-static const char mcp_lines[] =
-    "{\"type\":\"entity\",\"name\":\"Anna\",\"entityType\":\"person\",\"observations\":[\"likes "
-    "tea\",\"has a boat\"]}\n"
-    "{\"type\":\"entity\",\"name\":\"Initech\",\"entityType\":\"company\",\"observations\":[]}\n"
-    "{\"type\":\"relation\",\"from\":\"Anna\",\"to\":\"Initech\",\"relationType\":\"works_at\"}\n";
-
-static void test_import_mcp_memory(void **state)
-{
-    db_env *e = *state;
-    formats_env f;
-    memo_facts *facts = NULL;
-    memo_fact_query query = {.size = sizeof query, .subject = "Anna"};
-    formats_folder(e);
-    formats_put("memory.jsonl", mcp_lines);
-    assert_memo_ok(formats_import(e, "memory.jsonl", (memo_import_options){0}, &f), e->err);
-    formats_expect(&f, 2, 0, 0, 0, 0);
-    assert_int_equal(f.report.n_entities, 2);
-    assert_int_equal(f.report.n_facts, 3);
-    assert_memo_ok(memo_db_fact_query(e->db, &query, &facts, &e->err), e->err);
-    assert_int_equal(facts->n, 3);
-    assert_string_equal(facts->facts[0].relation, "observation");
-    assert_string_equal(facts->facts[0].value, "likes tea");
-    assert_string_equal(facts->facts[0].evidence[0].excerpt, "likes tea");
-    assert_string_equal(facts->facts[2].object_name, "Initech");
-    memo_facts_free(facts);
-    assert_memo_ok(formats_import(e, "memory.jsonl", (memo_import_options){0}, &f), e->err);
-    formats_expect(&f, 0, 0, 2, 0, 0);
-    assert_int_equal(f.report.n_entities + f.report.n_facts, 0);
-}
-
-static void mcp_put(const char *observations)
-{
-    char line[400];
-    snprintf(line, sizeof line,
-             "{\"type\":\"entity\",\"name\":\"Zoe\",\"entityType\":\"x\",\"observations\":[%s]}\n",
-             observations);
-    formats_put("zoe.jsonl", line);
-}
-
-static void mcp_expect_facts(db_env *e, int wanted)
-{
-    memo_facts *facts = NULL;
-    memo_fact_query query = {.size = sizeof query, .subject = "Zoe"};
-    assert_memo_ok(memo_db_fact_query(e->db, &query, &facts, &e->err), e->err);
-    assert_int_equal(facts->n, wanted);
-    memo_facts_free(facts);
-}
-
-/* What the file says no more is forgotten, with its fact; what somebody has pinned or edited stays, and so
- * does all of it where the file cannot be believed. */
-static void test_import_mcp_forgets_what_is_gone(void **state)
-{
-    static const memo_text other = {"seven, edited", 13};
-    static const int pinned = 1;
-    const memo_record_edit pin = {.size = sizeof pin, .pinned = &pinned};
-    const memo_record_edit edit = {.size = sizeof edit, .text = &other};
-    const memo_import_options none = {0}, dry = {.dry_run = 1}, skip = {.skip_bad = 1};
-    memo_list_options list = {.size = sizeof list, .where = "text = 'six'"};
-    db_env *e = *state;
-    formats_env f;
-    memo_records *r;
-    formats_folder(e);
-    mcp_put("\"one\",\"two\",\"six\",\"seven\"");
-    assert_memo_ok(formats_import(e, "zoe.jsonl", dry, &f), e->err);
-    assert_memo_ok(formats_import(e, "zoe.jsonl", none, &f), e->err);
-    formats_expect(&f, 4, 0, 0, 0, 0);
-    assert_memo_ok(memo_db_list(e->db, &list, &r, &e->err), e->err);
-    assert_memo_ok(memo_db_edit(e->db, NULL, r->records->id, &pin, NULL, &e->err), e->err);
-    memo_records_free(r);
-    list.where = "text = 'seven'";
-    assert_memo_ok(memo_db_list(e->db, &list, &r, &e->err), e->err);
-    assert_memo_ok(memo_db_edit(e->db, NULL, r->records->id, &edit, NULL, &e->err), e->err);
-    memo_records_free(r);
-    mcp_put("\"one\",\"three\"");
-    assert_memo_ok(formats_import(e, "zoe.jsonl", dry, &f), e->err);
-    formats_expect(&f, 1, 0, 1, 1, 0);
-    assert_memo_ok(formats_import(e, "zoe.jsonl", none, &f), e->err);
-    formats_expect(&f, 1, 0, 1, 1, 0); /* not "six", not "seven, edited" */
-    mcp_expect_facts(e, 4);
-    assert_memo_ok(formats_import(e, "zoe.jsonl", none, &f), e->err);
-    formats_expect(&f, 0, 0, 2, 0, 0);
-    mcp_put("7");
-    assert_memo_ok(formats_import(e, "zoe.jsonl", skip, &f), e->err);
-    formats_expect(&f, 0, 0, 0, 0, 1);
-    formats_put("zoe.jsonl", "{\"type\":\"relation\",\"from\":\"Zoe\",\"to\":\"Bob\","
-                             "\"relationType\":\"knows\"}\n");
-    assert_memo_ok(formats_import(e, "zoe.jsonl", none, &f), e->err);
-    formats_expect(&f, 0, 0, 0, 0, 0);
-    mcp_put("");
-    assert_memo_ok(formats_import(e, "zoe.jsonl", none, &f), e->err);
-    formats_expect(&f, 0, 0, 0, 2, 0);
-    mcp_expect_facts(e, 3); /* of what stayed, and the relation */
-}
-
 /* What the caller names is known by how it begins; a table of tabs by its name. */
 static void test_import_knows_files_by_their_beginning(void **state)
 {
@@ -559,31 +399,6 @@ static void test_import_knows_files_by_their_beginning(void **state)
     r = formats_get(e, "q");
     assert_string_equal(r->records->text.bytes, "the pot, red");
     memo_records_free(r);
-}
-
-static void test_import_mcp_names_bad_lines(void **state)
-{
-    db_env *e = *state;
-    formats_env f;
-    formats_folder(e);
-    formats_put("m.json", "{\"type\":\"entity\",\"name\":\"Bob\",\"entityType\":\"\"}\n"
-                          "{\"type\":\"thing\"}\n"
-                          "not json\n"
-                          "{\"type\":\"entity\",\"name\":\" \",\"entityType\":\"x\"}\n"
-                          "{\"type\":\"entity\",\"name\":\"Eve\",\"entityType\":\"x\","
-                          "\"observations\":[\"one\",2]}\n"
-                          "{\"type\":\"relation\",\"from\":\"Bob\",\"to\":\"Carl\","
-                          "\"relationType\":\"knows\"}\n"
-                          "{\"type\":\"relation\",\"from\":\"Bob\",\"relationType\":\"knows\"}\n");
-    assert_memo_ok(formats_import(e, "m.json",
-                                  (memo_import_options){.skip_bad = 1, .format = MEMO_IMPORT_MCP},
-                                  &f),
-                   e->err);
-    assert_string_equal(f.bad, "m.json:2 FORMAT m.json:3 FORMAT m.json:4 VALUE m.json:5 FORMAT "
-                               "m.json:7 FORMAT");
-    assert_int_equal(f.report.n_entities, 2);
-    assert_int_equal(f.report.n_facts, 1);
-    assert_int_equal(f.report.n_failed, 5);
 }
 
 /* ---- what is bad --------------------------------------------------------------------------- */
@@ -691,6 +506,29 @@ static void test_import_prunes_what_is_gone(void **state)
     formats_expect(&f, 0, 0, 0, 0, 0);
 }
 
+/* Of a .json file that is gone only what cannot have come from elsewhere goes along. */
+static void test_import_prune_of_json(void **state)
+{
+    db_env *e = *state;
+    formats_env f;
+    char source[600];
+    const memo_import_options prune = {.prune = 1};
+    memo_record_in mine = db_record("why", "the package is pinned for a reason");
+    formats_folder(e);
+    formats_put("stays.txt", "the key");
+    formats_put("package.json", "[{\"text\":\"tea\"},{\"text\":\"pot\"}]");
+    snprintf(source, sizeof source, "%s/package.json", folder);
+    mine.source = source;
+    db_put(e, mine);
+    assert_memo_ok(formats_import(e, "stays.txt", (memo_import_options){0}, &f), e->err);
+    assert_memo_ok(formats_import(e, "package.json", (memo_import_options){0}, &f), e->err);
+    formats_expect(&f, 2, 0, 0, 0, 0);
+    formats_remove("package.json");
+    assert_memo_ok(formats_import(e, "", prune, &f), e->err);
+    assert_int_equal(f.report.n_removed, 2);
+    memo_records_free(formats_get(e, "why"));
+}
+
 /* A disk that goes while it is read: what cannot be found then was not removed. */
 static int formats_take_away(void *user, const memo_import_file *file)
 {
@@ -782,12 +620,10 @@ int main(void)
         cmocka_unit_test(test_mime_decodes),
         cmocka_unit_test(test_mime_unknown_words_take_linear_time),
         cmocka_unit_test(test_mail_survives_what_is_broken),
-        db_test(test_import_mcp_memory),
-        db_test(test_import_mcp_forgets_what_is_gone),
-        db_test(test_import_knows_files_by_their_beginning),
-        db_test(test_import_mcp_names_bad_lines),
+        db_test(test_import_prune_of_json),
         db_test(test_import_takes_all_but_what_a_group_refuses),
         db_test(test_import_csv_goes_on_behind_a_row_that_is_too_long),
+        db_test(test_import_knows_files_by_their_beginning),
         db_test(test_import_prunes_what_is_gone),
         db_test(test_import_prune_keeps_after_unreadable),
         db_test(test_import_dry_run_counts),

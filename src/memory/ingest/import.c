@@ -165,7 +165,7 @@ memo_status memo_import_take(memo_import_work *w, const memo_record_in *record,
     w->kept[w->n_group] = kept ? *kept : (memo_store_kept){0};
     w->origins[w->n_group] = origin;
     w->said_ms[w->n_group] = kept && kept->id ? 0 : w->item_ms; /* an export says all there is */
-    w->born_ms[w->n_group] = origin.line == 0 && !kept ? w->item_ms : 0;
+    w->born_ms[w->n_group] = origin.line == 0 && !kept ? w->item_born_ms : 0;
     w->group[w->n_group++] = *record;
     w->group_bytes += record->text.n_bytes;
     w->done++;
@@ -482,7 +482,8 @@ static memo_status import_all(memo_import_work *w, memo_err *err)
         if (file->is_unwanted)
             continue;
         w->item = file->path;
-        w->item_ms = file->modified_ns > 1000000 ? file->modified_ns / 1000000 : 1;
+        w->item_born_ms = file->modified_ns > 1000000 ? file->modified_ns / 1000000 : 0;
+        w->item_ms = w->item_born_ms ? w->item_born_ms : 1;
         if (file->format == MEMO_IMPORT_TEXT)
             status = import_file(w, file, err);
         else if (file->format == MEMO_IMPORT_MCP)

@@ -50,6 +50,7 @@ typedef struct memo_import_work {
     size_t max_records, max_bytes; /* of a group, at this speed */
     const char *item;              /* being read */
     int64_t item_ms;               /* when it was written, at least 1 */
+    int64_t item_born_ms;          /* the same; 0: not known */
     int is_unread;                 /* a file that was found could not be read */
     size_t n_links, cap_links;
     struct memo_import_link

@@ -22,6 +22,7 @@
 #include "memory/ingest/lines.h"
 
 #define PRUNE_PAGE 500
+#define PRUNE_HASH 32 /* digits of memo_lines_hash_key() */
 
 typedef struct prune_list {
     memo_arena arena;
@@ -96,11 +97,17 @@ static prune_fate prune_look(const prune_root *root, char *path)
     return !S_ISDIR(st.st_mode) || prune_is_empty(path) ? PRUNE_MAY_BE_AWAY : PRUNE_IS_GONE;
 }
 
-/* The source is a file that was imported. */
+/* A key that import makes of what has none. */
+static int prune_is_hash(const char *key)
+{
+    return key && strlen(key) == PRUNE_HASH && strspn(key, "0123456789abcdef") == PRUNE_HASH;
+}
+
+/* The source is a file that was imported. A .json file is often something else that a record is about, so one
+ * that goes takes only records along whose key says where they are from. */
 static int prune_was_imported(const memo_record *record)
 {
-    static const char *const many[] = {".ndjson", ".jsonl", ".csv", ".tsv",
-                                       ".mbox",   ".eml",   ".json"};
+    static const char *const many[] = {".ndjson", ".jsonl", ".csv", ".tsv", ".mbox", ".eml"};
     size_t n = memo_lines_name_bytes(record->source);
 
     if (strstr(record->source, "://") || strstr(record->source, "/../") ||
@@ -113,7 +120,8 @@ static int prune_was_imported(const memo_record *record)
         if (n > m && strncasecmp(record->source + n - m, many[i], m) == 0)
             return 1;
     }
-    return 0;
+    return prune_is_hash(record->key) && n > 5 &&
+           strncasecmp(record->source + n - 5, ".json", 5) == 0;
 }
 
 static memo_status prune_judge(memo_import_work *w, const prune_root *root,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Observations that a memory file had at an earlier import and has no more.
  *
- * They are told by their source, the file, and by their key, the hash of the entity's name and the text: a
- * record whose key is another one was edited here, or came into the store in another way, and stays. Facts go
- * with their evidence. */
+ * They are told by their source, the file, by their key, the hash of the entity's name and the text, and by
+ * being in their first version: one that has another was edited here, or another file has said it too, and
+ * stays. Facts go with their evidence. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +31,8 @@ static memo_status stale_judge(stale_list *list, const memo_record *record, memo
     const char *key = NULL, *id;
     memo_status status;
 
-    if (record->pinned || !record->key || strlen(record->key) != MEMO_MCP_KEY_BYTES - 1 ||
+    if (record->pinned || record->version != 1 || !record->key ||
+        strlen(record->key) != MEMO_MCP_KEY_BYTES - 1 ||
         (list->n_keys &&
          bsearch(record->key, list->keys, list->n_keys, MEMO_MCP_KEY_BYTES, stale_by_key)))
         return MEMO_OK;
