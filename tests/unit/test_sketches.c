@@ -3,6 +3,8 @@
  * wherever a row lies, the answer is that of a list of all of them. */
 #include "store_util.h"
 
+#include <sqlite3.h>
+
 #include "base/rng.h"
 #include "store/rows/sketches.h"
 #include "store/store_inner.h"
@@ -171,12 +173,79 @@ static void test_sketches_damaged_list(void **state)
     memo_store_close(store);
 }
 
+/* ---- beside a writer ----------------------------------------------------------------------- */
+
+/* Before which read of the check another handle writes, and how often it did. */
+typedef struct beside {
+    memo_store *writer;
+    const char *before;
+    unsigned n;
+} beside;
+
+/* A record with a sketch, a vector, and a run of a script without spaces. */
+static int beside_write(unsigned what, void *user, void *stmt, void *text)
+{
+    beside *b = user;
+    const int64_t sketch[N_HASHES] = {1, 2, 3, 4};
+    float vector[UTIL_DIM];
+    memo_store_chunk chunk = {.end = 12, .n_tokens = 3, .vector = vector};
+    memo_store_put put = {.text = {"\xe6\x9d\xb1\xe4\xba\xac\xe9\x83\xbd\xe5\xba\x9c", 12},
+                          .space = 1,
+                          .chunks = &chunk,
+                          .n_chunks = 1,
+                          .sketch = sketch,
+                          .n_sketch = N_HASHES};
+    memo_add_result result = {.size = sizeof result};
+    (void)what;
+    (void)stmt;
+    if (strncmp(text, b->before, strlen(b->before)) != 0)
+        return 0;
+    b->n++;
+    util_vector(b->n, UTIL_DIM, vector);
+    util_ok(memo_store_begin_write(b->writer, err));
+    util_ok(memo_store_put_record(b->writer, 1, &put, &result, err));
+    util_ok(memo_store_commit(b->writer, err));
+    return 0;
+}
+
+/* What is compared by two reads is compared at one moment: nothing is wrong in such a store. */
+static void test_sketches_audit_beside_a_writer(void **state)
+{
+    static const char *const second_reads[] = {
+        "SELECT count(*) FROM (SELECT rid FROM records EXCEPT", /* after the list of sketches */
+        "SELECT what, n, sum FROM tallies WHERE what > 0",      /* after the vectors */
+        "SELECT count(*) FROM fts_parts_docsize",               /* after the chunks */
+    };
+    util_env *env = *state;
+    memo_store *store = util_open(env, MEMO_OPEN_CREATE);
+    util_add(store, "a", "a text", 1);
+    for (size_t i = 0; i < sizeof second_reads / sizeof *second_reads; i++) {
+        beside b = {.writer = util_open(env, MEMO_OPEN_EXISTING), .before = second_reads[i]};
+        util_findings findings = {0};
+        char warned[16];
+        sqlite3_trace_v2(store->sql.db, SQLITE_TRACE_STMT, beside_write, &b);
+        util_ok(memo_store_check(store, util_finding, &findings, err));
+        sqlite3_trace_v2(store->sql.db, 0, NULL, NULL);
+        memo_store_close(b.writer);
+        assert_true(b.n > 0);
+        snprintf(warned, sizeof warned, "%d ", MEMO_FINDING_WARN);
+        if (findings.n_bad || strstr(findings.text, warned) == findings.text)
+            fail_msg("%s: %s", second_reads[i], findings.text);
+        snprintf(warned, sizeof warned, "\n%d ", MEMO_FINDING_WARN);
+        if (strstr(findings.text, warned))
+            fail_msg("%s: %s", second_reads[i], findings.text);
+    }
+    memo_store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_sketches_find_what_a_list_finds, util_setup,
                                         util_teardown),
         cmocka_unit_test_setup_teardown(test_sketches_damaged_list, util_setup, util_teardown),
+        cmocka_unit_test_setup_teardown(test_sketches_audit_beside_a_writer, util_setup,
+                                        util_teardown),
     };
     return cmocka_run_group_tests_name("sketches", tests, NULL, NULL);
 }

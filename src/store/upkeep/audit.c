@@ -456,15 +456,36 @@ static memo_status audit_relations(audit_run *a, const char *area, memo_err *err
     return MEMO_OK;
 }
 
+typedef memo_status (*audit_compare_fn)(memo_sql *sql, int64_t *n, memo_err *err);
+
+/* What is compared by more than one read: all of them see the same moment, whoever writes beside. */
+static memo_status audit_compare(audit_run *a, audit_compare_fn fn, int64_t *n, memo_err *err)
+{
+    memo_status status = memo_store_begin_read(a->store, err);
+    if (status)
+        return status;
+    status = fn(&a->store->sql, n, err);
+    memo_store_end_read(a->store);
+    return status;
+}
+
+static memo_status audit_compare_sets(memo_sql *sql, int64_t *n, memo_err *err)
+{
+    int same = 1;
+    memo_status status = memo_vector_sets_check(sql, &same, err);
+    *n = !same;
+    return status;
+}
+
 /* A wrong count costs speed: copies of the vectors are not believed. */
 static memo_status audit_vector_sets(audit_run *a, memo_err *err)
 {
     memo_err inner = {0};
-    int same = 1;
-    memo_status status = memo_vector_sets_check(&a->store->sql, &same, &inner);
+    int64_t n = 0;
+    memo_status status = audit_compare(a, audit_compare_sets, &n, &inner);
     if (status)
         return audit_absorb(a, status, "vectors", &inner, err);
-    if (!same)
+    if (n)
         audit_say(a, MEMO_FINDING_WARN, "vectors", MEMO_SQL_FIX,
                   "the number or sum of the vectors of a space is wrong: searches read them all");
     return MEMO_OK;
@@ -475,7 +496,7 @@ static memo_status audit_parts(audit_run *a, memo_err *err)
 {
     int64_t n = 0;
     memo_err inner = {0};
-    memo_status status = memo_parts_audit(&a->store->sql, &n, &inner);
+    memo_status status = audit_compare(a, memo_parts_audit, &n, &inner);
     if (status)
         return audit_absorb(a, status, "fulltext", &inner, err);
     if (n)
@@ -503,7 +524,7 @@ static memo_status audit_sketches(audit_run *a, memo_err *err)
 {
     memo_err inner = {0};
     int64_t n = 0;
-    memo_status status = memo_sketches_audit(&a->store->sql, &n, &inner);
+    memo_status status = audit_compare(a, memo_sketches_audit, &n, &inner);
     if (status)
         return audit_absorb(a, status, "tables", &inner, err);
     if (n)
