@@ -116,6 +116,27 @@ static void test_front_finds_the_heading(void **state)
     expect_heading("", "");
 }
 
+/* CommonMark, 4.2: marks that close a heading stand behind white space; 4.3 and 4.5: what is underlined is a
+ * paragraph, which a fence ends. */
+static void test_front_heading_keeps_its_last_marks(void **state)
+{
+    (void)state;
+    expect_heading("# Learning C#\n", "Learning C#");
+    expect_heading("# Learning C# #\n", "Learning C#");
+    expect_heading("# F#\t##  \n", "F#");
+    expect_heading("#\tC\\#\n", "C\\#");
+    expect_heading("# ##\n# b\n", "b");
+}
+
+static void test_front_a_fence_is_no_title(void **state)
+{
+    (void)state;
+    expect_heading("```\ncode\n```\n===\n", "");
+    expect_heading("words\n```\ncode\n```\n===\n", "");
+    expect_heading("```\n```\ntitle\n===\n", "title");
+    expect_heading("```words``` in a line\n# title\n", "title");
+}
+
 /* ---- in a store ---------------------------------------------------------------------------- */
 
 static void front_put(db_env *e, const char *text, int64_t modified_s, char path[600])
@@ -227,6 +248,8 @@ int main(void)
         cmocka_unit_test(test_front_takes_title_tags_and_dates),
         cmocka_unit_test(test_front_leaves_what_it_does_not_understand),
         cmocka_unit_test(test_front_finds_the_heading),
+        cmocka_unit_test(test_front_heading_keeps_its_last_marks),
+        cmocka_unit_test(test_front_a_fence_is_no_title),
         db_test(test_import_takes_front_matter),
         db_test(test_import_takes_the_time_of_a_file),
         db_test(test_import_does_not_create_in_the_future),

@@ -495,7 +495,9 @@ static size_t front_fence(memo_text line, char *mark)
     *mark = *s.bytes;
     while (n < s.n_bytes && s.bytes[n] == *mark)
         n++;
-    return n >= 3 ? n : 0;
+    if (n < 3 || (*mark == '`' && memchr(s.bytes + n, '`', s.n_bytes - n)))
+        return 0; /* `code` within a line is no fence */
+    return n;
 }
 
 static int front_is_all(memo_text s, char c)
@@ -506,16 +508,19 @@ static int front_is_all(memo_text s, char c)
     return s.n_bytes > 0;
 }
 
-/* "# words", "# words #" */
+/* "# words", "# words #"; the marks of "# C#" belong to its words. */
 static memo_text front_atx(memo_text line)
 {
     memo_text s = front_trim(line);
+    size_t n;
 
-    if (s.bytes - line.bytes > 3 || !front_begins(s, "# "))
+    if (s.bytes - line.bytes > 3 || (!front_begins(s, "# ") && !front_begins(s, "#\t")))
         return (memo_text){NULL, 0};
     s = front_trim((memo_text){s.bytes + 1, s.n_bytes - 1});
-    while (s.n_bytes && s.bytes[s.n_bytes - 1] == '#')
-        s.n_bytes--;
+    for (n = s.n_bytes; n && s.bytes[n - 1] == '#'; n--) {
+    }
+    if (n == 0 || front_is_space(s.bytes[n - 1]))
+        s.n_bytes = n;
     return front_trim(s);
 }
 
@@ -540,7 +545,7 @@ memo_text memo_front_heading(memo_text text)
             found = before;
         fence = n;
         mark = other;
-        before = front_trim(line);
+        before = fence ? (memo_text){NULL, 0} : front_trim(line);
     }
     return found.n_bytes <= FRONT_TITLE_BYTES ? found : (memo_text){NULL, 0};
 }
