@@ -350,6 +350,65 @@ static void test_links_survive_lost_sketches(void **state)
     assert_int_equal(report.n_linked, 0);
 }
 
+static void links_change(db_env *e, int change)
+{
+    const memo_text text = {boiler_text, strlen(boiler_text)};
+    const memo_record_edit edit = {.size = sizeof edit, .text = &text};
+    const char *ids[] = {"b"};
+    const memo_forget_options forget = {.size = sizeof forget, .ids = ids, .n_ids = 1};
+    const memo_shred_options shred = {.size = sizeof shred, .ids = ids, .n_ids = 1};
+    memo_shred_report *shredded = NULL;
+    uint64_t n = 0;
+    if (change == 0) {
+        db_add(e, "c", boiler_text);
+    } else if (change == 1) {
+        assert_memo_ok(memo_db_edit(e->db, NULL, "b", &edit, NULL, &e->err), e->err);
+    } else if (change == 2) {
+        assert_memo_ok(memo_db_forget(e->db, &forget, &n, NULL, &e->err), e->err);
+        assert_int_equal(n, 1);
+    } else {
+        assert_memo_ok(memo_db_shred(e->db, &shred, &shredded, &e->err), e->err);
+        assert_int_equal(shredded->n_forgotten, 1);
+        assert_int_equal(shredded->n_found, 0);
+        memo_shred_report_free(shredded);
+    }
+}
+
+/* No change fails for the list of the newest, which is derived: the check tells who lost a sketch, and
+ * after a repair what says the same is found again. */
+static void test_links_change_beside_a_damaged_list(void **state)
+{
+    db_env *e = *state;
+    const memo_repair_options options = {.size = sizeof options};
+    for (int change = 0; change < 4; change++) {
+        memo_repair_report *repaired = NULL;
+        memo_link_report report = {.size = sizeof report};
+        char other[27];
+        int n = 0;
+        db_add(e, "a", key_text);
+        db_add(e, "b", "the bicycle was lent to a neighbour who has promised to bring it back");
+        links_run_sql(e, "UPDATE tallies SET list = substr(list, 2) WHERE what = 0");
+        links_change(e, change);
+        assert_memo_ok(memo_store_check(e->db->store, links_note, &n, &e->err), e->err);
+        assert_int_equal(n, 1);
+        memo_db_close(e->db);
+        e->db = NULL;
+        assert_memo_ok(memo_db_repair(e->ctx, e->path, &options, &repaired, &e->err), e->err);
+        assert_int_equal(repaired->way, MEMO_REPAIR_ROWS);
+        memo_repair_report_free(repaired);
+        db_reopen(e, e->model);
+        n = 0;
+        assert_memo_ok(memo_store_check(e->db->store, links_note, &n, &e->err), e->err);
+        assert_int_equal(n, 0);
+        assert_memo_ok(memo_db_link(e->db, NULL, &report, &e->err), e->err);
+        assert_int_equal(report.n_compared, change == 0 ? 2 : 1); /* a, and b where it is left */
+        db_add(e, "same", key_text);
+        assert_int_equal(links_of(e, "same", 1, 0, other).kind, MEMO_LINK_DUPLICATE);
+        db_teardown(state);
+        db_setup(state);
+    }
+}
+
 /* ---- echo ---------------------------------------------------------------------------------- */
 
 static void test_links_mark_an_echo(void **state)
@@ -565,6 +624,7 @@ int main(void)
         db_test(test_links_of_many_vectors_wait),
         db_test(test_links_can_be_cancelled_between_groups),
         db_test(test_links_survive_lost_sketches),
+        db_test(test_links_change_beside_a_damaged_list),
         db_test(test_links_mark_an_echo),
         db_test(test_links_see_through_joined_passages),
         db_test(test_links_spare_who_is_no_echo),

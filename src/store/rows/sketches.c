@@ -23,7 +23,8 @@ enum { SKETCH_ROOM = MEMO_STORE_SKETCH * SKETCH_WALK };
  * wait in a list, in the row of `tallies` that is no space's, and go into the table when it is full:
  * hundreds of rows at once, sorted, touch each page once. A row is in one of the two.
  *
- *   tallies.list  of row 0: n times hash and row id, 8 bytes each, little-endian
+ *   tallies.list  of row 0: n times hash and row id, 8 bytes each, as they lie in memory: little-endian, for
+ *                 rows.c refuses machines of another order
  *
  * The list fits into a page beside the rows of a few spaces. */
 enum { SKETCH_NEWEST = 480 };
@@ -34,7 +35,7 @@ typedef struct sketch_row {
 
 typedef struct sketch_list {
     size_t n;
-    int whole; /* 0: what is stored is no such list */
+    int whole; /* 0: what is stored is no such list, and this one is empty */
     sketch_row rows[SKETCH_NEWEST];
 } sketch_list;
 
@@ -60,6 +61,8 @@ static memo_status sketch_read_list(memo_sql *sql, sketch_list *list, memo_err *
     return status;
 }
 
+/* For a read. A change goes on without a list that is none, as it is derived: the records whose rows it
+ * had have no sketch then, which the audit tells, and wait for one after a mend. */
 static memo_status sketch_need_list(memo_sql *sql, sketch_list *list, memo_err *err)
 {
     memo_status status = sketch_read_list(sql, list, err);
@@ -130,7 +133,7 @@ memo_status memo_sketch_put(memo_sql *sql, int64_t rid, const int64_t *sketch, s
     if (n_sketch > MEMO_STORE_SKETCH)
         return memo_fail(err, MEMO_ERR_USAGE, "a sketch of %zu hashes; at most %d are kept",
                          n_sketch, MEMO_STORE_SKETCH);
-    status = sketch_need_list(sql, &list, err);
+    status = sketch_read_list(sql, &list, err);
     if (!status && list.n + n_sketch > SKETCH_NEWEST)
         status = sketch_file_list(sql, &list, err);
     for (size_t i = 0; i < n_sketch && !status; i++)
@@ -142,13 +145,13 @@ static memo_status sketch_forget_newest(memo_sql *sql, int64_t rid, memo_err *er
 {
     sketch_list list;
     size_t n_left = 0;
-    memo_status status = sketch_need_list(sql, &list, err);
+    memo_status status = sketch_read_list(sql, &list, err);
     if (status)
         return status;
     for (size_t i = 0; i < list.n; i++)
         if (list.rows[i].rid != rid)
             list.rows[n_left++] = list.rows[i];
-    if (n_left == list.n)
+    if (n_left == list.n && list.whole)
         return MEMO_OK;
     list.n = n_left;
     return sketch_write_list(sql, &list, err);

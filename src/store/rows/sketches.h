@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* store/rows/sketches.h -- the sketches of records, and which records wait for one. Each record has
- * rows in `sketches` or in the list of the newest, or one in `unlinked`; in both is one that has lost what it was linked to and is
- * to be compared once more. */
+ * rows in `sketches` or in the list of the newest, or one in `unlinked`; in both is one that has lost
+ * what it was linked to and is to be compared once more. All of it is derived: a change drops a list
+ * that is damaged, a read refuses it. */
 #ifndef MEMO_STORE_ROWS_SKETCHES_H
 #define MEMO_STORE_ROWS_SKETCHES_H
 
