@@ -2,8 +2,12 @@
 /* Front matter and headings of Markdown files; values as YAML 1.2's core schema has them. */
 #include "db_util.h"
 
+#include <sys/resource.h>
 #include <sys/time.h>
 
+#include <jansson.h>
+
+#include "base/buf.h"
 #include "memory/ingest/front.h"
 
 static memo_front front_read(const char *text, memo_arena *arena)
@@ -71,6 +75,96 @@ static void test_front_takes_title_tags_and_dates(void **state)
     assert_int_equal(f.n_tags, 0);
     assert_string_equal(f.metadata, "{\"date\":\"next week\"}");
     memo_arena_fini(&arena);
+}
+
+static void expect_tags(const char *lines, const char *wanted)
+{
+    char text[200], all[200] = "";
+    memo_arena arena = {0};
+    snprintf(text, sizeof text, "---\n%s\n---\nx", lines);
+    memo_front f = front_read(text, &arena);
+    for (size_t i = 0; i < f.n_tags; i++) {
+        strcat(all, f.tags[i]);
+        strcat(all, ";");
+    }
+    assert_string_equal(all, wanted);
+    memo_arena_fini(&arena);
+}
+
+/* A version is a number to YAML; what names a thing stays as it was written. */
+static void test_front_titles_and_tags_keep_their_bytes(void **state)
+{
+    static const char *const same[] = {"2.1", "1.10", "3.11", "1e3", "+7", "0x1F", "True", "-0"};
+    (void)state;
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        char text[64];
+        memo_arena arena = {0};
+        snprintf(text, sizeof text, "---\ntitle: %s # c\n---\nx", same[i]);
+        memo_front f = front_read(text, &arena);
+        assert_non_null(f.title);
+        assert_string_equal(f.title, same[i]);
+        memo_arena_fini(&arena);
+    }
+    expect_tags("tags: [python, 3.11, 1.10, true, null, ~, \"2.0\"]", "python;3.11;1.10;true;2.0;");
+    expect_tags("tags:\n- 1.10\n- False\n-\n- 5.", "1.10;False;5.;");
+    expect_tags("tags: 1.10", "1.10;");
+    expect_tags("tags: ~", "");
+    expect_metadata("title: 1.10\nv: 1.50\nw: 3.25", "{\"v\":1.5,\"w\":3.25}");
+}
+
+/* What YAML's core schema has for a number and JSON has not. */
+static void test_front_numbers_that_are_not_jsons(void **state)
+{
+    (void)state;
+    expect_metadata("a: +5\nb: 5.\nc: +5.e2\nd: -0.25E+1\ne: 1e999\nf: .5",
+                    "{\"a\":5,\"b\":5.0,\"c\":500.0,\"d\":-2.5,\"e\":\"1e999\",\"f\":\".5\"}");
+}
+
+static void *front_foreign_alloc(size_t n_bytes)
+{
+    char *p = malloc(n_bytes + 16);
+    return p ? p + 16 : NULL;
+}
+
+static void front_foreign_free(void *p)
+{
+    if (p)
+        free((char *)p - 16);
+}
+
+/* An application may give jansson an allocator of its own: what is jansson's is given back to jansson. */
+static void test_front_with_an_allocator_of_the_application(void **state)
+{
+    json_malloc_t plain_alloc;
+    json_free_t plain_free;
+    (void)state;
+    json_get_alloc_funcs(&plain_alloc, &plain_free);
+    json_set_alloc_funcs(front_foreign_alloc, front_foreign_free);
+    expect_tags("title: 2.1\ntags: [3.11, x, 4]\nn: 1.5\nl: [\"a\"]", "3.11;x;4;");
+    expect_tags("tags: 2.5", "2.5;");
+    json_set_alloc_funcs(plain_alloc, plain_free);
+}
+
+/* A block of 64 KiB in one line of quoted texts once took as much memory for each of them: 700 MB. */
+static void test_front_quoted_texts_take_memory_once(void **state)
+{
+    enum { N_ITEMS = 21000 };
+    memo_buf text = {0};
+    memo_arena arena = {0};
+    struct rusage before, after;
+    (void)state;
+    memo_buf_puts(&text, "---\nx: [");
+    for (int i = 0; i < N_ITEMS; i++)
+        memo_buf_puts(&text, "\"\",");
+    memo_buf_puts(&text, "\"last\"]\n---\nx");
+    assert_true(text.n < MEMO_FRONT_BYTES);
+    getrusage(RUSAGE_SELF, &before);
+    memo_front f = front_read(text.data, &arena);
+    getrusage(RUSAGE_SELF, &after);
+    assert_string_equal(f.metadata, "{\"x\":[\"last\"]}");
+    assert_true(after.ru_maxrss - before.ru_maxrss < 16 << 10); /* KiB */
+    memo_arena_fini(&arena);
+    memo_buf_fini(&text);
 }
 
 /* Whatever is more than this of YAML, or none, stays text whole. */
@@ -223,7 +317,7 @@ static void test_import_does_not_create_in_the_future(void **state)
 static void test_front_without_memory(void **state)
 {
     static const char text[] =
-        "---\ntitle: a\ntags: [x, y]\ndate: 2025-07-01\nn: 1\nm: [z]\n---\nx";
+        "---\ntitle: 1.5\ntags: [x, 2.5]\ndate: 2025-07-01\nn: 1.5\nm: [z, \"a\\nb\"]\n---\nx";
     int64_t live = memo_alloc_live();
     memo_status status = MEMO_ERR_NOMEM;
     (void)state;
@@ -246,6 +340,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_front_reads_values),
         cmocka_unit_test(test_front_takes_title_tags_and_dates),
+        cmocka_unit_test(test_front_titles_and_tags_keep_their_bytes),
+        cmocka_unit_test(test_front_numbers_that_are_not_jsons),
+        cmocka_unit_test(test_front_with_an_allocator_of_the_application),
+        cmocka_unit_test(test_front_quoted_texts_take_memory_once),
         cmocka_unit_test(test_front_leaves_what_it_does_not_understand),
         cmocka_unit_test(test_front_finds_the_heading),
         cmocka_unit_test(test_front_heading_keeps_its_last_marks),

@@ -581,6 +581,25 @@ static void run_export(db_env *e, const char *path)
     assert_int_equal(report.n_failed, 0);
 }
 
+/* Front matter of Markdown: a number is read as one. */
+static void run_front_matter(db_env *e)
+{
+    char path[300];
+    const char *const paths[] = {path};
+    const memo_list_options list = {.size = sizeof list, .where = "meta.rating = 4.5"};
+    memo_import_report report = {.size = sizeof report};
+    memo_records *r = NULL;
+    FILE *f = tiny_model_create(e->dir, "locale.md");
+    fputs("---\nrating: 4.5\n---\nrated\n", f);
+    fclose(f);
+    snprintf(path, sizeof path, "%s/locale.md", e->dir);
+    assert_memo_ok(memo_db_import(e->db, paths, 1, NULL, &report, &e->err), e->err);
+    assert_memo_ok(memo_db_list(e->db, &list, &r, &e->err), e->err);
+    assert_int_equal(r->n, 1);
+    assert_string_equal(r->records[0].metadata_json, "{\"rating\":4.5}");
+    memo_records_free(r);
+}
+
 /* Everything with a number in it that goes through the library: a host program may have called
  * setlocale(). */
 static void run_numbers(db_env *e, char *report, size_t n)
@@ -608,6 +627,7 @@ static void run_numbers(db_env *e, char *report, size_t n)
     assert_int_equal(hits->n, 1);
     snprintf(source, sizeof source, "%s/locale.ndjson", e->dir);
     run_export(e, source);
+    run_front_matter(e);
     in.metadata_json = "{\"n\":0,5}";
     assert_memo_status(memo_db_add(e->db, NULL, &in, 1, NULL, &e->err), MEMO_ERR_FORMAT, e->err);
     snprintf(report, n, "%s %s %s %s", fingerprint, info.recipe_json, r->records[0].metadata_json,

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/ingest/front.h"
 
-#include <errno.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/dates.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -20,7 +18,9 @@ typedef struct front_reader {
     memo_text text; /* what is left */
     memo_text line; /* without white space at its end */
     memo_arena *arena;
+    memo_buf token; /* the quoted text or number that is being read */
     json_t *object; /* name to string, number, boolean or array of those */
+    int is_text;    /* titles and tags keep their bytes: none is a number or a boolean */
     int is_bad;     /* not understood */
     int is_nomem;
 } front_reader;
@@ -90,11 +90,8 @@ static int front_is_rest(memo_text s)
 static json_t *front_quoted(front_reader *r, memo_text *s)
 {
     const char quote = *s->bytes, *end = s->bytes + s->n_bytes, *at = s->bytes + 1;
-    char *out = memo_arena_alloc(r->arena, s->n_bytes);
-    size_t n = 0;
 
-    if (!out)
-        return front_keep(r, NULL);
+    memo_buf_clear(&r->token);
     for (; at < end && (*at != quote || (quote == '\'' && at + 1 < end && at[1] == quote)); at++) {
         static const char escapes[] = "\"\"\\\\//n\nt\t";
         const char *escape = NULL;
@@ -106,31 +103,30 @@ static json_t *front_quoted(front_reader *r, memo_text *s)
         }
         at += quote == '\'' && *at == quote;
         at += escape != NULL;
-        out[n++] = escape ? *escape : *at;
+        memo_buf_putc(&r->token, escape ? *escape : *at);
     }
     if (at == end)
         return front_bad(r);
     *s = (memo_text){at + 1, (size_t)(end - at - 1)};
-    return front_keep(r, json_stringn(out, n));
+    memo_buf_puts(&r->token, ""); /* also of nothing there is a text */
+    return front_keep(r, r->token.failed ? NULL : json_stringn(r->token.data, r->token.n));
 }
 
 /* Whether a plain text is a number as the core schema has it, but for leading zeros. */
-static int front_is_number(memo_text s, int *is_real)
+static int front_is_number(memo_text s)
 {
     size_t i = s.n_bytes && (*s.bytes == '-' || *s.bytes == '+'), digits = i;
 
-    *is_real = 0;
     for (; i < s.n_bytes && s.bytes[i] >= '0' && s.bytes[i] <= '9'; i++) {
     }
     if (i == digits || (s.bytes[digits] == '0' && i > digits + 1))
         return 0;
     if (i < s.n_bytes && s.bytes[i] == '.')
-        for (*is_real = 1, i++; i < s.n_bytes && s.bytes[i] >= '0' && s.bytes[i] <= '9'; i++) {
+        for (i++; i < s.n_bytes && s.bytes[i] >= '0' && s.bytes[i] <= '9'; i++) {
         }
     if (i < s.n_bytes && (s.bytes[i] == 'e' || s.bytes[i] == 'E')) {
         size_t sign = i + 1 < s.n_bytes && (s.bytes[i + 1] == '-' || s.bytes[i + 1] == '+');
         size_t power = i + 1 + sign;
-        *is_real = 1;
         for (i = power; i < s.n_bytes && s.bytes[i] >= '0' && s.bytes[i] <= '9'; i++) {
         }
         if (i == power)
@@ -139,22 +135,27 @@ static int front_is_number(memo_text s, int *is_real)
     return i == s.n_bytes;
 }
 
-static json_t *front_number(front_reader *r, memo_text s, int is_real)
+/* By the reader of JSON, which heeds no locale: without the "+" and with a digit behind the point. */
+static json_t *front_number(front_reader *r, memo_text s)
 {
-    char text[64];
-    double real;
-    long long integer;
+    const char *end = s.bytes + s.n_bytes, *from = s.bytes + (*s.bytes == '+');
+    const char *point = memchr(from, '.', (size_t)(end - from));
+    const char *rest = point ? point + 1 : end;
+    json_t *value = NULL;
+    memo_status status;
 
-    if (s.n_bytes >= sizeof text)
-        return front_keep(r, json_stringn(s.bytes, s.n_bytes));
-    memcpy(text, s.bytes, s.n_bytes);
-    text[s.n_bytes] = '\0';
-    errno = 0;
-    integer = strtoll(text, NULL, 10);
-    if (!is_real)
-        return front_keep(r, errno ? json_stringn(s.bytes, s.n_bytes) : json_integer(integer));
-    real = strtod(text, NULL);
-    return front_keep(r, isfinite(real) ? json_real(real) : json_stringn(s.bytes, s.n_bytes));
+    memo_buf_clear(&r->token);
+    memo_buf_append(&r->token, from, (size_t)(rest - from));
+    if (point && (rest == end || *rest < '0' || *rest > '9'))
+        memo_buf_putc(&r->token, '0');
+    memo_buf_append(&r->token, rest, (size_t)(end - rest));
+    if (r->token.failed)
+        return front_keep(r, NULL);
+    status =
+        memo_json_parse(r->token.data, r->token.n, &memo_json_line_limits, "number", &value, NULL);
+    if (status == MEMO_ERR_VALUE) /* bigger than any number: its digits */
+        value = json_stringn(s.bytes, s.n_bytes);
+    return front_keep(r, value);
 }
 
 static json_t *front_plain(front_reader *r, memo_text s)
@@ -162,7 +163,6 @@ static json_t *front_plain(front_reader *r, memo_text s)
     static const char *const words[3][4] = {{"null", "Null", "NULL", "~"},
                                             {"true", "True", "TRUE", "true"},
                                             {"false", "False", "FALSE", "false"}};
-    int is_real;
 
     if (s.n_bytes == 0)
         return front_keep(r, json_null());
@@ -175,10 +175,10 @@ static json_t *front_plain(front_reader *r, memo_text s)
             return front_bad(r); /* a tab, too: YAML has it nowhere but between words */
     for (int kind = 0; kind < 3; kind++)
         for (int i = 0; i < 4; i++)
-            if (front_is(s, words[kind][i]))
+            if (front_is(s, words[kind][i]) && !(kind && r->is_text))
                 return front_keep(r, kind ? json_boolean(kind == 1) : json_null());
-    if (front_is_number(s, &is_real))
-        return front_number(r, s, is_real);
+    if (!r->is_text && front_is_number(s))
+        return front_number(r, s);
     return front_keep(r, json_stringn(s.bytes, s.n_bytes));
 }
 
@@ -312,6 +312,7 @@ static void front_entry(front_reader *r)
         r->is_bad = 1;
         return;
     }
+    r->is_text = strcmp(key, "title") == 0 || strcmp(key, "tags") == 0;
     value = front_value(r, (memo_text){line.bytes + n + 1, line.n_bytes - n - 1});
     if (value && !r->is_bad)
         r->is_nomem |= json_object_set(r->object, key, value) != 0;
@@ -348,17 +349,11 @@ static void front_parse(front_reader *r)
             front_entry(r);
 }
 
-/* A scalar as a text, in the arena; NULL: it is none. */
+/* What front_plain() made a text of, in the arena. */
 static char *front_take_string(front_reader *r, const json_t *value)
 {
-    char *text = json_is_string(value) ? memo_arena_strdup(r->arena, json_string_value(value))
-                                       : json_dumps(value, JSON_ENCODE_ANY);
-    char *kept = text;
+    char *kept = memo_arena_strdup(r->arena, json_string_value(value));
 
-    if (!json_is_string(value)) {
-        kept = text ? memo_arena_strdup(r->arena, text) : NULL;
-        free(text);
-    }
     r->is_nomem |= kept == NULL;
     return kept;
 }
@@ -475,6 +470,7 @@ memo_status memo_front_read(memo_text text, memo_arena *arena, memo_front *front
     else
         status = r.is_bad ? MEMO_OK : front_take(&r, front, err);
     json_decref(r.object);
+    memo_buf_fini(&r.token);
     if (status || r.is_bad)
         *front = (memo_front){0};
     else

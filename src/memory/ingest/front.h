@@ -32,8 +32,9 @@ typedef struct memo_front {
 
 /* memo_front_read() -- the block at the start of a text, valid UTF-8; strings go to the arena.
  *
- * "tags" is a list, or one text with commas. A "created" or "date" that is no date is metadata; of a date
- * without a zone, UTC is taken. Only MEMO_ERR_NOMEM. */
+ * Of "title" and "tags" no value is a number: 1.10 and True stay as they were written. "tags" is a list, or
+ * one text with commas. A "created" or "date" that is no date is metadata; of a date without a zone, UTC is
+ * taken. Only MEMO_ERR_NOMEM. */
 memo_status memo_front_read(memo_text text, memo_arena *arena, memo_front *front, memo_err *err);
 
 /* The first heading of the first level, outside of fences, without its marks; n_bytes 0: none in the first
