@@ -104,6 +104,57 @@ static void test_numbers_without_their_row(void **state)
     memo_store_close(store);
 }
 
+/* Both counters are damaged, SQLite's and ours: whichever knows more is believed. */
+static void test_numbers_after_a_repair(void **state)
+{
+    static const struct {
+        const char *harm;
+        int64_t rid; /* of the next record: 1 is there, 2 and 3 were forgotten */
+    } cases[] = {
+        {"UPDATE sqlite_sequence SET seq = 0", 4},
+        {"UPDATE sqlite_sequence SET seq = 2", 4},
+        {"UPDATE sqlite_sequence SET seq = -5", 4},
+        {"UPDATE sqlite_sequence SET seq = 9000000000000000000", 4},
+        {"DELETE FROM sqlite_sequence", 4},
+        {"UPDATE tallies SET n = 0, sum = 0 WHERE what = -1", MEMO_NUMBERS_AHEAD + 1},
+        {"UPDATE tallies SET n = 9000000000000000000 WHERE what = -1", MEMO_NUMBERS_AHEAD + 1},
+    };
+    util_env *env = *state;
+    char command[192];
+    snprintf(command, sizeof command, "rm -f '%s'/* '%s'/.a.memo*", env->folder, env->folder);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const memo_repair_options options = {.size = sizeof options, .busy_timeout_ms = -1};
+        memo_repair_report report = {0};
+        util_findings findings = {0};
+        memo_arena arena = {0};
+        memo_store_sink sink = {util_finding, &findings, &arena};
+        memo_store *store = util_open(env, MEMO_OPEN_CREATE);
+        util_add(store, "a", "a text", 1);
+        util_add(store, "b", "b text", 2);
+        util_add(store, "c", "c text", 3);
+        forget_key(store, "b");
+        forget_key(store, "c");
+        run_sql(store, cases[i].harm);
+        memo_store_close(store);
+        util_ok(memo_store_repair(env->ctx, env->path, &options, &sink, &report, err));
+        if (report.way != MEMO_REPAIR_ROWS || !strstr(findings.text, "counter of row ids"))
+            fail_msg("%s: %s", cases[i].harm, findings.text);
+        memo_arena_fini(&arena);
+        store = util_open(env, MEMO_OPEN_EXISTING);
+        util_check_clean(store);
+        util_add(store, "d", "d text", 4);
+        if (last_rid(store) != cases[i].rid)
+            fail_msg("%s: row id %d instead of %d", cases[i].harm, (int)last_rid(store),
+                     (int)cases[i].rid);
+        if (cases[i].rid == 4) /* its counter of chunks is harmed, too */
+            assert_int_equal(number_of(store, "SELECT max(cid) FROM chunks"), 4);
+        util_check_clean(store);
+        memo_store_close(store);
+        if (system(command) != 0)
+            fail_msg("%s", command);
+    }
+}
+
 int main(void)
 {
 #define NUMBERS(f) cmocka_unit_test_setup_teardown(f, util_setup, util_teardown)
@@ -111,6 +162,7 @@ int main(void)
         NUMBERS(test_numbers_are_never_given_twice),
         NUMBERS(test_numbers_past_what_was_reserved),
         NUMBERS(test_numbers_without_their_row),
+        NUMBERS(test_numbers_after_a_repair),
     };
     return cmocka_run_group_tests_name("numbers", tests, NULL, NULL);
 }

@@ -322,6 +322,15 @@ typedef struct repair_fix {
             "counter of row ids did not fit (" table ")"                                           \
     }
 
+/* Without the row of what was given all that SQLite's counter says has been: where that is less, it
+ * learns it first. Records that are forgotten have given ids, too, and actions and tombstones name them. */
+#define REPAIR_GIVEN(table, given)                                                                 \
+    "INSERT INTO sqlite_sequence(name, seq) SELECT '" table "', 0"                                 \
+    " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = '" table "');"                  \
+    "UPDATE sqlite_sequence SET seq = (SELECT " given " FROM tallies WHERE what = -1)"             \
+    " WHERE name = '" table "' AND seq < (SELECT " given " FROM tallies WHERE what = -1"           \
+    " AND " given " <= " REPAIR_MAX_ROW ");"
+
 /* A namespace whose name is lost gets one made of its number; the space of its vectors is that of
  * most of the vectors it has, but not the one before the last switch or the next one. */
 static const repair_fix repair_fixes[] = {
@@ -346,7 +355,9 @@ static const repair_fix repair_fixes[] = {
     REPAIR_COUNTER("facts", "fid"),
     REPAIR_COUNTER("searches", "sid"),
     REPAIR_COUNTER("actions", "aid"),
-    {MEMO_NUMBERS_WRONG, "DELETE FROM tallies WHERE what = -1",
+    {MEMO_NUMBERS_WRONG,
+     REPAIR_GIVEN("records", "n")
+         REPAIR_GIVEN("chunks", "sum") "DELETE FROM tallies WHERE what = -1",
      "counter of row ids did not fit (tallies)"},
 };
 

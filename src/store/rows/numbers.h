@@ -4,7 +4,8 @@
  * Their tables are AUTOINCREMENT: SQLite writes the largest id down with each insert, in a page of its
  * own. So its counter is set ahead, MEMO_NUMBERS_AHEAD at a time, and what has been given is in row -1 of
  * table `tallies`, a page that each add writes anyway: n of records, sum of chunks. Where that row is
- * missing (an older store, a mended one) all that the counter says has been given. */
+ * missing (an older store, a mended one) all that the counter says has been given; a repair that takes
+ * the row away has the counter say at least what the row did. */
 #ifndef MEMO_STORE_ROWS_NUMBERS_H
 #define MEMO_STORE_ROWS_NUMBERS_H
 
