@@ -100,7 +100,7 @@ $ memolith fact add Anna works_at Initech --from 2020-01-01
 ! new entity: Anna
 ! new entity: Initech
 $ memolith fact add Anna works_at Globex --to 2024-01-01 --functional
-! error[VALUE]: the fact ends at 1704067200000 ms and has no beginning, and fact <id> holds then: one at a time
+! error[VALUE]: the fact ends at <instant> and has no beginning, and fact <id> holds then: one at a time
 !   fix: say since when it held: --from DATE
 ? 1
 $ memolith fact add Anna works_at Globex --to 2020-01-01 --functional

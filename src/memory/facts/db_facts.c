@@ -246,10 +246,12 @@ static memo_status facts_make_room_before(facts_work *w, memo_err *err)
             if (other->valid_from_ms && other->valid_from_ms >= row->valid_to_ms)
                 continue;
             if (!other->valid_to_ms || other->valid_to_ms >= row->valid_to_ms) {
+                char to[MEMO_DATE_BYTES];
+                memo_date_format(row->valid_to_ms, 1, to);
                 memo_fail(err, MEMO_ERR_VALUE,
-                          "the fact ends at %lld ms and has no beginning, and fact %s holds then: "
-                          "one at a time",
-                          (long long)row->valid_to_ms, other->id);
+                          "the fact ends at %s and has no beginning, and fact %s holds then: one "
+                          "at a time",
+                          to, other->id);
                 return memo_hint(err, MEMO_ERR_VALUE, "say since when it held: --from DATE");
             }
             if (!row->valid_from_ms || other->valid_to_ms > row->valid_from_ms)
