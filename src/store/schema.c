@@ -22,9 +22,11 @@
  *   tags        every tag of every record, for filters: derived from records.tags
  *   fts_parts   full-text index of runs of three characters, contentless, only over chunks that have
  *               letters of scripts written without spaces (rows/parts.h): rowid is the chunk's
- *   tallies     how many vectors each space has, and the sum of their checksums; row 0 has in `list` the
- *               newest rows of sketches (rows/sketches.c): derived; row -1 which row ids were given
- *               (rows/numbers.h). What every add changes is one page
+ *   tallies     derived; what n, sum and list are is said by the row's number `what`, and every add
+ *               changes one page for all of them:
+ *                 what > 0   a space: n vectors, sum of their checksums (rows/vectors.h)
+ *                 what = 0   the newest rows of sketches: n of them, in list; sum is 0 (rows/sketches.c)
+ *                 what = -1  row ids that were given: n of records, sum of chunks (rows/numbers.h)
  *   sketches    hashes of a record's text by which near-duplicates are found: derived
  *   unlinked    records that have not been compared with the others yet: each record has a sketch,
  *               or is here

@@ -23,8 +23,8 @@ enum { SKETCH_ROOM = MEMO_STORE_SKETCH * SKETCH_WALK };
  * wait in a list, in the row of `tallies` that is no space's, and go into the table when it is full:
  * hundreds of rows at once, sorted, touch each page once. A row is in one of the two.
  *
- *   tallies.list  of row 0: n times hash and row id, 8 bytes each, as they lie in memory: little-endian, for
- *                 rows.c refuses machines of another order
+ *   tallies.list  of row 0: n times hash and row id, 8 bytes each, copied as they lie in memory: they
+ *                 are little-endian, as rows.c does not compile for a machine of another order
  *
  * The list fits into a page beside the rows of a few spaces. */
 enum { SKETCH_NEWEST = 480 };
