@@ -170,6 +170,62 @@ static void test_transfer_lines_and_stores_come_back_the_same(void **state)
     free(before);
 }
 
+/* The versions of "e", newest first, as the store shows them: "3 v2, 2 v2, 1 v1". */
+static void transfer_expect_versions(db_env *e, memo_db *db, const char *wanted)
+{
+    const memo_history_options all = {.size = sizeof all};
+    memo_records *r = NULL;
+    char got[100] = "";
+    assert_memo_ok(memo_db_history(db, &all, "e", &r, &e->err), e->err);
+    for (size_t i = 0; i < r->n; i++)
+        snprintf(got + strlen(got), sizeof got - strlen(got), "%s%d %s", i ? ", " : "",
+                 (int)r->records[i].version, r->records[i].text.bytes);
+    memo_records_free(r);
+    assert_string_equal(got, wanted);
+}
+
+/* A store brings the versions of all that it brings. Those of expired records were missing. */
+static void test_transfer_brings_versions_of_the_expired(void **state)
+{
+    static const memo_text second = {"v2", 2};
+    const int64_t past = 1000;
+    const memo_record_edit text = {.size = sizeof text, .text = &second};
+    const memo_record_edit ended = {.size = sizeof ended, .expires_ms = &past};
+    const memo_evidence_in evidence = {.record = "e"};
+    memo_import_report first = {.size = sizeof first}, again = {.size = sizeof again};
+    memo_fact_query query = {.size = sizeof query, .subject = "Anna"};
+    db_env *e = *state;
+    memo_db *other = transfer_other(e);
+    memo_facts *facts = NULL;
+    db_add(e, "e", "v1");
+    transfer_fact(e, (memo_fact_in){.subject = "Anna",
+                                    .relation = "says",
+                                    .value = "so",
+                                    .evidence = &evidence,
+                                    .n_evidence = 1});
+    assert_memo_ok(memo_db_edit(e->db, NULL, "e", &text, NULL, &e->err), e->err);
+    assert_memo_ok(memo_db_edit(e->db, NULL, "e", &ended, NULL, &e->err), e->err);
+    transfer_expect_versions(e, e->db, "3 v2, 2 v2, 1 v1");
+    transfer_backup(e, "copy.memo");
+    assert_memo_ok(transfer_import(e, other, "copy.memo", (memo_import_options){0}, &first),
+                   e->err);
+    assert_int_equal(first.n_new, 1);
+    assert_int_equal(first.n_versions, 2);
+    transfer_expect_versions(e, other, "3 v2, 2 v2, 1 v1");
+    assert_memo_ok(memo_db_fact_query(other, &query, &facts, &e->err), e->err);
+    assert_int_equal(facts->n, 1); /* and of its evidence is known which text it was of */
+    assert_int_equal(facts->facts[0].n_evidence, 1);
+    assert_string_equal(facts->facts[0].evidence[0].excerpt, "v1");
+    memo_facts_free(facts);
+    assert_memo_ok(transfer_import(e, other, "copy.memo", (memo_import_options){0}, &again),
+                   e->err);
+    assert_int_equal(again.n_unchanged, 1);
+    assert_int_equal(again.n_versions, 0);
+    assert_memo_ok(memo_db_restore(other, NULL, "e", 2, NULL, &e->err), e->err);
+    transfer_expect_versions(e, other, "4 v2, 3 v2, 2 v2, 1 v1");
+    memo_db_close(other);
+}
+
 /* A retraction that only the file knows comes in; one that only the store knows stays. */
 static void test_transfer_completes_facts(void **state)
 {
@@ -489,6 +545,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         db_test(test_transfer_lines_and_stores_come_back_the_same),
+        db_test(test_transfer_brings_versions_of_the_expired),
         db_test(test_transfer_completes_facts),
         db_test(test_limits_201_store_of_a_newer_program),
         db_test(test_limits_201_flipped_bits_of_a_store),

@@ -202,7 +202,7 @@ static memo_status export_line(memo_export_work *w, const memo_record *record, m
 memo_status memo_export_each(memo_export_work *w, memo_export_fn fn, memo_err *err)
 {
     const memo_store_scope scope = {
-        .ns = w->ns.id, .now_ms = memo_now_ms(w->db->ctx), .filter = w->filter};
+        .ns = w->ns.id, .now_ms = w->expired ? 0 : memo_now_ms(w->db->ctx), .filter = w->filter};
     memo_store_list_options page = {.limit = EXPORT_PAGE, .oldest_first = 1};
     memo_status status = MEMO_OK;
     char cursor[64] = "";

@@ -14,6 +14,7 @@ typedef struct memo_export_work {
     void *user;
     memo_export_report *report;
     memo_filter *filter;
+    int expired; /* non-zero: expired and hidden records too, as the import of a store brings them */
     memo_store_ns ns;
     memo_store_space space;
     uint64_t total, done; /* steps of progress */

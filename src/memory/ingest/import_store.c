@@ -276,6 +276,7 @@ static memo_status store_rows(store_work *s, const struct store_ns *ns, memo_err
                                .write = store_take_lines,
                                .user = s,
                                .report = &report,
+                               .expired = 1,
                                .ns = ns->ns};
     memo_status status = memo_export_versions(&source, err);
 
