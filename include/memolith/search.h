@@ -120,7 +120,8 @@ typedef struct memo_hits {
     size_t n_hidden;               /* by min_score, of those that would have been shown */
     double best_hidden;            /* their best score */
     size_t n_duplicates;           /* hidden by drop_duplicates */
-    int relevant; /* 1: a hit is a match more likely than not, or holds a name of the query;
+    int relevant; /* 1: a hit is a match more likely than not, or holds a name of the query, or (hybrid) all
+                                its words but the most common ones;
                                 0: none is, the hits are only the nearest there are; -1: not known,
                                 the space is not calibrated */
     double best_probability; /* of any hit; -1: not known */

@@ -187,3 +187,10 @@ $ memolith fact query Anna
 ! error[USAGE]: fact query takes no word, and "Anna" is one
 !   fix: memolith fact query --about anni --valid-at 2024-01-01   (memolith help fact query)
 ? 2
+
+## a store of facts alone has no records to search
+$ memolith fact add Bob drives --value "red Volvo" -o quiet; memolith search volvo
+! new entity: Bob
+! error[NOTFOUND]: namespace "default" is empty: there is nothing to search
+!   fix: memolith add "TEXT"   or   memolith import FOLDER
+? 3

@@ -205,6 +205,18 @@ static void test_shred_finds_what_forgetting_leaves(void **state)
 }
 
 /* Whom the proof sends to forget --shred finds the work done, in every namespace. */
+/* The words of the tables' definitions stand in every file. */
+static void test_shred_knows_the_words_of_the_schema(void **state)
+{
+    db_env *e = *state;
+    memo_shred_report *r;
+    db_add(e, "a", "the primary source of an integer, before and after, a unique reason, by default");
+    r = shred_now(e, "a");
+    assert_int_equal(r->n_found, 0);
+    assert_int_equal(r->n_forgotten, 1);
+    memo_shred_report_free(r);
+}
+
 static void test_shred_without_ids_is_of_all_that_was_forgotten(void **state)
 {
     db_env *e = *state;
@@ -704,6 +716,7 @@ int main(void)
         db_test(test_shred_of_what_was_forgotten_before),
         db_test(test_shred_of_what_a_search_has_shown),
         db_test(test_shred_finds_what_forgetting_leaves),
+        db_test(test_shred_knows_the_words_of_the_schema),
         db_test(test_shred_without_ids_is_of_all_that_was_forgotten),
         db_test(test_shred_of_another_copy),
         db_test(test_prove_gone_by_id),

@@ -290,7 +290,7 @@ static memo_status search_run_lanes(search_work *w, memo_err *err)
     double since = memo_monotonic_ms();
     memo_status status = MEMO_OK;
 
-    if (w->lanes.vector)
+    if (w->lanes.vector && w->lanes.space)
         status = search_run_lane(w, MEMO_LANE_DENSE, memo_lanes_dense, &t->dense_ms, &since, err);
     if (status == MEMO_OK) {
         status = search_count(w, err);

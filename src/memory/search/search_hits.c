@@ -183,6 +183,47 @@ static memo_status search_fill_terms(search_work *w, const memo_found *found, me
     return status;
 }
 
+/* Whether one of the hits holds every word that was searched for, whatever vectors say of it: a cosine knows
+ * little of a name or of a single word. */
+static memo_status search_holds_all_words(search_work *w, const memo_found *found, size_t n,
+                                          int *holds_all, memo_err *err)
+{
+    const memo_query *query = &w->lanes.query;
+    int64_t *chunks = memo_arena_array(&w->owner->arena, n, sizeof *chunks);
+    unsigned char *holds = memo_arena_alloc(&w->owner->arena, 2 * n), *all = holds + n;
+    size_t n_left = n;
+    memo_status status = MEMO_OK;
+
+    if (!chunks || !holds)
+        return memo_fail_nomem(err, "matched words", n * sizeof *chunks);
+    memset(all, 1, n);
+    for (size_t i = 0; i < n; i++)
+        chunks[i] = found[i].chunk;
+    for (size_t word = 0; word < query->n_words && n_left && status == MEMO_OK; word++) {
+        status = search_match_word(w, word, chunks, n, holds, err);
+        n_left = 0;
+        for (size_t i = 0; i < n && status == MEMO_OK; i++)
+            n_left += all[i] &= holds[i];
+    }
+    *holds_all = status == MEMO_OK && query->n_words && n_left;
+    return status;
+}
+
+/* Nothing is likely by its vector: the words may say otherwise. */
+static memo_status search_judge_words(search_work *w, const memo_found *found, size_t n,
+                                      memo_err *err)
+{
+    int holds_all = 0;
+    memo_status status;
+
+    if (w->owner->hits.relevant != 0 || w->options.mode != MEMO_SEARCH_HYBRID ||
+        w->owner->hits.lane_failed[MEMO_LANE_LEXICAL] || memo_deadline_passed(w->lanes.deadline))
+        return MEMO_OK;
+    status = search_holds_all_words(w, found, n, &holds_all, err);
+    w->owner->hits.relevant = holds_all;
+    return status;
+}
+
 /* The hits that are shown, of rows [n]. */
 static memo_status search_refine(search_work *w, const search_row *rows, size_t n, memo_found **out,
                                  size_t *n_out, memo_err *err)
@@ -206,6 +247,8 @@ static memo_status search_refine(search_work *w, const search_row *rows, size_t 
     if (status == MEMO_OK)
         status =
             memo_refine_judge(&refine, found, n, w->lanes.promoted.n > 0, &w->owner->hits, err);
+    if (status == MEMO_OK)
+        status = search_judge_words(w, found, n, err);
     *out = found;
     *n_out = n;
     return status;

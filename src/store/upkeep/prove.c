@@ -213,12 +213,28 @@ static memo_status prove_look_at_table(prove_work *w, const memo_table *table, m
     return status;
 }
 
+/* The words of the tables' own definitions stand in every store. */
+static memo_status prove_look_at_schema(prove_work *w, memo_err *err)
+{
+    memo_stmt st =
+        memo_stmt_keep(&w->store->sql, "SELECT sql FROM sqlite_schema", "read its tables");
+    int more;
+    memo_status status;
+
+    while (!(status = memo_stmt_step(&st, &more, err)) && more) {
+        memo_text sql = memo_stmt_col_text(&st, 0);
+        (void)memo_traces_look(w->traces, sql.bytes, sql.n_bytes, 0, MEMO_TRACE_SHARED);
+    }
+    memo_stmt_done(&st);
+    return status;
+}
+
 static memo_status prove_look_at_rows(prove_work *w, memo_err *err)
 {
     static const memo_table *const tables[] = {&memo_table_records, &memo_table_versions,
                                                &memo_table_namespaces, &memo_table_spaces,
                                                &memo_table_quarantine};
-    memo_status status = MEMO_OK;
+    memo_status status = prove_look_at_schema(w, err);
     for (size_t i = 0; !status && i < sizeof tables / sizeof *tables; i++)
         status = prove_look_at_table(w, tables[i], err);
     for (size_t i = 0; !status && i < memo_n_summed_tables; i++)
