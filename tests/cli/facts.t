@@ -190,7 +190,6 @@ $ memolith fact query Anna
 
 ## a store of facts alone has no records to search
 $ memolith fact add Bob drives --value "red Volvo" -o quiet; memolith search volvo
-! new entity: Bob
 ! error[NOTFOUND]: namespace "default" is empty: there is nothing to search
 !   fix: memolith add "TEXT"   or   memolith import FOLDER
 ? 3

@@ -312,6 +312,10 @@ static void test_import_does_not_create_in_the_future(void **state)
     assert_true(r->records->created_ms < INT64_C(4000000000000));
     assert_true(r->records->created_ms > INT64_C(1700000000000));
     memo_records_free(r);
+    r = front_import(e, "the pot\n", 0,
+                     &n); /* archives and checkouts without times have this one */
+    assert_true(r->records->created_ms > INT64_C(1700000000000));
+    memo_records_free(r);
 }
 
 static void test_front_without_memory(void **state)
