@@ -60,7 +60,8 @@ typedef struct memo_action_in {
  *
  * Hiding sets the record's `expires` to now (a new version; nothing is deleted: that is
  * memo_db_forget()). MEMO_ERR_NOTFOUND: no such search or record; MEMO_ERR_VALUE: `other` missing or
- * the record itself; MEMO_ERR_USAGE: opened read-only. */
+ * the record itself; delete and merge of a record that an action has hidden already, or a merge into
+ * one that is hidden or expired (both would be gone from sight); MEMO_ERR_USAGE: opened read-only. */
 MEMO_API memo_status memo_db_feedback(memo_db *db, const memo_action_in *feedback,
                                       char action_id[MEMO_ID_BYTES], memo_err *err);
 
@@ -96,7 +97,8 @@ typedef struct memo_actions {
 typedef struct memo_action_query {
     size_t size;
     const char *ns;
-    const char *search_id, *id; /* of this search, on this record; NULL: all */
+    const char *search_id;      /* with results of this search; NULL: all */
+    const char *id;             /* on this record, or with it as the other; NULL: all */
     int64_t since_ms, until_ms; /* done in [since, until); 0: open */
     size_t limit;               /* 0: 100; at most 1,000 */
     const char *after;

@@ -69,6 +69,25 @@ $ memolith feedback --merge tea
 ! error[USAGE]: --merge is "tea"; allowed is NAME=VALUE
 ? 2
 
+## merges do not go round, and nothing is hidden twice
+$ memolith add 'tea' --key A -o quiet; memolith add 'teas' --key B -o quiet
+$ memolith feedback --merge A=B -o json | grep -o '"action":"[^"]*"' | cut -d'"' -f4 > action
+$ memolith feedback --merge B=A
+! error[VALUE]: merge: record <id> is hidden already, by action <id>
+!   fix: take that back first: memolith feedback --undo <id>
+? 1
+$ memolith feedback --delete B
+! error[VALUE]: delete: record <id> is hidden already, by action <id>
+!   fix: take that back first: memolith feedback --undo <id>
+? 1
+$ memolith list -o ndjson | grep -o '"key":"[^"]*"'
+> "key":"A"
+$ memolith feedback --list --record B | wc -l
+> 1
+$ memolith feedback --undo $(cat action) -o quiet; memolith list -o ndjson | grep -o '"key":"[^"]*"'
+> "key":"B"
+> "key":"A"
+
 ## a search that is not kept
 $ memolith add 'tea' --key tea -o quiet
 $ memolith search tea --no-log -o json | grep -o '"search_id":null'

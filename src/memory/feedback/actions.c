@@ -84,34 +84,42 @@ static memo_status actions_check(const memo_action_in *in, memo_err *err)
 
 /* ---- hiding -------------------------------------------------------------------------------- */
 
-/* Give the record another time to expire at, all else as it is. *version is the new one. */
-static memo_status actions_set_expiry(memo_db *db, int64_t ns, const memo_record *old,
-                                      int64_t expires_ms, int64_t *version, memo_err *err)
+/* What takes the place of another must be seen itself: merges that go round would hide all. And what is
+ * hidden twice could not be shown again, for the first undo makes a version that the second does not
+ * know. */
+static memo_status actions_check_shown(memo_db *db, const memo_record *record, int64_t rid,
+                                       int stays, const memo_action_row *row, memo_arena *arena,
+                                       memo_err *err)
 {
-    memo_store_put put = {.id = old->id,
-                          .expect_version = old->version,
-                          .text = old->text,
-                          .title = old->title,
-                          .metadata = old->metadata_json,
-                          .tags = old->tags,
-                          .n_tags = old->n_tags,
-                          .created_ms = old->created_ms,
-                          .expires_ms = expires_ms,
-                          .source = old->source,
-                          .keep_chunks = 1};
-    memo_add_result result = {.outcome = MEMO_OUTCOME_UNCHANGED};
-    memo_status status = memo_store_get_chunking(db->store, ns, old->id, &put.chunking,
-                                                 &put.chunk_tokens, &put.chunk_overlap, err);
+    const char *name = memo_action_name((memo_action_kind)row->kind), *by = NULL;
+    memo_status status;
 
-    if (status == MEMO_OK)
-        status = memo_store_put_record(db->store, ns, &put, &result, err);
-    *version = (int64_t)result.version;
-    return status;
+    if (record->pinned || !record->expires_ms || record->expires_ms > row->at_ms)
+        return MEMO_OK;
+    status = memo_store_find_hiding(db->store, rid, (int64_t)record->version, arena, &by, err);
+    if (status || (!by && !stays))
+        return status;
+    if (by) {
+        memo_fail(err, MEMO_ERR_VALUE, "%s: record %s is hidden already, by action %s", name,
+                  record->id, by);
+        return memo_hint(err, MEMO_ERR_VALUE, "take that back first: memolith feedback --undo %s",
+                         by);
+    }
+    memo_fail(err, MEMO_ERR_VALUE,
+              "%s: record %s has expired: the other would be hidden and this one not shown", name,
+              record->id);
+    return memo_hint(err, MEMO_ERR_VALUE,
+                     "memolith edit %s --expires never   or merge the other way round", record->id);
 }
 
 static memo_status actions_hide(memo_db *db, int64_t ns, const memo_record *record,
-                                memo_action_row *row, memo_err *err)
+                                memo_arena *arena, memo_action_row *row, memo_err *err)
 {
+    int64_t rid = row->kind == MEMO_ACTION_MERGE ? row->other : row->rid;
+    memo_status status = actions_check_shown(db, record, rid, 0, row, arena, err);
+
+    if (status)
+        return status;
     if (record->pinned) {
         memo_fail(err, MEMO_ERR_VALUE, "record %s is pinned: it does not expire and is not hidden",
                   record->id);
@@ -119,7 +127,7 @@ static memo_status actions_hide(memo_db *db, int64_t ns, const memo_record *reco
                          record->id);
     }
     row->before_ms = record->expires_ms;
-    return actions_set_expiry(db, ns, record, row->at_ms, &row->version, err);
+    return memo_store_set_expiry(db->store, ns, record, row->at_ms, &row->version, err);
 }
 
 /* ---- do ------------------------------------------------------------------------------------ */
@@ -170,9 +178,11 @@ static memo_status actions_do(memo_db *db, const memo_action_in *in, memo_arena 
                            memo_action_name(in->kind), in->id, in->other);
     row->version = (int64_t)record.version;
     if (status == MEMO_OK && in->kind == MEMO_ACTION_DELETE)
-        status = actions_hide(db, ns.id, &record, row, err);
+        status = actions_hide(db, ns.id, &record, arena, row, err);
     if (status == MEMO_OK && in->kind == MEMO_ACTION_MERGE)
-        status = actions_hide(db, ns.id, &other, row, err);
+        status = actions_check_shown(db, &record, row->rid, 1, row, arena, err);
+    if (status == MEMO_OK && in->kind == MEMO_ACTION_MERGE)
+        status = actions_hide(db, ns.id, &other, arena, row, err);
     return status ? status : memo_store_put_action(db->store, row, arena, err);
 }
 
@@ -254,8 +264,9 @@ static memo_status actions_unhide(memo_db *db, const memo_action_row *row, memo_
 
     if (status == MEMO_OK)
         status = actions_check_version(row, record.version, id, err);
-    return status ? status
-                  : actions_set_expiry(db, row->ns, &record, row->before_ms, &version, err);
+    return status
+               ? status
+               : memo_store_set_expiry(db->store, row->ns, &record, row->before_ms, &version, err);
 }
 
 /* An action that is being undone, in a transaction. */

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <memolith/feedback.h>
+
 #include "base/error.h"
 #include "store/events/event_rows.h"
 #include "store/rows/page.h"
@@ -6,6 +8,11 @@
 enum { ACTION_AID, ACTION_NS, ACTION_ID, ACTION_SID, ACTION_KIND, ACTION_RID, ACTION_OTHER };
 enum { ACTION_VERSION = 7, ACTION_BEFORE, ACTION_AT, ACTION_UNDONE, ACTION_CHECKSUM };
 enum { ACTION_ACTOR = 12, ACTION_DETAIL, ACTION_N_COLUMNS };
+
+/* As in memo_table_actions, for constant statements. */
+#define ACTION_COLUMNS                                                                             \
+    "aid, ns, id, sid, kind, rid, other, version, before_ms, at_ms, undone_ms, checksum, actor,"   \
+    " detail"
 
 static void action_scope_sql(memo_buf *sql, const void *user)
 {
@@ -19,7 +26,7 @@ static void action_scope_sql(memo_buf *sql, const void *user)
     if (scope->sid)
         memo_buf_puts(sql, " AND a.sid = ?");
     if (scope->rid)
-        memo_buf_puts(sql, " AND a.rid = ?");
+        memo_buf_puts(sql, " AND (a.rid = ? OR a.other = ?)");
     if (scope->id)
         memo_buf_puts(sql, " AND a.id = ?");
     if (scope->since_ms)
@@ -37,7 +44,7 @@ static void action_scope_bind(memo_stmt *st, const void *user, size_t limit)
         memo_stmt_int(st, scope->ns);
     if (scope->sid)
         memo_stmt_int(st, scope->sid);
-    if (scope->rid)
+    for (int i = 0; i < 2 && scope->rid; i++)
         memo_stmt_int(st, scope->rid);
     if (scope->id)
         memo_stmt_str(st, scope->id);
@@ -133,7 +140,8 @@ static int action_is_asked(const void *user, const memo_cell *cells)
     const memo_action_scope *scope = user;
     return (!scope->ns || cells[ACTION_NS].integer == scope->ns) &&
            (!scope->sid || cells[ACTION_SID].integer == scope->sid) &&
-           (!scope->rid || cells[ACTION_RID].integer == scope->rid) &&
+           (!scope->rid || cells[ACTION_RID].integer == scope->rid ||
+            cells[ACTION_OTHER].integer == scope->rid) &&
            (!scope->id || memo_cell_is(&cells[ACTION_ID], scope->id));
 }
 
@@ -188,4 +196,66 @@ memo_status memo_store_put_action(memo_store *store, memo_action_row *row, memo_
         memo_cell_int(row->at_ms),   memo_cell_int(row->undone_ms), memo_cell_int(0),
         memo_cell_str(row->actor),   memo_cell_str(row->detail)};
     return status ? status : memo_table_put(&store->sql, &memo_table_actions, cells, err);
+}
+
+/* ---- what hides ------------------------------------------------------------------------------ */
+
+/* The next whole row; *found 0: there is none. */
+static memo_status action_step(memo_stmt *st, memo_arena *arena, memo_action_row *row, int *found,
+                               memo_err *err)
+{
+    memo_cell cells[ACTION_N_COLUMNS];
+    memo_status status;
+    while (!(status = memo_stmt_step(st, found, err)) && *found) {
+        memo_cells_take(st, cells, ACTION_N_COLUMNS);
+        if (!memo_table_good(&memo_table_actions, cells))
+            continue;
+        return action_from_cells(cells, arena, row) ? MEMO_OK
+                                                    : memo_fail_nomem(err, "an action", 0);
+    }
+    return status;
+}
+
+memo_status memo_store_find_hiding(memo_store *store, int64_t rid, int64_t version,
+                                   memo_arena *arena, const char **action, memo_err *err)
+{
+    memo_action_row row = {0};
+    memo_status status;
+    int found = 0;
+    memo_stmt st = memo_stmt_keep(&store->sql,
+                                  "SELECT " ACTION_COLUMNS " FROM actions WHERE undone_ms = 0"
+                                  " AND version = ?1 AND ((kind = ?2 AND rid = ?3)"
+                                  " OR (kind = ?4 AND other = ?3)) ORDER BY aid DESC",
+                                  "find what hides a record");
+    memo_stmt_int(&st, version);
+    memo_stmt_int(&st, MEMO_ACTION_DELETE);
+    memo_stmt_int(&st, rid);
+    memo_stmt_int(&st, MEMO_ACTION_MERGE);
+    status = action_step(&st, arena, &row, &found, err);
+    memo_stmt_done(&st);
+    *action = !status && found ? row.id : NULL;
+    return status;
+}
+
+memo_status memo_store_set_expiry(memo_store *store, int64_t ns, const memo_record *old,
+                                  int64_t expires_ms, int64_t *version, memo_err *err)
+{
+    memo_store_put put = {.id = old->id,
+                          .expect_version = old->version,
+                          .text = old->text,
+                          .title = old->title,
+                          .metadata = old->metadata_json,
+                          .tags = old->tags,
+                          .n_tags = old->n_tags,
+                          .created_ms = old->created_ms,
+                          .expires_ms = expires_ms,
+                          .source = old->source,
+                          .keep_chunks = 1};
+    memo_add_result result = {.outcome = MEMO_OUTCOME_UNCHANGED};
+    memo_status status = memo_store_get_chunking(store, ns, old->id, &put.chunking,
+                                                 &put.chunk_tokens, &put.chunk_overlap, err);
+    if (!status)
+        status = memo_store_put_record(store, ns, &put, &result, err);
+    *version = (int64_t)result.version;
+    return status;
 }

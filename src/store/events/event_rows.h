@@ -135,9 +135,9 @@ typedef struct memo_action_row {
 } memo_action_row;
 
 typedef struct memo_action_scope {
-    int64_t ns;     /* 0: any */
-    int64_t before; /* aid must be smaller; 0: any */
-    int64_t sid, rid;
+    int64_t ns;                 /* 0: any */
+    int64_t before;             /* aid must be smaller; 0: any */
+    int64_t sid, rid;           /* rid: of the record or the other */
     const char *id;             /* NULL: any */
     int64_t since_ms, until_ms; /* 0: open */
 } memo_action_scope;
@@ -153,6 +153,14 @@ typedef struct memo_action_page {
 
 memo_status memo_store_list_actions(memo_store *store, const memo_action_scope *scope,
                                     memo_action_page *page, memo_err *err);
+
+/* What hides this version of a record, a delete or a merge that stands; *action NULL: nothing does. */
+memo_status memo_store_find_hiding(memo_store *store, int64_t rid, int64_t version,
+                                   memo_arena *arena, const char **action, memo_err *err);
+
+/* Write: the record expires at another time, all else as it is. *version is the new one. */
+memo_status memo_store_set_expiry(memo_store *store, int64_t ns, const memo_record *old,
+                                  int64_t expires_ms, int64_t *version, memo_err *err);
 
 /* Write. A row with aid 0 gets its aid and an id, made in `arena`. */
 memo_status memo_store_put_action(memo_store *store, memo_action_row *row, memo_arena *arena,
