@@ -135,7 +135,9 @@ typedef struct memo_import_report {
  * the entity with that record as evidence; a relation becomes a fact. Of these only observations are
  * counted as records. One that the same file had before and has no more is forgotten (n_removed), and its fact
  * with it; not when a line of the file is bad or none is an entity, not when it is pinned, was edited here, or
- * came from another file too. Entities and relations stay.
+ * came from another file too. Entities and relations stay. Such a graph has one entity a name: one that has the
+ * name or alias here already is it. It gets the kind of the file when it has none; another kind stays as it is.
+ * Of several that are called so here it is the one of the file's kind, else MEMO_ERR_VALUE names them.
  *
  * A packed file of many records is unpacked while it is read, in bounded memory. All are read through
  * before the first write: when one of them cannot be unpacked to its end, nothing is imported

@@ -189,6 +189,66 @@ memo_status memo_db_entity_add(memo_db *db, const char *ns, const memo_entity_in
     return status;
 }
 
+/* ---- meet ---------------------------------------------------------------------------------- */
+
+/* By its name; of several by its kind too. row->eid 0: there is none. */
+static memo_status entities_find_meant(memo_db *db, int64_t ns, const memo_entity_in *in,
+                                       memo_arena *arena, memo_entity_row *row, memo_facts_met *met,
+                                       memo_err *err)
+{
+    memo_err why = {0};
+    int found = 0;
+    memo_status status = memo_facts_find_entity(db, ns, in->name, NULL, arena, row, &found, &why);
+
+    met->several = status == MEMO_ERR_VALUE;
+    if (met->several) {
+        status = memo_facts_find_entity(db, ns, in->name, in->kind, arena, row, &found, err);
+        if (status || found)
+            return status;
+        status = MEMO_ERR_VALUE; /* none is of this kind: `why` names all of them */
+    }
+    if (status && err)
+        *err = why;
+    return status;
+}
+
+static memo_status entities_meet(memo_db *db, int64_t ns, const memo_entity_in *in,
+                                 memo_arena *arena, memo_facts_met *met, memo_err *err)
+{
+    memo_entity_row row = {0};
+    memo_status status = entities_find_meant(db, ns, in, arena, &row, met, err);
+
+    met->made = status == MEMO_OK && !row.eid;
+    if (met->made) {
+        status = memo_facts_make_entity(db, ns, in->name, in->kind, arena, &row, err);
+    } else if (status == MEMO_OK && *in->kind && !*row.kind) {
+        row.kind = in->kind;
+        status = memo_store_put_entity(db->store, &row, arena, err);
+    }
+    if (status == MEMO_OK)
+        memcpy(met->id, row.id, MEMO_ID_BYTES);
+    return status;
+}
+
+memo_status memo_facts_meet_entity(memo_db *db, const char *ns, const char *name, const char *kind,
+                                   memo_facts_met *met, memo_err *err)
+{
+    const memo_entity_in in = {.size = sizeof in, .name = name, .kind = kind ? kind : ""};
+    memo_arena arena = {0};
+    int64_t ns_id = 0;
+    memo_status status = entities_check(&in, err);
+
+    *met = (memo_facts_met){0};
+    if (status == MEMO_OK)
+        status = memo_facts_begin(db, ns, 1, &ns_id, err);
+    if (status)
+        return status;
+    status = entities_meet(db, ns_id, &in, &arena, met, err);
+    status = memo_facts_end(db, status, err);
+    memo_arena_fini(&arena);
+    return status;
+}
+
 /* ---- aliases ------------------------------------------------------------------------------- */
 
 static memo_status entities_remove_aliases(memo_db *db, const memo_entity_row *row,

@@ -36,6 +36,21 @@ memo_status memo_facts_need_entity(memo_db *db, int64_t ns, const char *name, me
 memo_status memo_facts_make_entity(memo_db *db, int64_t ns, const char *name, const char *kind,
                                    memo_arena *arena, memo_entity_row *row, memo_err *err);
 
+typedef struct memo_facts_met {
+    char id[MEMO_ID_BYTES];
+    int made;    /* none was called so */
+    int several; /* others are called so too: only the id leads to it */
+} memo_facts_met;
+
+/* memo_facts_meet_entity() -- who is meant by a graph that has one entity a name: a change of its own.
+ *
+ *   kind  NULL: none
+ *
+ * The one that has the name, or has it as an alias, whatever its kind; it gets this kind when it has none. Of
+ * several the one of this kind, else MEMO_ERR_VALUE. A new one when there is none. */
+memo_status memo_facts_meet_entity(memo_db *db, const char *ns, const char *name, const char *kind,
+                                   memo_facts_met *met, memo_err *err);
+
 /* Begin a change in a namespace; with `make` it comes to be. memo_facts_end() commits when `status` is
  * MEMO_OK, else it rolls back; it returns what the change came to. */
 memo_status memo_facts_begin(memo_db *db, const char *ns, int make, int64_t *ns_id, memo_err *err);

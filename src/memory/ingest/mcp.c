@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "memory/facts/db_facts.h"
 #include "memory/ingest/lines.h"
 
 /* ---- a line -------------------------------------------------------------------------------- */
@@ -108,6 +109,12 @@ memo_status memo_mcp_looks_like(memo_text line, int *is, memo_err *err)
 
 /* ---- the file ------------------------------------------------------------------------------ */
 
+/* Who is meant by a name of the file that several entities have. */
+typedef struct mcp_chosen {
+    const char *name;
+    char id[MEMO_ID_BYTES];
+} mcp_chosen;
+
 /* One pass over the lines of a file. */
 typedef struct mcp_pass {
     memo_import_work *w;
@@ -118,6 +125,8 @@ typedef struct mcp_pass {
     size_t bad_at;             /* of the one that comes next in the second pass */
     memo_buf keys;             /* of the observations that the first pass has read */
     int has_entity;            /* a file that says nothing at all is not believed */
+    memo_buf chosen;           /* mcp_chosen, by the first pass for the second */
+    memo_arena chosen_names;   /* theirs */
     uint64_t *counted;         /* instead of all this, count steps; or NULL */
 } mcp_pass;
 
@@ -134,16 +143,43 @@ memo_status memo_mcp_key(const char *entity, const char *observation, memo_arena
     return memo_lines_hash_key((memo_text){joined, n + 1 + m}, arena, key, err);
 }
 
+/* What leads to the entity of that name: its id where the first pass has chosen among several. */
+static const char *mcp_who(const mcp_pass *p, const char *name)
+{
+    const mcp_chosen *chosen = (const mcp_chosen *)(const void *)p->chosen.data;
+
+    for (size_t i = 0; i < p->chosen.n / sizeof *chosen; i++)
+        if (strcmp(chosen[i].name, name) == 0)
+            return chosen[i].id;
+    return name;
+}
+
+static memo_status mcp_choose(mcp_pass *p, const char *name, const char *id, memo_err *err)
+{
+    mcp_chosen chosen = {.name = NULL};
+
+    if (mcp_who(p, name) != name)
+        return MEMO_OK;
+    chosen.name = memo_arena_strdup(&p->chosen_names, name);
+    memcpy(chosen.id, id, sizeof chosen.id);
+    if (chosen.name)
+        memo_buf_append(&p->chosen, &chosen, sizeof chosen);
+    return chosen.name && !p->chosen.failed ? MEMO_OK : memo_fail_nomem(err, "names", p->chosen.n);
+}
+
 static memo_status mcp_put_entity(mcp_pass *p, const memo_mcp_line *line, memo_err *err)
 {
-    const memo_entity_in in = {.size = sizeof in, .name = line->entity, .kind = line->kind};
-    memo_entity_result result = {.size = sizeof result, .outcome = MEMO_OUTCOME_UNCHANGED};
-    memo_status status = MEMO_OK;
+    memo_facts_met met;
+    memo_status status;
 
-    if (!p->w->options.dry_run)
-        status = memo_db_entity_add(p->w->db, p->w->options.ns, &in, &result, err);
-    p->w->report->n_entities += status == MEMO_OK && result.outcome == MEMO_OUTCOME_NEW;
-    return status;
+    if (p->w->options.dry_run)
+        return MEMO_OK;
+    status =
+        memo_facts_meet_entity(p->w->db, p->w->options.ns, line->entity, line->kind, &met, err);
+    if (status)
+        return status;
+    p->w->report->n_entities += met.made != 0;
+    return met.several ? mcp_choose(p, line->entity, met.id, err) : MEMO_OK;
 }
 
 /* An observation as a record; its strings move to the group's arena. */
@@ -183,15 +219,15 @@ static memo_status mcp_put_facts(mcp_pass *p, const memo_mcp_line *line, memo_er
 
     if (!line->entity) {
         const memo_fact_in fact = {.size = sizeof fact,
-                                   .subject = line->from,
+                                   .subject = mcp_who(p, line->from),
                                    .relation = line->relation,
-                                   .object = line->to};
+                                   .object = mcp_who(p, line->to)};
         return mcp_put_fact(p, &fact, err);
     }
     for (size_t i = 0; i < line->n && status == MEMO_OK; i++) {
         memo_evidence_in evidence = {0};
         const memo_fact_in fact = {.size = sizeof fact,
-                                   .subject = line->entity,
+                                   .subject = mcp_who(p, line->entity),
                                    .relation = "observation",
                                    .value = line->observations[i],
                                    .evidence = &evidence,
@@ -351,6 +387,8 @@ memo_status memo_mcp_import(memo_import_work *w, const memo_walk_file *file, mem
     /* With a bad line it is not known what the file says. */
     if (status == MEMO_OK && pass.has_entity && pass.bad.n == 0 && w->report->n_failed == n_failed)
         status = memo_mcp_forget_stale(w, file->real, &pass.keys, err);
+    memo_arena_fini(&pass.chosen_names);
+    memo_buf_fini(&pass.chosen);
     memo_buf_fini(&pass.keys);
     memo_buf_fini(&pass.bad);
     return status;
