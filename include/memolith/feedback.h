@@ -61,7 +61,11 @@ typedef struct memo_action_in {
  * Hiding sets the record's `expires` to now (a new version; nothing is deleted: that is
  * memo_db_forget()). MEMO_ERR_NOTFOUND: no such search or record; MEMO_ERR_VALUE: `other` missing or
  * the record itself; delete and merge of a record that an action has hidden already, or a merge into
- * one that is hidden or expired (both would be gone from sight); MEMO_ERR_USAGE: opened read-only. */
+ * one that is hidden or expired (both would be gone from sight); MEMO_ERR_USAGE: opened read-only.
+ *
+ * When a record is forgotten or shredded, what merge has hidden in its place is shown again in the same
+ * transaction, unless it was changed since: its text would be nowhere else. A delete that hides the record
+ * leaves it hidden: undo of either action brings back what that one has hidden. */
 MEMO_API memo_status memo_db_feedback(memo_db *db, const memo_action_in *feedback,
                                       char action_id[MEMO_ID_BYTES], memo_err *err);
 

@@ -300,8 +300,9 @@ typedef struct memo_forget_options {
 
 /* memo_db_forget() -- delete records: text, vectors, versions and full-text rows go, and with them
  * what the store kept about the record: links, evidence, where it was shown, searches that showed
- * nothing else, what was done with it. A fact that nothing else proves is retracted, and its reason
- * names the record. A tombstone (id, time, sequence) stays. An absent id is counted in n_absent. Without ids,
+ * nothing else, what was done with it (what merge has hidden in its place is shown again: feedback.h).
+ * A fact that nothing else proves is retracted, and its reason names the record. A tombstone (id,
+ * time, sequence) stays. An absent id is counted in n_absent. Without ids,
  * filter and `expired`: MEMO_ERR_USAGE. What was deleted is overwritten in the file's pages; a copy
  * may be left in the log, in freed blocks of the disk and in backups: memo_db_shred() of upkeep.h
  * goes after those and proves it. */

@@ -356,7 +356,8 @@ const cli_verb cli_verbs[] = {
      "say what was done with results of a search; list it, take it back",
      "SEARCH_ID is in the -o json of a search. ID is a record's id or key. delete and merge hide "
      "a\n"
-     "record until they are undone; memolith forget ID deletes it, export leaves it out.",
+     "record until they are undone, or what stayed of a merge is forgotten; memolith forget ID\n"
+     "deletes it, export leaves it out.",
      {OPT_ACCEPT,        OPT_CITE,      OPT_COPIED,      OPT_OPENED,     OPT_EDITED,
       OPT_DISMISS,       OPT_CONFIRM,   OPT_REJECT_PAIR, OPT_MERGE,      OPT_DETACH,
       OPT_HIDE,          OPT_ACTOR,     OPT_DETAIL,      OPT_UNDO,       OPT_LIST_ACTIONS,

@@ -88,6 +88,16 @@ $ memolith feedback --undo $(cat action) -o quiet; memolith list -o ndjson | gre
 > "key":"B"
 > "key":"A"
 
+## who forgets what a merge has kept gets back what it has hidden
+$ memolith add 'tea' --key A -o quiet; memolith add 'teas' --key B -o quiet
+$ memolith feedback --merge A=B -o quiet; memolith forget A -o quiet
+$ memolith get B -o json | grep -o '"text":"[^"]*"'
+> "text":"teas"
+$ memolith forget --expired
+> forgot 0 records
+$ memolith list -o ndjson | grep -o '"key":"[^"]*"'
+> "key":"B"
+
 ## a search that is not kept
 $ memolith add 'tea' --key tea -o quiet
 $ memolith search tea --no-log -o json | grep -o '"search_id":null'

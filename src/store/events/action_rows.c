@@ -259,3 +259,50 @@ memo_status memo_store_set_expiry(memo_store *store, int64_t ns, const memo_reco
     *version = (int64_t)result.version;
     return status;
 }
+
+/* The merge after *aid that stands and has hidden another record in the place of this one. */
+static memo_status action_next_merge(memo_store *store, int64_t rid, int64_t aid, memo_arena *arena,
+                                     memo_action_row *row, int *found, memo_err *err)
+{
+    memo_status status;
+    memo_stmt st = memo_stmt_keep(&store->sql,
+                                  "SELECT " ACTION_COLUMNS " FROM actions WHERE rid = ?"
+                                  " AND aid > ? AND kind = ? AND undone_ms = 0 ORDER BY aid",
+                                  "find what it took the place of");
+    memo_stmt_int(&st, rid);
+    memo_stmt_int(&st, aid);
+    memo_stmt_int(&st, MEMO_ACTION_MERGE);
+    status = action_step(&st, arena, row, found, err);
+    memo_stmt_done(&st);
+    return status;
+}
+
+static memo_status action_show_other(memo_store *store, const memo_action_row *row,
+                                     memo_arena *arena, memo_err *err)
+{
+    memo_store_damage damage = {.arena = arena};
+    memo_record record = {0};
+    const char *id;
+    int64_t version;
+    memo_status status = memo_event_record_id(&store->sql, row->other, arena, &damage, &id, err);
+    if (status || !*id)
+        return status;
+    status = memo_store_get(store, row->ns, id, arena, &record, err);
+    return status || (int64_t)record.version != row->version
+               ? status
+               : memo_store_set_expiry(store, row->ns, &record, row->before_ms, &version, err);
+}
+
+memo_status memo_actions_release(memo_store *store, int64_t rid, memo_err *err)
+{
+    memo_action_row row = {0};
+    memo_status status = memo_store_check_write(store, err);
+    for (int found = 1; !status && found;) {
+        memo_arena arena = {0};
+        status = action_next_merge(store, rid, row.aid, &arena, &row, &found, err);
+        if (!status && found)
+            status = action_show_other(store, &row, &arena, err);
+        memo_arena_fini(&arena);
+    }
+    return status;
+}

@@ -158,6 +158,10 @@ memo_status memo_store_list_actions(memo_store *store, const memo_action_scope *
 memo_status memo_store_find_hiding(memo_store *store, int64_t rid, int64_t version,
                                    memo_arena *arena, const char **action, memo_err *err);
 
+/* Write, before a record is forgotten: what merges that stand have hidden in its place is shown again, as
+ * undo would do it, for the actions go with the record. What has changed since, or is damaged, stays. */
+memo_status memo_actions_release(memo_store *store, int64_t rid, memo_err *err);
+
 /* Write: the record expires at another time, all else as it is. *version is the new one. */
 memo_status memo_store_set_expiry(memo_store *store, int64_t ns, const memo_record *old,
                                   int64_t expires_ms, int64_t *version, memo_err *err);

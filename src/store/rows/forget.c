@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/grow.h"
+#include "store/events/event_rows.h"
 #include "store/repair/repair.h"
 #include "store/rows/fulltext.h"
 #include "store/rows/rows.h"
@@ -120,6 +121,8 @@ memo_status memo_store_forget(memo_store *store, int64_t ns, const char *id, int
     if (status)
         return status;
     status = memo_row_find(&store->sql, ns, id, &arena, &row, err);
+    if (!status && row.rid)
+        status = memo_actions_release(store, row.rid, err);
     if (!status && row.rid)
         status = memo_row_forget(store, &row, 0, err);
     if (!status)
@@ -241,6 +244,8 @@ memo_status memo_store_forget_where(memo_store *store, const memo_store_sweep *s
         status = forget_find_rid(store, list.rids[i], &arena, &row, err);
         if (!status && (!memo_row_good(&row) || row.ns != sweep->ns))
             status = forget_fail_unproven(&row, err);
+        if (!status)
+            status = memo_actions_release(store, row.rid, err);
         if (!status)
             status = memo_row_forget(store, &row, 0, err);
         memo_arena_fini(&arena);

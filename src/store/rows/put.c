@@ -9,6 +9,7 @@
 #include "base/floats.h"
 #include "base/hash.h"
 #include "base/utf8.h"
+#include "store/events/event_rows.h"
 #include "store/rows/cells.h"
 #include "store/rows/fulltext.h"
 #include "store/rows/numbers.h"
@@ -574,7 +575,9 @@ static memo_status put_apply(memo_store *store, const memo_store_put *put, memo_
     int64_t now_ms = memo_now_ms(store->ctx);
     memo_status status = MEMO_OK;
     if (old->rid && !memo_row_good(old)) { /* by key: the damaged record makes way for a new one */
-        status = memo_row_forget(store, old, 0, err);
+        status = memo_actions_release(store, old->rid, err);
+        if (!status)
+            status = memo_row_forget(store, old, 0, err);
         old->rid = 0;
     }
     if (!status && old->rid) {

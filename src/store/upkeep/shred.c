@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "store/disk/vfs.h"
+#include "store/events/event_rows.h"
 #include "store/facts/fact_rows.h"
 #include "store/repair/repair.h"
 #include "store/rows/cells.h"
@@ -105,6 +106,8 @@ memo_status memo_shred_rows(memo_store *store, int64_t ns, const char *id, memo_
         status = shred_remember(store, &row, traces, err);
     if (!status)
         status = shred_remember_quarantine(store, row.rid ? row.id.bytes : id, traces, err);
+    if (!status && row.rid)
+        status = memo_actions_release(store, row.rid, err);
     if (!status && row.rid)
         status = memo_row_forget(store, &row, 1, err);
     if (!status && row.rid)
