@@ -392,7 +392,8 @@ static const fault_deed deeds_around[] = {
 static const fault_deed deeds_shred[] = {
     DEED_SHRED(1, 2), DEED_STEP(FAULT_PUT, 14, 2, 1),
     DEED_SHRED(5, 1), DEED_STEP(FAULT_FORGET, 4, 1, 0),
-    DEED_SHRED(4, 1),
+    DEED_SHRED(4, 1), DEED_ACT(MERGE, 7),
+    DEED_SHRED(7, 1),
 };
 static const fault_deed deeds_restore[] = {
     DEED(deed_restore, 0, 1, 1), DEED(deed_restore, 3, 1, 1),    DEED_STEP(FAULT_PUT, 0, 1, 3),
@@ -422,7 +423,8 @@ static const fault_deed deeds_expired[] = {
     DEED(deed_expire, 1, 1, 0),         DEED(deed_expire, 7, 1, 0),
     DEED(deed_forget_expired, 0, 0, 0), DEED(deed_link, 3, 1, 0),
     DEED(deed_forget_where, 0, 0, 0),   DEED(deed_expire, 4, 1, 0),
-    DEED(deed_forget_expired, 0, 0, 0),
+    DEED(deed_forget_expired, 0, 0, 0), DEED_ACT(MERGE, 10),
+    DEED_STEP(FAULT_FORGET, 10, 1, 0),
 };
 static const fault_deed deeds_files[] = {
     {deed_import, {FAULT_PUT, 0, 0, 0, 1}, 12, 1, 1, 0},
