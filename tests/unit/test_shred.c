@@ -210,7 +210,8 @@ static void test_shred_knows_the_words_of_the_schema(void **state)
 {
     db_env *e = *state;
     memo_shred_report *r;
-    db_add(e, "a", "the primary source of an integer, before and after, a unique reason, by default");
+    db_add(e, "a",
+           "the primary source of an integer, before and after, a unique reason, by default");
     r = shred_now(e, "a");
     assert_int_equal(r->n_found, 0);
     assert_int_equal(r->n_forgotten, 1);
