@@ -238,7 +238,7 @@ memo_status memo_db_calibrate(memo_db *db, const memo_calibrate_options *options
                               memo_calibration *calibration, memo_err *err)
 {
     calibrate_work w = {.db = db};
-    memo_calibration c;
+    memo_calibration c = {0};
     memo_status status =
         memo_options_copy(&w.options, sizeof w.options, options, "memo_calibrate_options", err);
     if (status == MEMO_OK)
