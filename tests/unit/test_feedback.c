@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The history of searches, actions and their undoing. */
-#include "db_util.h"
+#include "feedback_util.h"
 
 #include "memory/db.h"
 #include "store/store_inner.h"
@@ -38,28 +38,6 @@ static int64_t count(db_env *e, const char *sql)
 static void flush(db_env *e)
 {
     assert_memo_ok(memo_db_flush(e->db, &e->err), e->err);
-}
-
-static memo_status act(db_env *e, memo_action_in in, char *action)
-{
-    in.size = sizeof in;
-    memset(&e->err, 0, sizeof e->err);
-    return memo_db_feedback(e->db, &in, action, &e->err);
-}
-
-static void notes(db_env *e)
-{
-    db_add(e, "tea", "tea leaves in the blue tin");
-    db_add(e, "milk", "milk is in the fridge");
-    db_add(e, "cup", "a cup of tea with milk");
-}
-
-static int is_hidden(db_env *e, const char *key)
-{
-    memo_records *record = NULL;
-    memo_status status = memo_db_get(e->db, NULL, key, &record, &e->err);
-    memo_records_free(record);
-    return status == MEMO_ERR_NOTFOUND;
 }
 
 /* ---- searches ------------------------------------------------------------------------------ */

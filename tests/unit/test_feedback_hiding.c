@@ -1,31 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Records that delete and merge have hidden: what spares them, and how they come back. */
-#include "db_util.h"
+#include "feedback_util.h"
 
 #include "memory/db.h"
 #include "store/store_inner.h"
-
-static memo_status act(db_env *e, memo_action_in in, char *action)
-{
-    in.size = sizeof in;
-    memset(&e->err, 0, sizeof e->err);
-    return memo_db_feedback(e->db, &in, action, &e->err);
-}
-
-static void notes(db_env *e)
-{
-    db_add(e, "tea", "tea leaves in the blue tin");
-    db_add(e, "milk", "milk is in the fridge");
-    db_add(e, "cup", "a cup of tea with milk");
-}
-
-static int is_hidden(db_env *e, const char *key)
-{
-    memo_records *record = NULL;
-    memo_status status = memo_db_get(e->db, NULL, key, &record, &e->err);
-    memo_records_free(record);
-    return status == MEMO_ERR_NOTFOUND;
-}
 
 /* What is hidden can be brought back: it is not among what has expired. */
 static void test_hidden_records_are_not_forgotten_as_expired(void **state)
